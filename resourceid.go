@@ -1,0 +1,236 @@
+package azward
+
+import (
+	"fmt"
+	"strings"
+)
+
+// ResourceID names one thing. It is an ARM resource ID
+//
+//	/subscriptions/{id}/resourceGroups/{name}/providers/{namespace}/{type}/{name}[/{type}/{name}…]
+//
+// or a scope above one (subscription, resource group, management group, or
+// "/providers/…" at tenant level). A Kubernetes object is named by the ID of its AKS cluster
+// followed by its Kubernetes API path:
+//
+//	…/managedClusters/prod/apis/apps/v1/namespaces/shop/deployments/cart
+//
+// Azure compares IDs without case and returns the same ID in several
+// spellings; azward prints what Azure wrote and compares by [ResourceID.Key].
+type ResourceID string
+
+// ResourceKey is a ResourceID folded for comparison and for use as a map key.
+type ResourceKey string
+
+// maxResourceIDLen bounds what ParseResourceID accepts, in bytes. ARM's own
+// names add up to less than 2,100; Kubernetes adds at most three names of 253.
+const maxResourceIDLen = 4096
+
+// ParseResourceID checks that s has the form of an ARM ID: it starts with a
+// slash, has no empty segment, and its segments come as ARM pairs them.
+// It does not check that the resource exists.
+func ParseResourceID(s string) (ResourceID, error) {
+	bad := func(cause string) (ResourceID, error) {
+		shown := s
+		if len(shown) > 200 {
+			shown = shown[:200] + "…"
+		}
+		return "", &Error{
+			Kind: KindUsage, Op: "read resource ID", Subject: fmt.Sprintf("%q", shown), Cause: cause,
+			Remedy: "give the full ID as `az resource show --query id` prints it, such as /subscriptions/{id}/resourceGroups/{name}/providers/Microsoft.Network/networkInterfaces/{name}",
+		}
+	}
+	switch {
+	case len(s) > maxResourceIDLen:
+		return bad(fmt.Sprintf("it is longer than %d bytes", maxResourceIDLen))
+	case !strings.HasPrefix(s, "/"):
+		return bad("it does not start with a slash")
+	}
+	s = strings.TrimSuffix(s, "/")
+	if s == "" {
+		return bad("it is empty")
+	}
+	for segment := range strings.SplitSeq(s[1:], "/") {
+		if segment == "" {
+			return bad("it has an empty segment")
+		}
+		if strings.ContainsAny(segment, "\x00\r\n\t") {
+			return bad("it has a control character")
+		}
+	}
+	first, _, _ := strings.Cut(s[1:], "/")
+	if !strings.EqualFold(first, "subscriptions") && !strings.EqualFold(first, "providers") {
+		return bad("it starts with neither /subscriptions/ nor /providers/")
+	}
+	return ResourceID(s), nil
+}
+
+// Key folds the ID for comparison.
+func (id ResourceID) Key() ResourceKey {
+	return ResourceKey(strings.ToLower(strings.TrimSuffix(string(id), "/")))
+}
+
+// Equal compares as Azure does, without case.
+func (id ResourceID) Equal(other ResourceID) bool { return id.Key() == other.Key() }
+
+// String returns the ID as Azure wrote it.
+func (id ResourceID) String() string { return string(id) }
+
+// Subscription returns the subscription GUID as written, or "" at tenant level.
+func (id ResourceID) Subscription() SubscriptionID {
+	return SubscriptionID(id.after("subscriptions"))
+}
+
+// ResourceGroup returns the resource group's name as written, or "".
+func (id ResourceID) ResourceGroup() string { return id.after("resourcegroups") }
+
+// SubscriptionScope returns "/subscriptions/{id}", or "" at tenant level.
+func (id ResourceID) SubscriptionScope() ResourceID {
+	if sub := id.Subscription(); sub != "" {
+		return "/subscriptions/" + ResourceID(sub)
+	}
+	return ""
+}
+
+// Type returns the full resource type, such as
+// "Microsoft.Network/virtualNetworks/subnets". For scopes it is
+// "Microsoft.Resources/subscriptions" and
+// "Microsoft.Resources/subscriptions/resourceGroups". For a Kubernetes object it
+// is the type of its cluster.
+func (id ResourceID) Type() string {
+	arm, _ := id.SplitKubernetes()
+	provider := strings.LastIndex(strings.ToLower(string(arm)), "/providers/")
+	if provider < 0 {
+		switch n := strings.Count(string(arm), "/"); {
+		case id.Subscription() == "":
+			return ""
+		case n <= 2:
+			return "Microsoft.Resources/subscriptions"
+		default:
+			return "Microsoft.Resources/subscriptions/resourceGroups"
+		}
+	}
+	segments := strings.Split(string(arm[provider+len("/providers/"):]), "/")
+	parts := segments[:1]
+	for i := 1; i < len(segments); i += 2 {
+		parts = append(parts, segments[i])
+	}
+	return strings.Join(parts, "/")
+}
+
+// Name returns the last segment.
+func (id ResourceID) Name() string {
+	s := strings.TrimSuffix(string(id), "/")
+	return s[strings.LastIndexByte(s, '/')+1:]
+}
+
+// Parent returns the resource one type/name pair up ("" above a top-level
+// resource): the virtual network of a subnet, the site of a slot.
+func (id ResourceID) Parent() ResourceID {
+	segments := strings.Split(string(id), "/")
+	if len(segments) < 3 {
+		return ""
+	}
+	up := strings.Join(segments[:len(segments)-2], "/")
+	if n := len(segments) - 4; n >= 0 && strings.EqualFold(segments[n], "providers") {
+		return "" // segments[n+1] is the namespace, so the ID itself is top-level
+	}
+	return ResourceID(up)
+}
+
+// Within reports whether id is scope itself or lies below it. The empty scope
+// and "/" hold everything.
+func (id ResourceID) Within(scope ResourceID) bool {
+	k, s := string(id.Key()), string(scope.Key())
+	return s == "" || k == s || strings.HasPrefix(k, s+"/")
+}
+
+// Child returns the ID of a child resource.
+func (id ResourceID) Child(childType, name string) ResourceID {
+	return id + ResourceID("/"+childType+"/"+name)
+}
+
+// Kubernetes returns the ID of an object of this cluster. Group is "" for the
+// core API and namespace "" for cluster-scoped objects; resource is the plural
+// ("deployments").
+func (id ResourceID) Kubernetes(group, version, namespace, resource, name string) ResourceID {
+	path := "/api/" + version
+	if group != "" {
+		path = "/apis/" + group + "/" + version
+	}
+	if namespace != "" {
+		path += "/namespaces/" + namespace
+	}
+	return id + ResourceID(path+"/"+resource+"/"+name)
+}
+
+// SplitKubernetes parts the ID of a Kubernetes object into its cluster's ARM
+// ID and its API path ("/apis/apps/v1/…"). The path is "" for an ARM resource.
+func (id ResourceID) SplitKubernetes() (cluster ResourceID, apiPath string) {
+	lower := strings.ToLower(string(id))
+	at := strings.Index(lower, "/managedclusters/")
+	if at < 0 {
+		return id, ""
+	}
+	rest := at + len("/managedclusters/")
+	slash := strings.IndexByte(lower[rest:], '/')
+	if slash < 0 {
+		return id, ""
+	}
+	rest += slash
+	if strings.HasPrefix(lower[rest:], "/api/") || strings.HasPrefix(lower[rest:], "/apis/") {
+		return id[:rest], string(id[rest:])
+	}
+	return id, ""
+}
+
+// after returns the segment that follows the first segment named word.
+func (id ResourceID) after(word string) string {
+	s := string(id)
+	for s != "" {
+		s = strings.TrimPrefix(s, "/")
+		segment, rest, _ := strings.Cut(s, "/")
+		if strings.EqualFold(segment, word) {
+			value, _, _ := strings.Cut(rest, "/")
+			return value
+		}
+		s = rest
+	}
+	return ""
+}
+
+// SubscriptionID and TenantID are GUIDs as Azure writes them.
+type (
+	SubscriptionID string
+	TenantID       string
+)
+
+// Digest is a content digest in OCI form: "sha256:" and 64 hexadecimal digits.
+type Digest string
+
+// ParseGUID checks the 8-4-4-4-12 form of a GUID and returns it in lower case.
+// What names the thing in the error: "tenant ID", "client ID".
+func ParseGUID(what, s string) (string, error) {
+	ok := len(s) == 36
+	for i := 0; ok && i < len(s); i++ {
+		c := s[i]
+		switch i {
+		case 8, 13, 18, 23:
+			ok = c == '-'
+		default:
+			ok = c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+		}
+	}
+	if !ok {
+		shown := s
+		if len(shown) > 60 {
+			shown = shown[:60] + "…"
+		}
+		return "", &Error{
+			Kind: KindUsage, Op: "read " + what, Subject: fmt.Sprintf("%q", shown),
+			Cause:  "it is not a GUID (36 characters: 8-4-4-4-12 hexadecimal digits, without braces)",
+			Remedy: "copy it from `az account show` or from the portal's overview page",
+		}
+	}
+	return strings.ToLower(s), nil
+}

@@ -1,0 +1,100 @@
+package azward
+
+// WorkloadKind is the kind of thing that runs code, in the words of Azure and
+// Kubernetes.
+type WorkloadKind string
+
+// What can run code.
+const (
+	Deployment             WorkloadKind = "Deployment"
+	StatefulSet            WorkloadKind = "StatefulSet"
+	DaemonSet              WorkloadKind = "DaemonSet"
+	ReplicaSet             WorkloadKind = "ReplicaSet"
+	Job                    WorkloadKind = "Job"
+	CronJob                WorkloadKind = "CronJob"
+	Pod                    WorkloadKind = "Pod"
+	VirtualMachine         WorkloadKind = "VirtualMachine"
+	VirtualMachineScaleSet WorkloadKind = "VirtualMachineScaleSet"
+	AppService             WorkloadKind = "AppService"
+	FunctionApp            WorkloadKind = "FunctionApp"
+	ContainerApp           WorkloadKind = "ContainerApp"
+	ContainerGroup         WorkloadKind = "ContainerGroup"
+)
+
+// Workload is one deployed thing that verdicts are about.
+type Workload struct {
+	ID   ResourceID   `json:"id"`
+	Kind WorkloadKind `json:"kind"`
+	Name string       `json:"name"` // "namespace/name" in a cluster
+}
+
+// Severity is the qualitative rating of CVSS v3.1 §5, in lower case.
+type Severity string
+
+// CVSS's ratings, and SeverityUnknown for a record without a score.
+const (
+	SeverityUnknown  Severity = "unknown"
+	SeverityNone     Severity = "none"
+	SeverityLow      Severity = "low"
+	SeverityMedium   Severity = "medium"
+	SeverityHigh     Severity = "high"
+	SeverityCritical Severity = "critical"
+)
+
+// Rank orders severities: unknown 0, none 1 … critical 5.
+func (s Severity) Rank() int {
+	switch s {
+	case SeverityCritical:
+		return 5
+	case SeverityHigh:
+		return 4
+	case SeverityMedium:
+		return 3
+	case SeverityLow:
+		return 2
+	case SeverityNone:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// Package is one package found in an image.
+type Package struct {
+	PURL      string `json:"purl"`
+	Name      string `json:"name"`
+	Version   string `json:"version"`
+	Ecosystem string `json:"ecosystem"` // OSV's name: "Debian:12", "npm", "Go"
+	// Source is the source package's name where advisories go by it
+	// (Debian, Ubuntu, Alpine); "" means Name.
+	Source string `json:"source,omitempty"`
+	// Layer that brought it: digest of the compressed layer as the manifest names it.
+	Layer Digest `json:"layer,omitempty"`
+	// CreatedBy is the history line of that layer.
+	CreatedBy string   `json:"createdBy,omitempty"`
+	Locations []string `json:"locations"`
+}
+
+// Finding is a vulnerability that a package of an image has.
+type Finding struct {
+	ID       string   `json:"id"` // the CVE where there is one, else the record's own ID
+	Aliases  []string `json:"aliases"`
+	PURL     string   `json:"purl"`
+	Summary  string   `json:"summary,omitempty"`
+	Severity Severity `json:"severity"`
+	// CVSS is the base score, 0 when the record has none.
+	CVSS float64 `json:"cvss"`
+	// Vector is the CVSS vector string, "" when the record has none.
+	Vector  string   `json:"vector,omitempty"`
+	FixedIn []string `json:"fixedIn"`
+	KEV     bool     `json:"kev"`             // in CISA's known exploited vulnerabilities
+	EPSS    float64  `json:"epss"`            // probability 0 to 1; 0 when unknown
+	Layer   Digest   `json:"layer,omitempty"` // layer that brought the package
+	// Record is the advisory that decided, and Range the affected range and
+	// comparison in words: "Debian:12 openssl 3.0.11-1~deb12u1 < 3.0.11-1~deb12u2".
+	Record string `json:"record"`
+	Range  string `json:"range"`
+	// Affected is Yes when the version is in range, Unknown when it could not
+	// be ordered.
+	Affected Answer `json:"affected"`
+}
