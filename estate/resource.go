@@ -1,0 +1,145 @@
+package estate
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/azward/azward"
+)
+
+// Resource is one ARM resource, Kubernetes object, Microsoft Graph object or
+// image record, as its interface returned it.
+type Resource struct {
+	ID azward.ResourceID // as Azure wrote it; Kubernetes objects as [azward.ResourceID] says
+	// Type is the ARM type as Azure wrote it. For a Kubernetes object it is
+	// "kubernetes" and for the rest their source; see Kind.
+	Type string
+	// Kind is the Kubernetes kind with its group, as in "Pod" or
+	// "Deployment.apps", or the ARM kind ("functionapp,linux").
+	Kind string
+	Name string
+	// Cluster is the AKS cluster that holds a Kubernetes object, else "".
+	Cluster   azward.ResourceID
+	Namespace string
+	// Body is the object as returned, without insignificant white space.
+	Body json.RawMessage
+	Provenance
+
+	view atomic.Pointer[any]
+}
+
+// Provenance says which interface gave a body, and when.
+type Provenance struct {
+	Source     azward.Source
+	APIVersion string
+	ReadAt     time.Time
+}
+
+// TypeKey is how the resource is filed by [Estate.Types].
+func (r *Resource) TypeKey() string {
+	if r.Cluster != "" {
+		return r.Kind
+	}
+	return r.Type
+}
+
+// SHA256 is the hash of Body in hexadecimal.
+func (r *Resource) SHA256() string {
+	sum := sha256.Sum256(r.Body)
+	return hex.EncodeToString(sum[:])
+}
+
+// Evidence cites one property of this resource by JSON pointer (RFC 6901).
+// Value is what stands there, null when nothing does.
+func (r *Resource) Evidence(pointer, meaning string) azward.Evidence {
+	value, ok := r.At(pointer)
+	if !ok {
+		value = json.RawMessage("null")
+	}
+	return azward.Evidence{
+		Resource: r.ID, Property: pointer, Value: value, Meaning: meaning,
+		Source: r.Source, APIVersion: r.APIVersion, ReadAt: r.ReadAt, SHA256: r.SHA256(),
+	}
+}
+
+// At returns the raw value that a JSON pointer names. Object keys compare
+// exactly first and without case second, as ARM's own spelling varies.
+func (r *Resource) At(pointer string) (json.RawMessage, bool) {
+	value := r.Body
+	if pointer == "" {
+		return value, true
+	}
+	if !strings.HasPrefix(pointer, "/") {
+		return nil, false
+	}
+	for token := range strings.SplitSeq(pointer[1:], "/") {
+		token = strings.ReplaceAll(strings.ReplaceAll(token, "~1", "/"), "~0", "~")
+		next, ok := step(value, token)
+		if !ok {
+			return nil, false
+		}
+		value = next
+	}
+	return value, true
+}
+
+func step(value json.RawMessage, token string) (json.RawMessage, bool) {
+	value = bytes.TrimSpace(value)
+	if len(value) == 0 {
+		return nil, false
+	}
+	switch value[0] {
+	case '{':
+		var object map[string]json.RawMessage
+		if json.Unmarshal(value, &object) != nil {
+			return nil, false
+		}
+		if v, ok := object[token]; ok {
+			return v, true
+		}
+		for k, v := range object {
+			if strings.EqualFold(k, token) {
+				return v, true
+			}
+		}
+	case '[':
+		var list []json.RawMessage
+		i, err := strconv.Atoi(token)
+		if err != nil || json.Unmarshal(value, &list) != nil || i < 0 || i >= len(list) {
+			return nil, false
+		}
+		return list[i], true
+	}
+	return nil, false
+}
+
+// Decode returns the typed view T of a resource: a struct whose json tags name
+// the parts of the body that an engine asks for. The body is decoded once per
+// resource and the view is shared: callers must not change it. An error means
+// that the body has another shape than T; the answer that needed it is then
+// Unknown.
+func Decode[T any](r *Resource) (*T, error) {
+	if held := r.view.Load(); held != nil {
+		if v, ok := (*held).(*T); ok {
+			return v, nil
+		}
+	}
+	v := new(T)
+	if err := json.Unmarshal(r.Body, v); err != nil {
+		return nil, &azward.Error{
+			Kind: azward.KindBadInput, Op: "decode", Subject: string(r.ID),
+			Cause: fmt.Sprintf("its body has an unexpected shape: %v", err), Err: err,
+			Remedy: "report it with the resource's type and API version; until then answers that need it are unknown",
+		}
+	}
+	var held any = v
+	r.view.Store(&held)
+	return v, nil
+}

@@ -1,0 +1,92 @@
+package estate
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/azward/azward"
+)
+
+// Tracker notes which facts were looked up: what an answer depends on.
+type Tracker struct {
+	mu        sync.Mutex
+	resources map[*Resource]struct{}
+	listings  map[Listing]struct{}
+	gaps      map[azward.Gap]struct{}
+}
+
+// Tracked returns the same estate with a fresh tracker. Whatever is looked up
+// through it (but for All, Types, Listings and Gaps) is noted.
+func (e *Estate) Tracked() (*Estate, *Tracker) {
+	t := &Tracker{resources: map[*Resource]struct{}{}, listings: map[Listing]struct{}{}, gaps: map[azward.Gap]struct{}{}}
+	return &Estate{snapshot: e.snapshot, tracker: t}, t
+}
+
+// Slice is the part of the estate that was looked up, as an estate of its own.
+// The lookups that were made give the same results on it: that is what lets a
+// saved proof be replayed without the rest.
+func (t *Tracker) Slice() *Estate {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var b Builder
+	for r := range t.resources {
+		if r.Type == "image" {
+			if b.images == nil {
+				b.images = map[azward.Digest]*Resource{}
+			}
+			b.images[azward.Digest(r.ID)] = r
+			continue
+		}
+		b.put(r)
+	}
+	b.listings = slices.Collect(maps.Keys(t.listings))
+	slices.SortFunc(b.listings, func(x, y Listing) int {
+		return cmp.Or(cmp.Compare(x.Scope, y.Scope), cmp.Compare(x.Type, y.Type), cmp.Compare(x.Status, y.Status))
+	})
+	b.gaps = slices.SortedFunc(maps.Keys(t.gaps), compareGaps)
+	return b.Build()
+}
+
+// Merge adds what another tracker noted, for an answer that rests on an
+// earlier one.
+func (t *Tracker) Merge(other *Tracker) {
+	if t == nil || other == nil {
+		return
+	}
+	other.mu.Lock()
+	defer other.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	maps.Copy(t.resources, other.resources)
+	maps.Copy(t.listings, other.listings)
+	maps.Copy(t.gaps, other.gaps)
+}
+
+func (t *Tracker) touch(r *Resource) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	t.resources[r] = struct{}{}
+	t.mu.Unlock()
+}
+
+func (t *Tracker) touchListing(l Listing) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	t.listings[l] = struct{}{}
+	t.mu.Unlock()
+}
+
+func (t *Tracker) touchGap(g azward.Gap) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	t.gaps[g] = struct{}{}
+	t.mu.Unlock()
+}
