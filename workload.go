@@ -68,6 +68,12 @@ type Package struct {
 	// Source is the source package's name where advisories go by it
 	// (Debian, Ubuntu, Alpine); "" means Name.
 	Source string `json:"source,omitempty"`
+	// SourceVersion is the source package's version where it differs from the
+	// binary's: distribution advisories compare with it; "" means Version.
+	SourceVersion string `json:"sourceVersion,omitempty"`
+	// OwnedBy names the OS package whose file list holds this language package:
+	// the distribution patches it, so its advisories decide; "" means none.
+	OwnedBy string `json:"ownedBy,omitempty"`
 	// Layer that brought it: digest of the compressed layer as the manifest names it.
 	Layer Digest `json:"layer,omitempty"`
 	// CreatedBy is the history line of that layer.
