@@ -1,0 +1,127 @@
+// Package report writes verdicts for people and for other tools: a table, the
+// proof as a person reads it ([Explain]), JSON, Markdown and SARIF. It derives
+// nothing: every word comes from the verdict.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/azward/azward"
+)
+
+// Style of text meant for a person.
+type Style struct {
+	// Colour marks answers with colour besides word and shape.
+	Colour bool
+	// Width of the terminal in columns; 0 means 120.
+	Width int
+}
+
+// mark gives each answer a shape of its own, so that colour only helps.
+func (s Style) mark(a azward.Answer) string {
+	var word string
+	var colour text.Color
+	switch a {
+	case azward.Yes:
+		word, colour = "● yes", text.FgRed
+	case azward.No:
+		word, colour = "○ no", text.FgBlue
+	default:
+		word, colour = "? unknown", text.FgYellow
+	}
+	if !s.Colour {
+		return word
+	}
+	return colour.Sprint(word)
+}
+
+// Table writes one row a verdict.
+func Table(w io.Writer, verdicts []azward.Verdict, style Style) error {
+	if len(verdicts) == 0 {
+		_, err := fmt.Fprintln(w, "no verdicts")
+		return err
+	}
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.Style().Options.DrawBorder = false
+	t.Style().Options.SeparateColumns = false
+	t.Style().Options.SeparateRows = false
+	t.Style().Format.Header = text.FormatUpper
+	t.AppendHeader(table.Row{"exploitable", "vulnerability", "severity", "package", "workload", "why", "verdict"})
+	width := style.Width
+	if width == 0 {
+		width = 160
+	}
+	why := max(30, width-13-16-10-28-30-20-6)
+	t.SetColumnConfigs([]table.ColumnConfig{
+		{Name: "package", WidthMax: 30}, {Name: "workload", WidthMax: 30},
+		{Name: "why", WidthMax: why, WidthMaxEnforcer: text.WrapSoft},
+	})
+	for _, v := range verdicts {
+		t.AppendRow(table.Row{
+			style.mark(v.Exploitable), v.Vulnerability + kevMark(v), v.Finding.Severity,
+			packageOf(v), v.Workload.Name, why1(v), v.ID,
+		})
+	}
+	_, err := fmt.Fprintln(w, t.Render())
+	return err
+}
+
+func kevMark(v azward.Verdict) string {
+	if v.Finding.KEV {
+		return " KEV"
+	}
+	return ""
+}
+
+// packageOf shortens a purl to name and version.
+func packageOf(v azward.Verdict) string {
+	purl, _, _ := strings.Cut(v.Finding.PURL, "?")
+	purl = purl[strings.LastIndexByte(purl, '/')+1:]
+	return strings.Replace(purl, "@", " ", 1)
+}
+
+// why1 is the summary without the word that its column already says.
+func why1(v azward.Verdict) string {
+	_, why, ok := strings.Cut(v.Summary, ": ")
+	if !ok {
+		return v.Summary
+	}
+	return why
+}
+
+// JSON writes the verdicts as one array, in the shape of docs/json.md.
+func JSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("write JSON: %w", err)
+	}
+	return nil
+}
+
+// Count is the number of verdicts by answer.
+type Count struct{ Yes, No, Unknown int }
+
+// CountOf counts verdicts by answer.
+func CountOf(verdicts []azward.Verdict) Count {
+	var c Count
+	for _, v := range verdicts {
+		switch v.Exploitable {
+		case azward.Yes:
+			c.Yes++
+		case azward.No:
+			c.No++
+		default:
+			c.Unknown++
+		}
+	}
+	return c
+}
