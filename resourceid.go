@@ -199,11 +199,11 @@ func (id ResourceID) after(word string) string {
 	return ""
 }
 
-// SubscriptionID and TenantID are GUIDs as Azure writes them.
-type (
-	SubscriptionID string
-	TenantID       string
-)
+// SubscriptionID is a subscription's GUID as Azure writes it.
+type SubscriptionID string
+
+// TenantID is a directory's GUID as Azure writes it.
+type TenantID string
 
 // Digest is a content digest in OCI form: "sha256:" and 64 hexadecimal digits.
 type Digest string
