@@ -18,6 +18,7 @@ const (
 	AppService             WorkloadKind = "AppService"
 	FunctionApp            WorkloadKind = "FunctionApp"
 	ContainerApp           WorkloadKind = "ContainerApp"
+	ContainerAppJob        WorkloadKind = "ContainerAppJob"
 	ContainerGroup         WorkloadKind = "ContainerGroup"
 )
 

@@ -39,6 +39,9 @@ type snapshot struct {
 
 	objectsOnce sync.Once
 	objects     map[objectKey][]*Resource
+
+	ownersOnce sync.Once
+	owners     *owners
 }
 
 // Len returns the number of resources, Kubernetes objects included.

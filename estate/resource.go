@@ -32,7 +32,14 @@ type Resource struct {
 	Body json.RawMessage
 	Provenance
 
-	view atomic.Pointer[any]
+	views atomic.Pointer[decoded]
+}
+
+// decoded is one typed view of a body, and the next. Engines ask few
+// different views of a resource, so a list serves better than a map.
+type decoded struct {
+	view any
+	next *decoded
 }
 
 // Provenance says which interface gave a body, and when.
@@ -126,8 +133,9 @@ func step(value json.RawMessage, token string) (json.RawMessage, bool) {
 // that the body has another shape than T; the answer that needed it is then
 // Unknown.
 func Decode[T any](r *Resource) (*T, error) {
-	if held := r.view.Load(); held != nil {
-		if v, ok := (*held).(*T); ok {
+	first := r.views.Load()
+	for d := first; d != nil; d = d.next {
+		if v, ok := d.view.(*T); ok {
 			return v, nil
 		}
 	}
@@ -139,7 +147,7 @@ func Decode[T any](r *Resource) (*T, error) {
 			Remedy: "report it with the resource's type and API version; until then answers that need it are unknown",
 		}
 	}
-	var held any = v
-	r.view.Store(&held)
+	// A race lost here only means that the view is decoded once more.
+	r.views.CompareAndSwap(first, &decoded{view: v, next: first})
 	return v, nil
 }
