@@ -1,0 +1,129 @@
+package advisory
+
+import "strings"
+
+// keyedBySource names the distributions whose advisories go by source package.
+//
+// Source: https://ossf.github.io/osv-schema/#affectedpackage-field (Debian,
+// Ubuntu: source package), https://secdb.alpinelinux.org (origin package).
+var keyedBySource = map[string]bool{
+	"Debian": true, "Ubuntu": true, "Alpine": true, "Wolfi": true, "Chainguard": true,
+}
+
+// released names the ecosystems whose advisories hold for one release only: a
+// package of unknown release cannot be matched.
+var released = map[string]bool{
+	"Debian": true, "Ubuntu": true, "Alpine": true, "Azure Linux": true, "Red Hat": true,
+	"Rocky Linux": true, "AlmaLinux": true, "openSUSE": true, "SUSE": true, "Photon OS": true,
+	"Amazon Linux": true, "Oracle Linux": true, "Mageia": true, "openEuler": true,
+}
+
+// SplitEcosystem parts OSV's ecosystem string into its base ("Debian") and
+// the release that azward compares by ("12"), which is "" for an ecosystem
+// without releases. Different spellings of one release become the same:
+// "Azure Linux:3.0" and "Azure Linux:3", "Ubuntu:22.04:LTS" and "Ubuntu:22.04",
+// "Debian:12.5" and "Debian:12", "Alpine:3.18.4" and "Alpine:v3.18".
+func SplitEcosystem(ecosystem string) (base, release string) {
+	base, release, _ = strings.Cut(ecosystem, ":")
+	switch base {
+	case "Azure Linux", "CBL-Mariner", "Mariner":
+		return "Azure Linux", major(release)
+	case "Debian", "Rocky Linux", "AlmaLinux":
+		return base, major(release)
+	case "Red Hat":
+		return base, redHatRelease(release)
+	case "Ubuntu":
+		return base, strings.TrimSuffix(release, ":LTS")
+	case "Alpine":
+		return base, alpineRelease(release)
+	}
+	if released[base] {
+		return base, release
+	}
+	return base, "" // a repository address behind "Maven:" is no release
+}
+
+func major(release string) string {
+	m, _, _ := strings.Cut(release, ".")
+	return m
+}
+
+// redHatRelease turns the CPE part "enterprise_linux:8::baseos" into "8";
+// other products (extended streams) keep their own name, so that their fixes
+// do not count for the ordinary stream.
+func redHatRelease(release string) string {
+	if rest, ok := strings.CutPrefix(release, "enterprise_linux:"); ok {
+		version, _, _ := strings.Cut(rest, ":")
+		return major(version)
+	}
+	if release != "" && release[0] >= '0' && release[0] <= '9' {
+		return major(release)
+	}
+	return release
+}
+
+func alpineRelease(release string) string {
+	if release == "" || release == "edge" {
+		return release
+	}
+	parts := strings.SplitN(strings.TrimPrefix(release, "v"), ".", 3)
+	return "v" + strings.Join(parts[:min(2, len(parts))], ".")
+}
+
+func canonical(base, release string) string {
+	if release == "" {
+		return base
+	}
+	return base + ":" + release
+}
+
+// NormalName is the form of a package's name that its ecosystem compares by.
+func NormalName(base, name string) string {
+	switch base {
+	case "PyPI": // https://packaging.python.org/en/latest/specifications/name-normalization/
+		return pypiName(name)
+	case "NuGet", "Packagist", "crates.io", "GitHub Actions": // names without case
+		return strings.ToLower(name)
+	}
+	return name
+}
+
+func pypiName(name string) string {
+	var b strings.Builder
+	b.Grow(len(name))
+	dash := false
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '-' || c == '_' || c == '.':
+			dash = true
+		default:
+			if dash && b.Len() > 0 {
+				b.WriteByte('-')
+			}
+			dash = false
+			if c >= 'A' && c <= 'Z' {
+				c += 'a' - 'A'
+			}
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// key is what the hash table is asked for.
+func key(ecosystem, name string) string { return ecosystem + "\x00" + name }
+
+// hashKey is FNV-1a with 64 bits: stable across versions and machines, which
+// package maphash is not.
+func hashKey(s string) uint64 {
+	const offset, prime = 14695981039346656037, 1099511628211
+	h := uint64(offset)
+	for i := range len(s) {
+		h ^= uint64(s[i])
+		h *= prime
+	}
+	if h == 0 { // 0 marks an empty slot
+		return 1
+	}
+	return h
+}

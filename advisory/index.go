@@ -1,0 +1,245 @@
+package advisory
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"iter"
+	"math"
+	"sort"
+
+	"github.com/azward/azward"
+)
+
+// Index answers look-ups. It is read-only and safe for concurrent use.
+type Index struct {
+	data   []byte
+	foot   footer
+	status Status
+	ecos   map[string]bool
+	name   string
+	closer io.Closer
+}
+
+// OpenBytes opens an index that is in memory. The bytes must not change.
+func OpenBytes(data []byte) (*Index, error) { return open(data, "(in memory)", nil) }
+
+func open(data []byte, name string, closer io.Closer) (*Index, error) {
+	ix := &Index{data: data, name: name, closer: closer, ecos: map[string]bool{}}
+	foot, err := readFooter(data)
+	if err != nil {
+		return nil, ix.damaged(err)
+	}
+	ix.foot = foot
+	if err := json.Unmarshal(data[foot.meta:foot.end], &ix.status); err != nil {
+		return nil, ix.damaged(err)
+	}
+	for _, e := range ix.status.Ecosystems {
+		ix.ecos[e.Name] = true
+	}
+	return ix, nil
+}
+
+// Close gives the memory back. Nothing may be asked afterwards.
+func (ix *Index) Close() error {
+	ix.data = nil
+	if ix.closer == nil {
+		return nil
+	}
+	return ix.closer.Close()
+}
+
+// Status says what the index holds.
+func (ix *Index) Status() Status { return ix.status }
+
+// Covers says whether the index holds advisories for an ecosystem, release
+// included ("Debian:12"): when it does not, finding nothing proves nothing.
+func (ix *Index) Covers(ecosystem string) bool {
+	base, release := SplitEcosystem(ecosystem)
+	return ix.ecos[canonical(base, release)] || ix.ecos[base] && !released[base]
+}
+
+func (ix *Index) damaged(cause error) error {
+	return &azward.Error{
+		Kind: azward.KindBadInput, Op: "read advisory index", Subject: ix.name,
+		Cause:  "the file is damaged: " + cause.Error(),
+		Remedy: "run `azward advisory update` to build it again",
+		Err:    fmt.Errorf("%w: %w", errDamaged, cause),
+	}
+}
+
+// entry is what one record says of one package.
+type entry struct {
+	record    uint64
+	intervals []interval
+	versions  []byte // still encoded: read only to look for one version
+	count     uint64
+}
+
+// entries walks what the index holds of a package, newest written first.
+func (ix *Index) entries(ecosystem, name string) iter.Seq2[entry, error] {
+	return func(yield func(entry, error) bool) {
+		k := key(ecosystem, name)
+		at := ix.find(hashKey(k))
+		for range maxChain {
+			if at == 0 {
+				return
+			}
+			before := at
+			e, next, same, err := ix.entry(at, k)
+			if err == nil && next >= before {
+				err = ix.damaged(fmt.Errorf("the chain at %d does not lead back", before))
+			}
+			if (err != nil || same) && !yield(e, err) || err != nil {
+				return
+			}
+			at = next
+		}
+	}
+}
+
+// find probes the hash table; 0 means that nothing has that hash.
+func (ix *Index) find(h uint64) uint64 {
+	mask := ix.foot.slotCount - 1
+	at := h & mask
+	for range ix.foot.slotCount {
+		slot := ix.data[ix.foot.slots+at*slotSize:]
+		switch binary.LittleEndian.Uint64(slot) {
+		case h:
+			return binary.LittleEndian.Uint64(slot[8:])
+		case 0:
+			return 0
+		}
+		at = (at + 1) & mask
+	}
+	return 0
+}
+
+// block returns the payload at an offset after checking it.
+func (ix *Index) block(at uint64) (decoder, error) {
+	limit := ix.foot.slots
+	if at < uint64(len(magic)) || at+blockHead > limit {
+		return decoder{}, ix.damaged(fmt.Errorf("no block at %d", at))
+	}
+	size := uint64(binary.LittleEndian.Uint32(ix.data[at:]))
+	start := at + blockHead
+	if size > maxBlock || start+size > limit {
+		return decoder{}, ix.damaged(fmt.Errorf("the block at %d reaches too far", at))
+	}
+	payload := ix.data[start : start+size]
+	if binary.LittleEndian.Uint32(ix.data[at+4:]) != crc32.Checksum(payload, castagnoli) {
+		return decoder{}, ix.damaged(fmt.Errorf("the checksum of the block at %d does not fit", at))
+	}
+	return decoder{b: payload}, nil
+}
+
+func (ix *Index) entry(at uint64, k string) (e entry, next uint64, same bool, err error) {
+	d, err := ix.block(at)
+	if err != nil {
+		return entry{}, 0, false, err
+	}
+	next = d.uint()
+	e.record = d.uint()
+	if string(d.bytes()) != k {
+		return e, next, false, nil // another package with the same hash
+	}
+	n := d.uint()
+	if n > uint64(len(d.b)) {
+		return e, 0, false, ix.damaged(fmt.Errorf("the block at %d counts wrong", at))
+	}
+	e.intervals = make([]interval, 0, n)
+	for range n {
+		e.intervals = append(e.intervals, interval{
+			from: d.str(), to: d.str(), kind: EventKind(d.uint()), reason: d.str(), //nolint:gosec // four values
+		})
+	}
+	e.count = d.uint()
+	e.versions = d.b
+	if d.failed {
+		return e, 0, false, ix.damaged(fmt.Errorf("the block at %d ends early", at))
+	}
+	return e, next, true, nil
+}
+
+// lists says whether the entry enumerates exactly this version.
+func (e entry) lists(version string) bool {
+	d := decoder{b: e.versions}
+	for range e.count {
+		if string(d.bytes()) == version {
+			return true
+		}
+		if d.failed {
+			return false
+		}
+	}
+	return false
+}
+
+// head is a record less its affected packages.
+type head struct {
+	id                      string
+	aliases, upstream       []string
+	summary, vector, rating string
+	malicious               bool
+}
+
+func (ix *Index) record(at uint64) (head, error) {
+	d, err := ix.block(at)
+	if err != nil {
+		return head{}, err
+	}
+	h := head{
+		id: d.str(), aliases: d.strs(), upstream: d.strs(), summary: d.str(),
+		vector: d.str(), rating: d.str(), malicious: d.uint() == 1,
+	}
+	if d.failed {
+		return head{}, ix.damaged(fmt.Errorf("the record at %d ends early", at))
+	}
+	return h, nil
+}
+
+// cve looks up the overlay of a CVE; ok is false when there is none.
+func (ix *Index) cve(id string) (c cve, ok bool) {
+	k, ok := cveKey(id)
+	if !ok {
+		return cve{}, false
+	}
+	row := func(i int) []byte { return ix.data[ix.foot.cves+uint64(i)*cveSize:] } //nolint:gosec // i is an index
+	n := int(ix.foot.cveCount)                                                    //nolint:gosec // at most the file's size
+	i := sort.Search(n, func(i int) bool { return binary.LittleEndian.Uint64(row(i)) >= k })
+	if i == n || binary.LittleEndian.Uint64(row(i)) != k {
+		return cve{}, false
+	}
+	r := row(i)
+	c.epss = math.Float32frombits(binary.LittleEndian.Uint32(r[8:]))
+	c.kev = r[12] == 1
+	at, size := binary.LittleEndian.Uint64(r[16:]), uint64(r[13])
+	if at >= ix.foot.vectors && at+size <= ix.foot.meta {
+		c.vector = string(ix.data[at : at+size])
+	}
+	return c, true
+}
+
+// EPSS gives the probability (0 to 1) that a CVE is exploited within 30 days;
+// ok is false when the index has no score.
+func (ix *Index) EPSS(id string) (probability float64, ok bool) {
+	c, ok := ix.cve(id)
+	return round(c.epss), ok && c.epss > 0
+}
+
+// KEV says whether CISA knows the CVE to be exploited. Without the catalogue
+// in the index that is Unknown.
+func (ix *Index) KEV(id string) azward.Answer {
+	if ix.status.KEV.Entries == 0 {
+		return azward.Unknown
+	}
+	if c, ok := ix.cve(id); ok && c.kev {
+		return azward.Yes
+	}
+	return azward.No
+}
+
+// round takes float32's noise off: EPSS has five decimals.
+func round(p float32) float64 { return math.Round(float64(p)*1e5) / 1e5 }
