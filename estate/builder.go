@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,152 +17,282 @@ import (
 type Builder struct {
 	byKey    map[azward.ResourceKey]*Resource
 	images   map[azward.Digest]*Resource
-	listings []Listing
-	gaps     []azward.Gap
+	listings map[Listing]struct{}
+	gaps     map[azward.Gap]struct{}
+
+	words    map[string]string // types, kinds, clusters …: one string for each
+	scratch  bytes.Buffer      // for compaction
 }
 
 // AddARM adds an ARM object. An object without an ID, or that is no object, is
 // an error; when the ID is there already, the better read stays (ARM before
 // Resource Graph before an export, then the later one).
 func (b *Builder) AddARM(body json.RawMessage, from Provenance) error {
-	var head struct {
-		ID, Type, Name, Kind string
-	}
-	compacted, err := compact(body, &head)
-	if err != nil {
-		return fmt.Errorf("read ARM object: %w", err)
-	}
-	if head.ID == "" {
-		return &azward.Error{
-			Kind: azward.KindBadInput, Op: "read ARM object", Subject: fmt.Sprintf("%.80q", head.Name),
-			Cause: "it has no id", Remedy: "export whole objects, as `az resource show` or an unprojected Resource Graph query return them",
-		}
-	}
-	id, err := azward.ParseResourceID(head.ID)
+	const op = "read ARM object"
+	object, err := b.compact(op, body)
 	if err != nil {
 		return err
 	}
-	if head.Type == "" {
-		head.Type = id.Type()
+	return b.addARM(object, from)
+}
+
+// addARM adds an object that is compact already and is copied here.
+func (b *Builder) addARM(object []byte, from Provenance) error {
+	const op = "read ARM object"
+	var head armHead
+	if err := head.read(object); err != nil {
+		return badHead(op, err)
 	}
-	if head.Name == "" {
-		head.Name = id.Name()
+	if head.id == "" {
+		return &azward.Error{
+			Kind: azward.KindBadInput, Op: op, Subject: fmt.Sprintf("%.80q", head.name),
+			Cause: "it has no id", Remedy: "export whole objects, as `az resource show` or an unprojected Resource Graph query return them",
+		}
 	}
-	b.put(&Resource{ID: id, Type: head.Type, Kind: head.Kind, Name: head.Name, Body: compacted, Provenance: from})
+	id, err := azward.ParseResourceID(head.id)
+	if err != nil {
+		return err
+	}
+	if head.resourceType == "" {
+		head.resourceType = id.Type()
+	}
+	if head.name == "" || strings.HasSuffix(string(id), "/"+head.name) {
+		head.name = id.Name()
+	}
+	r := &Resource{
+		ID: id, Type: b.word(head.resourceType), Kind: b.word(head.kind), Name: head.name,
+		Body: bytes.Clone(object), Provenance: b.provenance(from),
+	}
+	r.incomplete = !head.properties && copied(from.Source) && !bareTypes[strings.ToLower(r.Type)]
+	b.put(r)
 	return nil
 }
 
-// AddKubernetes adds an object of an AKS cluster. Lists must be taken apart by
-// the caller.
+// copied reports whether a source may leave properties out without saying so.
+func copied(s azward.Source) bool {
+	return s == azward.SourceExport || s == azward.SourceResourceGraph
+}
+
+// bareTypes have no properties in ARM either.
+var bareTypes = map[string]bool{
+	"microsoft.resources/subscriptions": true,
+	"microsoft.resources/tenants":       true,
+	"microsoft.resources/locations":     true,
+}
+
+// AddKubernetes adds an object of a cluster. Lists must be taken apart by the
+// caller.
 func (b *Builder) AddKubernetes(cluster azward.ResourceID, body json.RawMessage, from Provenance) error {
-	var head struct {
-		APIVersion, Kind string
-		Metadata         struct{ Name, Namespace string }
-	}
-	compacted, err := compact(body, &head)
+	object, err := b.compact("read Kubernetes object", body)
 	if err != nil {
-		return fmt.Errorf("read Kubernetes object: %w", err)
+		return err
 	}
-	if head.Kind == "" || head.APIVersion == "" || head.Metadata.Name == "" {
+	return b.addKubernetes(cluster, object, from)
+}
+
+func (b *Builder) addKubernetes(cluster azward.ResourceID, object []byte, from Provenance) error {
+	const op = "read Kubernetes object"
+	var head kubernetesHead
+	if err := head.read(object); err != nil {
+		return badHead(op, err)
+	}
+	bad := func(cause string) error {
 		return &azward.Error{
-			Kind: azward.KindBadInput, Op: "read Kubernetes object", Subject: fmt.Sprintf("%.80q", head.Metadata.Name),
-			Cause: "it lacks apiVersion, kind or metadata.name", Remedy: "export objects with `kubectl get … -o json`",
+			Kind: azward.KindBadInput, Op: op, Subject: fmt.Sprintf("%.80q", head.name),
+			Cause: cause, Remedy: "export objects with `kubectl get … -o json`",
 		}
 	}
-	group, version, grouped := strings.Cut(head.APIVersion, "/")
-	if !grouped {
-		group, version = "", head.APIVersion
+	switch {
+	case head.kind == "" || head.apiVersion == "" || head.name == "":
+		return bad("it lacks apiVersion, kind or metadata.name")
+	case !pathSafe(head.kind) || !pathSafe(head.name) || !pathSafe(head.namespace) || strings.Count(head.apiVersion, "/") > 1:
+		return bad("its apiVersion, kind, name or namespace holds characters that Kubernetes does not allow")
 	}
-	kind := head.Kind
+	group, version, grouped := strings.Cut(head.apiVersion, "/")
+	if !grouped {
+		group, version = "", head.apiVersion
+	}
+	id, err := azward.ParseResourceID(string(cluster.Kubernetes(group, version, head.namespace, PluralOf(head.kind), head.name)))
+	if err != nil {
+		return err
+	}
+	kind := head.kind
 	if group != "" {
 		kind += "." + group
 	}
-	from.APIVersion = head.APIVersion
+	from.APIVersion = head.apiVersion
 	b.put(&Resource{
-		ID:   cluster.Kubernetes(group, version, head.Metadata.Namespace, PluralOf(head.Kind), head.Metadata.Name),
-		Type: "kubernetes", Kind: kind, Name: head.Metadata.Name, Namespace: head.Metadata.Namespace,
-		Cluster: cluster, Body: compacted, Provenance: from,
+		ID: id, Type: kubernetesType, Kind: b.word(kind), Name: id.Name(), Namespace: b.word(head.namespace),
+		Cluster: azward.ResourceID(b.word(string(cluster))), Body: bytes.Clone(object), Provenance: b.provenance(from),
 	})
 	return nil
+}
+
+// kubernetesType is the [Resource.Type] of Kubernetes objects, imageType that
+// of image records.
+const (
+	kubernetesType = "kubernetes"
+	imageType      = "image"
+)
+
+// pathSafe holds for what may stand in a path segment of a Kubernetes API.
+//
+// Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#path-segment-names
+func pathSafe(s string) bool {
+	return !strings.ContainsAny(s, "/%\x00\r\n\t") && s != "." && s != ".."
 }
 
 // AddMSGraph adds a Microsoft Graph object; collection is the plural it is
 // served under ("servicePrincipals").
 func (b *Builder) AddMSGraph(collection string, body json.RawMessage, from Provenance) error {
-	var head struct{ ID, DisplayName string }
-	compacted, err := compact(body, &head)
+	const op = "read Microsoft Graph object"
+	object, err := b.compact(op, body)
 	if err != nil {
-		return fmt.Errorf("read Microsoft Graph object: %w", err)
+		return err
 	}
-	if head.ID == "" {
-		return &azward.Error{
-			Kind: azward.KindBadInput, Op: "read Microsoft Graph object", Subject: fmt.Sprintf("%.80q", head.DisplayName),
-			Cause: "it has no id", Remedy: "export whole objects, as GET https://graph.microsoft.com/v1.0/… returns them",
+	var id, name string
+	for key, value := range members(object) {
+		ok := true
+		switch {
+		case keyIs(key, "id"):
+			id, ok = text(value)
+		case keyIs(key, "displayName"):
+			name, ok = text(value)
+		}
+		if !ok {
+			return badHead(op, fmt.Errorf("%s is not a string", key))
 		}
 	}
-	id := azward.ResourceID("/providers/Microsoft.Graph/" + collection + "/" + head.ID)
-	b.put(&Resource{ID: id, Type: "Microsoft.Graph/" + collection, Name: head.DisplayName, Body: compacted, Provenance: from})
+	if id == "" || collection == "" || !pathSafe(id) || !pathSafe(collection) {
+		return &azward.Error{
+			Kind: azward.KindBadInput, Op: op, Subject: fmt.Sprintf("%.80q", name),
+			Cause: "it has no id, or its collection is not named", Remedy: "export whole objects, as GET https://graph.microsoft.com/v1.0/… returns them",
+		}
+	}
+	full, err := azward.ParseResourceID(msgraphPrefix + collection + "/" + id)
+	if err != nil {
+		return err
+	}
+	b.put(&Resource{
+		ID: full, Type: b.word("Microsoft.Graph/" + collection), Name: name,
+		Body: bytes.Clone(object), Provenance: b.provenance(from),
+	})
 	return nil
 }
 
+const msgraphPrefix = "/providers/Microsoft.Graph/"
+
 // AddImage adds what was found in an image.
 func (b *Builder) AddImage(digest azward.Digest, body json.RawMessage, from Provenance) error {
-	compacted, err := compact(body, nil)
+	const op = "read image record"
+	object, err := b.compact(op, body)
 	if err != nil {
-		return fmt.Errorf("read image record: %w", err)
+		return err
+	}
+	if digest == "" {
+		return &azward.Error{Kind: azward.KindBadInput, Op: op, Cause: "it has no digest", Remedy: "scan the image again"}
 	}
 	if b.images == nil {
 		b.images = make(map[azward.Digest]*Resource)
 	}
-	b.images[digest] = &Resource{ID: azward.ResourceID(digest), Type: "image", Name: string(digest), Body: compacted, Provenance: from}
+	r := &Resource{
+		ID: azward.ResourceID(digest), Type: imageType, Name: string(digest),
+		Body: bytes.Clone(object), Provenance: b.provenance(from),
+	}
+	if held, ok := b.images[digest]; !ok || !better(held.Provenance, r.Provenance) {
+		b.images[digest] = r
+	}
 	return nil
 }
 
 // AddListing records how far a type was listed in a scope.
-func (b *Builder) AddListing(l Listing) { b.listings = append(b.listings, l) }
+func (b *Builder) AddListing(l Listing) {
+	if b.listings == nil {
+		b.listings = make(map[Listing]struct{})
+	}
+	l.ReadAt = utc(l.ReadAt)
+	b.listings[l] = struct{}{}
+}
 
 // AddGap records what could not be read. The same gap twice is one.
 func (b *Builder) AddGap(g azward.Gap) {
-	if !slices.Contains(b.gaps, g) {
-		b.gaps = append(b.gaps, g)
+	if b.gaps == nil {
+		b.gaps = make(map[azward.Gap]struct{})
 	}
+	b.gaps[g] = struct{}{}
 }
 
 // Build makes the estate. The builder is empty afterwards.
 func (b *Builder) Build() *Estate {
+	for _, r := range b.byKey {
+		if r.incomplete {
+			b.AddGap(withoutProperties(r))
+		}
+	}
 	s := &snapshot{
-		byKey: b.byKey, images: b.images, listings: b.listings, gaps: b.gaps,
-		resources: make([]*Resource, 0, len(b.byKey)), byType: make(map[string][]*Resource),
+		byKey: b.byKey, images: b.images,
+		listings:  slices.SortedFunc(maps.Keys(b.listings), compareListings),
+		gaps:      slices.SortedFunc(maps.Keys(b.gaps), compareGaps),
+		resources: make([]*Resource, 0, len(b.byKey)),
+		byType:    make(map[string][]*Resource),
 	}
 	for _, r := range b.byKey {
 		s.resources = append(s.resources, r)
 	}
-	slices.SortFunc(s.resources, func(x, y *Resource) int { return cmp.Compare(x.ID.Key(), y.ID.Key()) })
+	slices.SortFunc(s.resources, func(x, y *Resource) int { return strings.Compare(string(x.key), string(y.key)) })
+	lower := make(map[string]string)
 	for _, r := range s.resources {
-		key := strings.ToLower(r.TypeKey())
+		typeKey := r.TypeKey()
+		key, ok := lower[typeKey]
+		if !ok {
+			key = strings.ToLower(typeKey)
+			lower[typeKey] = key
+		}
 		s.byType[key] = append(s.byType[key], r)
 	}
-	slices.SortStableFunc(s.listings, func(x, y Listing) int {
-		return cmp.Or(cmp.Compare(x.Scope.Key(), y.Scope.Key()), cmp.Compare(strings.ToLower(x.Type), strings.ToLower(y.Type)))
-	})
-	slices.SortStableFunc(s.gaps, compareGaps)
+	s.indexCoverage()
 	*b = Builder{}
 	return &Estate{snapshot: s}
 }
 
+// withoutProperties is the gap that an incomplete resource leaves: one for
+// each type and subscription.
+func withoutProperties(r *Resource) azward.Gap {
+	scope := r.ID.SubscriptionScope()
+	if scope == "" {
+		scope = "/"
+	}
+	return azward.Gap{
+		Scope: scope, Kind: azward.GapNotRead, Reads: r.Type, Needs: r.Type + "/read",
+		Error:  "the export holds resources of this type without their properties",
+		Remedy: "export whole objects: `az resource show --ids …`, or a Resource Graph query that projects properties",
+	}
+}
+
+func compareListings(x, y Listing) int {
+	return cmp.Or(
+		cmp.Compare(x.Scope.Key(), y.Scope.Key()), cmp.Compare(strings.ToLower(x.Type), strings.ToLower(y.Type)),
+		cmp.Compare(x.Status, y.Status), x.ReadAt.Compare(y.ReadAt), cmp.Compare(x.Pages, y.Pages), cmp.Compare(x.Via, y.Via),
+		cmp.Compare(x.Scope, y.Scope), cmp.Compare(x.Type, y.Type),
+	)
+}
+
 func compareGaps(x, y azward.Gap) int {
-	return cmp.Or(cmp.Compare(x.Scope.Key(), y.Scope.Key()), cmp.Compare(x.Reads, y.Reads), cmp.Compare(x.Needs, y.Needs), cmp.Compare(x.Error, y.Error))
+	return cmp.Or(
+		cmp.Compare(x.Scope.Key(), y.Scope.Key()), cmp.Compare(x.Reads, y.Reads), cmp.Compare(x.Needs, y.Needs),
+		cmp.Compare(x.Error, y.Error), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Remedy, y.Remedy), cmp.Compare(x.Scope, y.Scope),
+	)
 }
 
 func (b *Builder) put(r *Resource) {
 	if b.byKey == nil {
 		b.byKey = make(map[azward.ResourceKey]*Resource)
 	}
-	key := r.ID.Key()
-	if held, ok := b.byKey[key]; ok && better(held.Provenance, r.Provenance) {
+	r.key = r.ID.Key()
+	if held, ok := b.byKey[r.key]; ok && (better(held.Provenance, r.Provenance) || !held.incomplete && r.incomplete) {
 		return
 	}
-	b.byKey[key] = r
+	b.byKey[r.key] = r
 }
 
 // better reports whether a's read outranks b's.
@@ -181,22 +312,35 @@ func rank(s azward.Source) int {
 	}
 }
 
-// compact checks that body is a JSON object, decodes its head, and returns it
-// without white space.
-func compact(body json.RawMessage, head any) (json.RawMessage, error) {
-	trimmed := bytes.TrimSpace(body)
-	if len(trimmed) == 0 || trimmed[0] != '{' {
-		return nil, &azward.Error{Kind: azward.KindBadInput, Op: "read object", Cause: "it is not a JSON object", Remedy: "check the export"}
+// word returns one shared copy of a string that many resources repeat.
+func (b *Builder) word(s string) string {
+	if held, ok := b.words[s]; ok {
+		return held
 	}
-	var out bytes.Buffer
-	out.Grow(len(trimmed))
-	if err := json.Compact(&out, trimmed); err != nil {
-		return nil, &azward.Error{Kind: azward.KindBadInput, Op: "read object", Cause: "it is not valid JSON: " + err.Error(), Remedy: "check the export", Err: err}
+	if b.words == nil {
+		b.words = make(map[string]string)
 	}
-	if head != nil {
-		if err := json.Unmarshal(out.Bytes(), head); err != nil {
-			return nil, &azward.Error{Kind: azward.KindBadInput, Op: "read object", Cause: "its head has an unexpected shape: " + err.Error(), Remedy: "check the export", Err: err}
-		}
+	s = strings.Clone(s)
+	b.words[s] = s
+	return s
+}
+
+func (b *Builder) provenance(from Provenance) Provenance {
+	return Provenance{
+		Source: azward.Source(b.word(string(from.Source))), APIVersion: b.word(from.APIVersion), ReadAt: utc(from.ReadAt),
 	}
-	return bytes.Clone(out.Bytes()), nil
+}
+
+// compact checks that body is one JSON object and returns it without white
+// space, in a buffer that the next call overwrites.
+func (b *Builder) compact(op string, body []byte) ([]byte, error) {
+	b.scratch.Reset()
+	object, err := compactJSON(&b.scratch, body)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", op, err)
+	}
+	if len(object) == 0 || object[0] != '{' {
+		return nil, &azward.Error{Kind: azward.KindBadInput, Op: op, Cause: "it is not a JSON object", Remedy: "check the export"}
+	}
+	return object, nil
 }

@@ -2,6 +2,7 @@ package estate
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -35,12 +36,37 @@ type Listing struct {
 	Status ListingStatus `json:"status"`
 	Pages  int           `json:"pages,omitempty"`
 	ReadAt time.Time     `json:"readAt,omitzero"`
+	// Via is where the listing was taken from when that is not the authority
+	// itself: [azward.SourceResourceGraph], which lags. "" is the authority.
+	Via azward.Source `json:"via,omitempty"`
 }
 
 // covers reports whether a listing of this scope and type says everything
-// about the asked scope and type.
+// about the asked scope and type. What is said of all types in the tenant is
+// said of ARM's: a cluster's objects need a word of their own, since a user
+// who exported no cluster at all did not mean that it is empty.
 func (l Listing) covers(scope azward.ResourceID, resourceType string) bool {
-	return (l.Type == AllTypes || strings.EqualFold(l.Type, resourceType)) && scope.Within(rootless(l.Scope))
+	switch {
+	case l.Status == ListingPartial || !scope.Within(rootless(l.Scope)):
+		return false
+	case l.Type == AllTypes:
+		return rootless(l.Scope) != "" || strings.Contains(resourceType, "/")
+	default:
+		return strings.EqualFold(l.Type, resourceType)
+	}
+}
+
+// weight orders listings by what they prove: read from the authority, read
+// from a copy, declared.
+func (l Listing) weight() int {
+	switch {
+	case l.Status == ListingComplete && l.Via == "":
+		return 0
+	case l.Status == ListingComplete:
+		return 1
+	default:
+		return 2
+	}
 }
 
 // rootless maps the tenant scope "/" to the empty ID that Within takes for everything.
@@ -54,8 +80,11 @@ func rootless(scope azward.ResourceID) azward.ResourceID {
 // Evidence cites the listing as the proof of an absence.
 func (l Listing) Evidence() azward.Evidence {
 	source, meaning := azward.SourceListing, "every "+l.Type+" in this scope was listed"
-	if l.Status == ListingDeclared {
+	switch {
+	case l.Status == ListingDeclared:
 		source, meaning = azward.SourceUser, "declared complete by the user"
+	case l.Via != "":
+		source = l.Via
 	}
 	return azward.Evidence{
 		Resource: l.Scope, Property: "", Source: source, Meaning: meaning, ReadAt: l.ReadAt,
@@ -70,18 +99,33 @@ func (e *Estate) Listings() []Listing { return e.listings }
 func (e *Estate) Gaps() []azward.Gap { return e.gaps }
 
 // Subscriptions returns the IDs ("/subscriptions/{id}") of all subscriptions
-// that any resource or listing of the estate names, in order.
+// that any resource, listing or gap of the estate names, in order.
 func (e *Estate) Subscriptions() []azward.ResourceID {
+	e.subscriptionsOnce.Do(e.indexSubscriptions)
+	for _, s := range e.subscriptions {
+		// Nothing is proven by this; but a replay then asks about the same ones.
+		e.tracker.touchListing(Listing{Scope: s, Type: subscriptionType, Status: ListingPartial})
+	}
+	return slices.Clone(e.subscriptions)
+}
+
+const subscriptionType = "Microsoft.Resources/subscriptions"
+
+func (e *snapshot) indexSubscriptions() {
 	seen := map[azward.ResourceKey]azward.ResourceID{}
 	add := func(id azward.ResourceID) {
 		if s := id.SubscriptionScope(); s != "" {
-			if _, ok := seen[s.Key()]; !ok {
-				seen[s.Key()] = s
-			}
+			// One spelling, whatever order it is met in.
+			s = azward.ResourceID(s.Key())
+			seen[s.Key()] = s
 		}
 	}
+	var last azward.SubscriptionID
 	for _, r := range e.resources {
-		add(r.ID)
+		if s := r.ID.Subscription(); s != last {
+			last = s
+			add(r.ID)
+		}
 	}
 	for _, l := range e.listings {
 		add(l.Scope)
@@ -89,12 +133,21 @@ func (e *Estate) Subscriptions() []azward.ResourceID {
 	for _, g := range e.gaps {
 		add(g.Scope)
 	}
-	ids := make([]azward.ResourceID, 0, len(seen))
-	for _, id := range seen {
-		ids = append(ids, id)
+	e.subscriptions = slices.SortedFunc(maps.Values(seen), func(a, b azward.ResourceID) int { return cmp.Compare(a.Key(), b.Key()) })
+}
+
+// indexCoverage files listings and gaps by what they are about.
+func (e *snapshot) indexCoverage() {
+	e.listingsOf = make(map[string][]Listing)
+	for _, l := range e.listings {
+		key := strings.ToLower(l.Type)
+		e.listingsOf[key] = append(e.listingsOf[key], l)
 	}
-	slices.SortFunc(ids, func(a, b azward.ResourceID) int { return cmp.Compare(a.Key(), b.Key()) })
-	return ids
+	e.gapsOf = make(map[string][]azward.Gap)
+	for _, g := range e.gaps {
+		key := strings.ToLower(g.Reads)
+		e.gapsOf[key] = append(e.gapsOf[key], g)
+	}
 }
 
 // Absence answers whether the estate holds everything of the types within the
@@ -102,56 +155,124 @@ func (e *Estate) Subscriptions() []azward.ResourceID {
 // that prove it; or, when any is missing, the gaps that stand in the way. A
 // conclusion of "there is none" is a fact only when missing is empty.
 //
-// The scope is a subscription, a resource (for its children) or a cluster; ""
-// means every subscription that the estate knows of.
+// The scope is a subscription, a resource (for its children), a cluster or one
+// of its namespaces (the ID of the Namespace object); "" means every
+// subscription that the estate knows of.
+//
+// A listing proves nothing where a gap contradicts it: an object of the type
+// that was read but not understood, or a part of the listed scope that could
+// not be read. A user's word (--complete) yields to every gap.
 func (e *Estate) Absence(scope azward.ResourceID, types ...string) (proof []azward.Evidence, missing []azward.Gap) {
-	scopes := []azward.ResourceID{scope}
-	if scope == "" {
-		scopes = e.Subscriptions()
-		types = append([]string{"Microsoft.Resources/subscriptions"}, types...)
-		if len(scopes) == 0 {
-			scopes = []azward.ResourceID{"/"}
+	c := coverage{estate: e, cited: map[Listing]bool{}, lacking: map[azward.Gap]bool{}}
+	if scope != "" {
+		for _, t := range types {
+			c.ask(scope, t)
 		}
+		return c.proof, c.missing
 	}
+	scopes := e.Subscriptions()
+	if len(scopes) == 0 {
+		scopes = []azward.ResourceID{"/"}
+	}
+	c.ask("/", subscriptionType)
 	for _, t := range types {
-		if scope == "" && strings.EqualFold(t, "Microsoft.Resources/subscriptions") {
-			e.absent("/", t, &proof, &missing)
+		if strings.EqualFold(t, subscriptionType) {
 			continue
 		}
 		for _, s := range scopes {
-			e.absent(s, t, &proof, &missing)
+			c.ask(s, t)
 		}
 	}
-	return proof, missing
+	return c.proof, c.missing
 }
 
-func (e *Estate) absent(scope azward.ResourceID, resourceType string, proof *[]azward.Evidence, missing *[]azward.Gap) {
-	if i := slices.IndexFunc(e.listings, func(l Listing) bool {
-		return l.Status != ListingPartial && l.covers(rootless(scope), resourceType)
-	}); i >= 0 {
-		e.tracker.touchListing(e.listings[i])
-		*proof = append(*proof, e.listings[i].Evidence())
+// coverage gathers proof and gaps, each once.
+type coverage struct {
+	estate  *Estate
+	cited   map[Listing]bool
+	lacking map[azward.Gap]bool
+	proof   []azward.Evidence
+	missing []azward.Gap
+}
+
+func (c *coverage) ask(scope azward.ResourceID, resourceType string) {
+	gaps := slices.DeleteFunc(slices.Clone(c.estate.gapsOf[strings.ToLower(resourceType)]), func(g azward.Gap) bool {
+		return !overlap(scope, g.Scope)
+	})
+	if l, ok := c.estate.listing(scope, resourceType, gaps); ok {
+		if !c.cited[l] {
+			c.cited[l] = true
+			c.proof = append(c.proof, l.Evidence())
+		}
 		return
 	}
-	found := false
-	for _, g := range e.gaps {
-		if strings.EqualFold(g.Reads, resourceType) && (rootless(scope).Within(rootless(g.Scope)) || rootless(g.Scope).Within(rootless(scope))) {
-			e.tracker.touchGap(g)
-			*missing = append(*missing, g)
-			found = true
+	for _, g := range gaps {
+		c.estate.tracker.touchGap(g)
+	}
+	if len(gaps) == 0 {
+		gaps = []azward.Gap{notListed(scope, resourceType)}
+	}
+	for _, g := range gaps {
+		if !c.lacking[g] {
+			c.lacking[g] = true
+			c.missing = append(c.missing, g)
 		}
 	}
-	if !found {
-		needs := resourceType + "/read"
-		if _, path := scope.SplitKubernetes(); path != "" || strings.HasSuffix(strings.ToLower(scope.Type()), "/managedclusters") {
-			needs = "list " + resourceType
+}
+
+// listing returns the weightiest listing that covers the scope and that none
+// of the gaps contradicts.
+func (e *Estate) listing(scope azward.ResourceID, resourceType string, gaps []azward.Gap) (Listing, bool) {
+	var candidates []Listing
+	for _, key := range []string{strings.ToLower(resourceType), AllTypes} {
+		for _, l := range e.listingsOf[key] {
+			if l.covers(rootless(scope), resourceType) {
+				candidates = append(candidates, l)
+			}
 		}
-		g := azward.Gap{
-			Scope: scope, Kind: azward.GapNotRead, Reads: resourceType, Needs: needs,
-			Error: "no complete listing of this type in this scope was read",
+	}
+	slices.SortStableFunc(candidates, func(a, b Listing) int { return a.weight() - b.weight() })
+	for _, l := range candidates {
+		against := slices.IndexFunc(gaps, l.contradictedBy)
+		if against < 0 {
+			e.tracker.touchListing(l)
+			return l, true
 		}
-		e.tracker.touchGap(g) // a replay knows the scope by its gap
-		*missing = append(*missing, g)
+		e.tracker.touchGap(gaps[against]) // a replay must not find this listing good
+	}
+	return Listing{}, false
+}
+
+// contradictedBy reports whether a gap in the type that the listing is about
+// shows that it does not hold everything.
+func (l Listing) contradictedBy(g azward.Gap) bool {
+	switch {
+	case l.Status == ListingDeclared:
+		return true
+	case g.Kind == azward.GapUnparsed || g.Kind == azward.GapUnsupported:
+		return true
+	default:
+		// Somebody else may have read what this reader could not; but a part
+		// of the listed scope that could not be read is missing from it.
+		return g.Scope.Within(rootless(l.Scope)) && !g.Scope.Equal(l.Scope)
+	}
+}
+
+// overlap reports whether one of two scopes holds the other.
+func overlap(a, b azward.ResourceID) bool {
+	return rootless(a).Within(rootless(b)) || rootless(b).Within(rootless(a))
+}
+
+// notListed is the gap where nobody tried to list.
+func notListed(scope azward.ResourceID, resourceType string) azward.Gap {
+	needs := resourceType + "/read"
+	if !strings.Contains(resourceType, "/") {
+		needs = "list " + resourceType
+	}
+	return azward.Gap{
+		Scope: scope, Kind: azward.GapNotRead, Reads: resourceType, Needs: needs,
+		Error:  "no complete listing of this type in this scope was read",
+		Remedy: "collect it with azward; for an export that leaves nothing out, say so with --complete",
 	}
 }
 

@@ -34,6 +34,15 @@ type snapshot struct {
 	gaps      []azward.Gap           // by scope key, then what was wanted
 	images    map[azward.Digest]*Resource
 
+	listingsOf map[string][]Listing    // by lower-case type
+	gapsOf     map[string][]azward.Gap // by lower-case Reads
+
+	subscriptionsOnce sync.Once
+	subscriptions     []azward.ResourceID
+
+	childrenOnce sync.Once
+	children     map[childKey][]*Resource
+
 	refsOnce sync.Once
 	refs     map[azward.ResourceKey][]*Resource
 
@@ -103,18 +112,37 @@ func (e *Estate) Referrers(id azward.ResourceID, types ...string) []*Resource {
 	return found
 }
 
+// childKey files ARM resources under their parent.
+type childKey struct {
+	parent       azward.ResourceKey
+	resourceType string // lower-case
+}
+
 // Children returns the resources of an ARM type whose ID lies directly below
-// parent, such as the slots of a site.
+// parent, such as the slots of a site, by key. The caller must not change the
+// slice.
 func (e *Estate) Children(parent azward.ResourceID, resourceType string) []*Resource {
-	var found []*Resource
-	key := parent.Key()
-	for _, r := range e.byType[strings.ToLower(resourceType)] {
-		if r.ID.Parent().Key() == key {
-			e.tracker.touch(r)
-			found = append(found, r)
-		}
+	e.childrenOnce.Do(e.indexChildren)
+	found := e.children[childKey{parent.Key(), strings.ToLower(resourceType)}]
+	for _, r := range found {
+		e.tracker.touch(r)
 	}
 	return found
+}
+
+func (e *snapshot) indexChildren() {
+	e.children = make(map[childKey][]*Resource)
+	for typeKey, list := range e.byType {
+		if strings.Count(typeKey, "/") < 2 {
+			continue // top-level, or a Kubernetes kind
+		}
+		for _, r := range list {
+			if parent := azward.ResourceID(r.key).Parent(); parent != "" {
+				key := childKey{azward.ResourceKey(parent), typeKey}
+				e.children[key] = append(e.children[key], r)
+			}
+		}
+	}
 }
 
 // Image returns what is known of an image by its digest: the body of an
@@ -131,6 +159,7 @@ func (e *Estate) Image(digest azward.Digest) (*Resource, bool) {
 func (e *Estate) Images() iter.Seq2[azward.Digest, *Resource] {
 	return func(yield func(azward.Digest, *Resource) bool) {
 		for d, r := range e.images {
+			e.tracker.touch(r)
 			if !yield(d, r) {
 				return
 			}
@@ -143,10 +172,10 @@ func (e *Estate) Images() iter.Seq2[azward.Digest, *Resource] {
 func (e *snapshot) indexReferences() {
 	e.refs = make(map[azward.ResourceKey][]*Resource)
 	for _, r := range e.resources {
-		own := r.ID.Key()
+		own := r.key
 		for ref := range references(r.Body) {
-			key := ref.Key()
-			for ; key != ""; key = azward.ResourceID(key).Parent().Key() {
+			// The key of a parent is part of its child's: no copies are made.
+			for key := ref.Key(); key != ""; key = azward.ResourceKey(azward.ResourceID(key).Parent()) {
 				if key == own || strings.HasPrefix(string(key), string(own)+"/") {
 					continue
 				}

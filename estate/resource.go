@@ -1,7 +1,6 @@
 package estate
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -32,6 +31,10 @@ type Resource struct {
 	Body json.RawMessage
 	Provenance
 
+	key        azward.ResourceKey // of ID, folded once
+	incomplete bool               // see [Resource.Incomplete]
+	sum        atomic.Pointer[string]
+
 	views atomic.Pointer[decoded]
 }
 
@@ -59,9 +62,20 @@ func (r *Resource) TypeKey() string {
 
 // SHA256 is the hash of Body in hexadecimal.
 func (r *Resource) SHA256() string {
+	if held := r.sum.Load(); held != nil {
+		return *held
+	}
 	sum := sha256.Sum256(r.Body)
-	return hex.EncodeToString(sum[:])
+	text := hex.EncodeToString(sum[:])
+	r.sum.Store(&text)
+	return text
 }
+
+// Incomplete reports that the body came without its properties, as
+// `az resource list` and projecting queries give it: that the resource exists
+// is known, and nothing about it. [Decode] then gives an error, so that no
+// missing property is taken for a default.
+func (r *Resource) Incomplete() bool { return r.incomplete }
 
 // Evidence cites one property of this resource by JSON pointer (RFC 6901).
 // Value is what stands there, null when nothing does.
@@ -98,31 +112,18 @@ func (r *Resource) At(pointer string) (json.RawMessage, bool) {
 }
 
 func step(value json.RawMessage, token string) (json.RawMessage, bool) {
-	value = bytes.TrimSpace(value)
-	if len(value) == 0 {
+	if len(value) == 0 || value[0] != '[' {
+		return member(value, token)
+	}
+	// RFC 6901 §4: digits without a leading zero.
+	index, err := strconv.ParseUint(token, 10, 31)
+	if err != nil || len(token) > 1 && token[0] == '0' {
 		return nil, false
 	}
-	switch value[0] {
-	case '{':
-		var object map[string]json.RawMessage
-		if json.Unmarshal(value, &object) != nil {
-			return nil, false
+	for i, element := range elements(value) {
+		if uint64(i) == index {
+			return element, true
 		}
-		if v, ok := object[token]; ok {
-			return v, true
-		}
-		for k, v := range object {
-			if strings.EqualFold(k, token) {
-				return v, true
-			}
-		}
-	case '[':
-		var list []json.RawMessage
-		i, err := strconv.Atoi(token)
-		if err != nil || json.Unmarshal(value, &list) != nil || i < 0 || i >= len(list) {
-			return nil, false
-		}
-		return list[i], true
 	}
 	return nil, false
 }
@@ -137,6 +138,13 @@ func Decode[T any](r *Resource) (*T, error) {
 	for d := first; d != nil; d = d.next {
 		if v, ok := d.view.(*T); ok {
 			return v, nil
+		}
+	}
+	if r.incomplete {
+		return nil, &azward.Error{
+			Kind: azward.KindBadInput, Op: "decode", Subject: string(r.ID),
+			Cause:  "it was exported without its properties",
+			Remedy: "export whole objects: `az resource show --ids …`, or a Resource Graph query that projects properties",
 		}
 	}
 	v := new(T)

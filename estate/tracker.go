@@ -1,9 +1,7 @@
 package estate
 
 import (
-	"cmp"
 	"maps"
-	"slices"
 	"sync"
 
 	"github.com/azward/azward"
@@ -30,22 +28,17 @@ func (e *Estate) Tracked() (*Estate, *Tracker) {
 func (t *Tracker) Slice() *Estate {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var b Builder
+	b := Builder{listings: maps.Clone(t.listings), gaps: maps.Clone(t.gaps)}
 	for r := range t.resources {
-		if r.Type == "image" {
+		if r.Type == imageType && r.key == "" {
 			if b.images == nil {
-				b.images = map[azward.Digest]*Resource{}
+				b.images = make(map[azward.Digest]*Resource)
 			}
 			b.images[azward.Digest(r.ID)] = r
 			continue
 		}
 		b.put(r)
 	}
-	b.listings = slices.Collect(maps.Keys(t.listings))
-	slices.SortFunc(b.listings, func(x, y Listing) int {
-		return cmp.Or(cmp.Compare(x.Scope, y.Scope), cmp.Compare(x.Type, y.Type), cmp.Compare(x.Status, y.Status))
-	})
-	b.gaps = slices.SortedFunc(maps.Keys(t.gaps), compareGaps)
 	return b.Build()
 }
 

@@ -1,0 +1,62 @@
+package image
+
+import "time"
+
+// Bounds on what an image may ask of us. Sizes are bytes.
+const (
+	// maxManifest is what the OCI distribution specification asks registries to accept.
+	maxManifest = 4 << 20
+	// maxConfig: configurations hold the build history; the largest seen are about 200 KB.
+	maxConfig = 8 << 20
+	// maxIndexDepth: an index that names an index happens, an index that names itself is an attack.
+	maxIndexDepth = 3
+	// maxLayers: Docker stops at 127.
+	maxLayers = 1024
+	// DefaultMaxLayerBytes bounds one compressed layer; machine-learning images reach 10 GB.
+	DefaultMaxLayerBytes = 16 << 30
+
+	// A layer may unpack to plainRatio times its compressed size, and to
+	// minPlain whatever its size. Text compresses 20 to 1; deflate's own limit,
+	// reached by zeros alone, is 1032 to 1.
+	plainRatio = 100
+	minPlain   = 1 << 30
+
+	// maxEntries per layer: the largest seen have 200,000.
+	maxEntries = 1_000_000
+	// maxPath is POSIX's PATH_MAX.
+	maxPath = 4096
+	// maxPackages per layer: a large Node image has 20,000.
+	maxPackages = 200_000
+	// maxGaps kept per layer: the rest is counted in one more.
+	maxGaps = 50
+
+	// spillAt is the largest file kept in memory; a larger one that needs
+	// reading at random (a binary, a jar) goes to a temporary file.
+	spillAt = 64 << 20
+	// maxBinary and maxArchive bound what is read for Go build information and of jars.
+	maxBinary  = 2 << 30
+	maxArchive = 1 << 30
+	// maxText bounds a package's own metadata file; the largest package.json seen is 2 MB.
+	maxText = 16 << 20
+	// maxDatabase bounds a package database; a full desktop's dpkg status takes 15 MB.
+	maxDatabase = 256 << 20
+
+	// Bounds inside a jar: archives within archives, entries, and unpacked bytes in all.
+	maxJarDepth   = 4
+	maxJarEntries = 200_000
+	maxJarPlain   = 2 << 30
+
+	// Bounds on a registry's answers. Pages hold 1,000 names as asked.
+	maxListing      = 16 << 20
+	maxPages        = 5_000
+	maxErrorBody    = 64 << 10
+	pageSize        = 1_000
+	maxRetries      = 4
+	maxRetryWait    = 60 * time.Second
+	maxLayerTries   = 3
+	responseTimeout = 60 * time.Second // until the headers of an answer
+	stallTimeout    = 60 * time.Second // between two pieces of a body
+	progressStep    = 4 << 20
+	maxRedirects    = 10
+	maxTarballIndex = 100_000 // entries of a saved image: a handful per layer
+)

@@ -1,0 +1,320 @@
+package image
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/internal/bound"
+)
+
+// Source gives one image: what it is made of, and its layers.
+type Source interface {
+	// Name is the reference to show: "contoso.azurecr.io/team/app:1.2".
+	Name() string
+	// Resolve chooses the image for a platform and reads its configuration.
+	Resolve(ctx context.Context, platform Platform) (*Manifest, error)
+	// Layer opens the bytes of a layer as they are stored. The caller closes it.
+	Layer(ctx context.Context, layer Layer) (io.ReadCloser, error)
+	// Close ends the use of the source.
+	Close() error
+}
+
+// Manifest says what an image consists of.
+type Manifest struct {
+	// Digest of the image's own manifest; of its configuration where there is
+	// no manifest (`docker save`).
+	Digest azward.Digest
+	// Index is the digest of the index that named it; "" when there was none.
+	Index    azward.Digest
+	Platform Platform
+	Layers   []Layer // lowest first
+	Config   Config
+	Created  string // RFC 3339, "" when the configuration does not say
+	Labels   map[string]string
+}
+
+// Layer is one layer of an image.
+type Layer struct {
+	// Digest of the bytes as stored, compressed or not.
+	Digest azward.Digest `json:"digest"`
+	// DiffID is the digest of the uncompressed tar, as the configuration says.
+	DiffID    azward.Digest `json:"diffId,omitempty"`
+	MediaType string        `json:"mediaType,omitempty"`
+	Size      int64         `json:"size"` // bytes as stored
+	CreatedBy string        `json:"createdBy,omitempty"`
+}
+
+// Config is what a container of the image starts as. Values of environment
+// variables are left out: they may be secrets.
+type Config struct {
+	User         string   `json:"user"`
+	ExposedPorts []string `json:"exposedPorts,omitempty"` // "8080/tcp"
+	EnvKeys      []string `json:"envKeys,omitempty"`
+	Entrypoint   []string `json:"entrypoint,omitempty"`
+	Cmd          []string `json:"cmd,omitempty"`
+	WorkingDir   string   `json:"workingDir,omitempty"`
+}
+
+// blobs is what a place that holds images must offer; [opened] does the rest.
+type blobs interface {
+	// manifest reads the manifest or index with the digest; "" is the one that
+	// the reference names.
+	manifest(ctx context.Context, digest azward.Digest) (raw []byte, mediaType string, err error)
+	blob(ctx context.Context, digest azward.Digest, size int64) (io.ReadCloser, error)
+	Close() error
+}
+
+// opened is an image in some place.
+type opened struct {
+	blobs
+	name string
+}
+
+// Name implements [Source].
+func (o *opened) Name() string { return o.name }
+
+// Layer implements [Source].
+func (o *opened) Layer(ctx context.Context, l Layer) (io.ReadCloser, error) {
+	return o.blob(ctx, l.Digest, l.Size)
+}
+
+// descriptor, manifestFile and configFile are the parts of OCI's and Docker's
+// documents that we read.
+//
+// Source: https://github.com/opencontainers/image-spec
+type descriptor struct {
+	MediaType    string            `json:"mediaType"`
+	Digest       azward.Digest     `json:"digest"`
+	Size         int64             `json:"size"`
+	ArtifactType string            `json:"artifactType"`
+	Annotations  map[string]string `json:"annotations"`
+	Platform     *struct {
+		OS           string `json:"os"`
+		Architecture string `json:"architecture"`
+		Variant      string `json:"variant"`
+	} `json:"platform"`
+}
+
+type manifestFile struct {
+	SchemaVersion int          `json:"schemaVersion"`
+	MediaType     string       `json:"mediaType"`
+	ArtifactType  string       `json:"artifactType"`
+	Config        descriptor   `json:"config"`
+	Layers        []descriptor `json:"layers"`
+	Manifests     []descriptor `json:"manifests"`
+}
+
+type configFile struct {
+	Created      string `json:"created"`
+	OS           string `json:"os"`
+	Architecture string `json:"architecture"`
+	Variant      string `json:"variant"`
+	Config       struct {
+		User         string              `json:"User"`
+		ExposedPorts map[string]struct{} `json:"ExposedPorts"`
+		Env          []string            `json:"Env"`
+		Entrypoint   []string            `json:"Entrypoint"`
+		Cmd          []string            `json:"Cmd"`
+		WorkingDir   string              `json:"WorkingDir"`
+		Labels       map[string]string   `json:"Labels"`
+	} `json:"config"`
+	RootFS struct {
+		DiffIDs []azward.Digest `json:"diff_ids"`
+	} `json:"rootfs"`
+	History []struct {
+		CreatedBy  string `json:"created_by"`
+		EmptyLayer bool   `json:"empty_layer"`
+	} `json:"history"`
+}
+
+// Resolve implements [Source]: from an index to the platform's manifest, from
+// there to the configuration.
+func (o *opened) Resolve(ctx context.Context, platform Platform) (*Manifest, error) {
+	m := &Manifest{Platform: platform}
+	var digest azward.Digest
+	for range maxIndexDepth {
+		raw, mediaType, err := o.manifest(ctx, digest)
+		if err != nil {
+			return nil, err
+		}
+		var f manifestFile
+		if err := json.Unmarshal(raw, &f); err != nil {
+			return nil, o.bad("it is not JSON: "+err.Error(), err)
+		}
+		digest = digestOf(raw)
+		if len(f.Manifests) == 0 {
+			if err := o.checkImage(f, mediaType); err != nil {
+				return nil, err
+			}
+			m.Digest = digest
+			return m, o.configure(ctx, m, f)
+		}
+		if m.Index == "" {
+			m.Index = digest
+		}
+		if digest, err = o.choose(f.Manifests, platform); err != nil {
+			return nil, err
+		}
+	}
+	return nil, o.bad(fmt.Sprintf("indexes name one another more than %d deep", maxIndexDepth), nil)
+}
+
+func digestOf(b []byte) azward.Digest {
+	sum := sha256.Sum256(b)
+	return azward.Digest("sha256:" + hex.EncodeToString(sum[:]))
+}
+
+func (o *opened) bad(cause string, err error) error {
+	return &azward.Error{
+		Kind: azward.KindBadInput, Op: "read image manifest", Subject: o.name, Cause: cause,
+		Remedy: "check the reference; push the image again if it is damaged", Err: err,
+	}
+}
+
+// attestation is how BuildKit marks what is no image for a platform.
+//
+// Source: https://docs.docker.com/build/metadata/attestations/attestation-storage/
+const attestation = "vnd.docker.reference.type"
+
+// choose takes the manifest of the platform; in an index with one image and no
+// platforms, that image.
+func (o *opened) choose(list []descriptor, want Platform) (azward.Digest, error) {
+	var images []descriptor
+	for _, d := range list {
+		unknown := d.Platform != nil && d.Platform.OS == "unknown"
+		if d.Annotations[attestation] == "" && !unknown {
+			images = append(images, d)
+		}
+	}
+	var offered []string
+	for _, d := range images {
+		if d.Platform == nil {
+			if len(images) == 1 {
+				return o.checked(d)
+			}
+			continue
+		}
+		p := Platform{d.Platform.OS, d.Platform.Architecture, d.Platform.Variant}
+		offered = append(offered, p.String())
+		if p.OS == want.OS && p.Architecture == want.Architecture && (want.Variant == "" || p.Variant == want.Variant) {
+			return o.checked(d)
+		}
+	}
+	return "", &azward.Error{
+		Kind: azward.KindNotFound, Op: "choose image for " + want.String(), Subject: o.name,
+		Cause:  "the index offers only " + strings.Join(offered, ", "),
+		Remedy: "name one of these with --platform",
+	}
+}
+
+func (o *opened) checked(d descriptor) (azward.Digest, error) {
+	if !digestForm.MatchString(string(d.Digest)) {
+		return "", o.bad(fmt.Sprintf("the index names %.80q, which is no sha256 digest", d.Digest), nil)
+	}
+	return d.Digest, nil
+}
+
+// checkImage tells images from other artifacts that registries hold.
+func (o *opened) checkImage(f manifestFile, mediaType string) error {
+	kind := f.Config.MediaType
+	switch {
+	case f.SchemaVersion == 1 || strings.Contains(mediaType, "manifest.v1"):
+		return &azward.Error{
+			Kind: azward.KindBadInput, Op: "read image manifest", Subject: o.name,
+			Cause:  "it is in Docker's schema 1, which was given up in 2015 and cannot be trusted",
+			Remedy: "push the image again with a present tool",
+		}
+	case f.ArtifactType != "" && len(f.Layers) > 0 && !isImageConfig(kind), f.Config.Digest != "" && !isImageConfig(kind):
+		name := f.ArtifactType
+		if name == "" {
+			name = kind
+		}
+		return &azward.Error{
+			Kind: azward.KindBadInput, Op: "read image", Subject: o.name,
+			Cause: "it is not a container image but an artifact of type " + name, Remedy: "give the reference of an image",
+		}
+	case f.Config.Digest == "":
+		return o.bad("the manifest names no configuration", nil)
+	case len(f.Layers) > maxLayers:
+		return o.bad(fmt.Sprintf("it has %d layers, more than %d", len(f.Layers), maxLayers), nil)
+	}
+	for _, d := range append(slices.Clone(f.Layers), f.Config) {
+		if !digestForm.MatchString(string(d.Digest)) || d.Size < 0 {
+			return o.bad(fmt.Sprintf("the manifest names %.80q with %d bytes, which cannot be", d.Digest, d.Size), nil)
+		}
+	}
+	return nil
+}
+
+func isImageConfig(mediaType string) bool {
+	switch mediaType {
+	case "application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json", "":
+		return true
+	}
+	return false
+}
+
+func (o *opened) configure(ctx context.Context, m *Manifest, f manifestFile) (err error) {
+	body, err := o.blob(ctx, f.Config.Digest, f.Config.Size)
+	if err != nil {
+		return err
+	}
+	raw, err := bound.ReadAll(body, maxConfig, "the image configuration")
+	if closeErr := body.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return o.bad(err.Error(), err)
+	}
+	if got := digestOf(raw); got != f.Config.Digest {
+		return o.bad(fmt.Sprintf("the configuration's digest is %s, not %s", got, f.Config.Digest), nil)
+	}
+	var c configFile
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return o.bad("the configuration is not JSON: "+err.Error(), err)
+	}
+	fill(m, f, c)
+	return nil
+}
+
+func fill(m *Manifest, f manifestFile, c configFile) {
+	if c.OS != "" {
+		m.Platform = Platform{c.OS, c.Architecture, c.Variant}
+	}
+	m.Created, m.Labels = c.Created, c.Config.Labels
+	m.Config = Config{
+		User: c.Config.User, Entrypoint: c.Config.Entrypoint, Cmd: c.Config.Cmd, WorkingDir: c.Config.WorkingDir,
+	}
+	for port := range c.Config.ExposedPorts {
+		m.Config.ExposedPorts = append(m.Config.ExposedPorts, port)
+	}
+	slices.Sort(m.Config.ExposedPorts)
+	for _, env := range c.Config.Env {
+		key, _, _ := strings.Cut(env, "=")
+		m.Config.EnvKeys = append(m.Config.EnvKeys, key)
+	}
+	// History has a line for every step; those that made no layer are marked.
+	var lines []string
+	for _, h := range c.History {
+		if !h.EmptyLayer {
+			lines = append(lines, h.CreatedBy)
+		}
+	}
+	for i, d := range f.Layers {
+		l := Layer{Digest: d.Digest, MediaType: d.MediaType, Size: d.Size}
+		if len(c.RootFS.DiffIDs) == len(f.Layers) && digestForm.MatchString(string(c.RootFS.DiffIDs[i])) {
+			l.DiffID = c.RootFS.DiffIDs[i]
+		}
+		if len(lines) == len(f.Layers) { // otherwise the lines cannot be told apart
+			l.CreatedBy = lines[i]
+		}
+		m.Layers = append(m.Layers, l)
+	}
+}

@@ -1,0 +1,214 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/store"
+)
+
+const findVerdict = "copy an ID from `azward verdicts`; a later scan may have settled this one"
+
+// SaveVerdicts replaces the verdicts of the scan's source by those of the
+// sequence, with their proofs, and ends the scan, all in one transaction: after
+// an error from anywhere the earlier verdicts stand whole and the scan is still
+// running. The transaction holds the database's write lock, so the sequence
+// must not write to this store.
+func (s *Store) SaveVerdicts(ctx context.Context, scan string, verdicts iter.Seq2[store.Decided, error], outcome store.Outcome) error {
+	return s.transact(ctx, "save verdicts", func(tx *sql.Tx) error {
+		var source string
+		err := tx.QueryRowContext(ctx, `SELECT source FROM scans WHERE id = ?`, scan).Scan(&source)
+		if errors.Is(err, sql.ErrNoRows) {
+			return notFound("scan", scan, findScan)
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM verdicts WHERE source = ?`, source); err != nil {
+			return err
+		}
+		writer := verdictWriter{store: s, scan: scan, source: source}
+		if err := writer.writeAll(ctx, tx, verdicts); err != nil {
+			return err
+		}
+		return finish(ctx, tx, scan, outcome)
+	})
+}
+
+type verdictWriter struct {
+	store                *Store
+	scan, source         string
+	verdict, name, proof *sql.Stmt
+}
+
+func (w *verdictWriter) writeAll(ctx context.Context, tx *sql.Tx, verdicts iter.Seq2[store.Decided, error]) (err error) {
+	for _, prepare := range []struct {
+		to    **sql.Stmt
+		query string
+	}{
+		{&w.verdict, `INSERT INTO verdicts (source, id, scan_id, rank, exploitable, severity, vulnerability, workload, doc_zst)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&w.name, `INSERT OR IGNORE INTO verdict_names (source, id, name) VALUES (?, ?, ?)`},
+		{&w.proof, `INSERT INTO proofs (source, id, doc_zst) VALUES (?, ?, ?)`},
+	} {
+		statement, err := tx.PrepareContext(ctx, prepare.query)
+		if err != nil {
+			return err
+		}
+		defer statement.Close()
+		*prepare.to = statement
+	}
+	for decided, err := range verdicts {
+		if err != nil {
+			return err
+		}
+		if err := w.write(ctx, decided); err != nil {
+			return fmt.Errorf("verdict %s: %w", decided.Verdict.ID, err)
+		}
+	}
+	return nil
+}
+
+func (w *verdictWriter) write(ctx context.Context, decided store.Decided) error {
+	v := decided.Verdict
+	doc, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.verdict.ExecContext(ctx, w.source, v.ID, w.scan, store.CursorOf(v).Rank, v.Exploitable.String(),
+		v.Finding.Severity.Rank(), v.Vulnerability, string(v.Workload.ID.Key()), w.store.pack(doc))
+	if err != nil {
+		return err
+	}
+	for _, name := range append([]string{v.Vulnerability, v.Finding.ID}, v.Finding.Aliases...) {
+		if _, err := w.name.ExecContext(ctx, w.source, v.ID, strings.ToLower(name)); err != nil {
+			return err
+		}
+	}
+	if decided.Proof == nil {
+		return nil
+	}
+	_, err = w.proof.ExecContext(ctx, w.source, v.ID, w.store.pack(decided.Proof))
+	return err
+}
+
+// Verdicts yields the current verdicts that the filter selects, in the order of
+// [store.Cursor]. An error is yielded last.
+func (s *Store) Verdicts(ctx context.Context, filter store.Filter) iter.Seq2[azward.Verdict, error] {
+	return func(yield func(azward.Verdict, error) bool) {
+		where, args := conditions(filter)
+		args = append(args, limit(filter.Limit))
+		//nolint:gosec // where is made of constants; every value is an argument
+		rows, err := s.db.QueryContext(ctx, `SELECT doc_zst FROM verdicts WHERE `+where+` ORDER BY rank, id, source LIMIT ?`, args...)
+		if err != nil {
+			yield(azward.Verdict{}, s.explain("list verdicts", err))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			v, err := s.scanVerdict(rows)
+			if !yield(v, err) || err != nil {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(azward.Verdict{}, s.explain("list verdicts", err))
+		}
+	}
+}
+
+// CountVerdicts counts what [Store.Verdicts] would yield without cursor and
+// limit.
+func (s *Store) CountVerdicts(ctx context.Context, filter store.Filter) (counts store.Counts, err error) {
+	filter.After, filter.Limit = store.Cursor{}, 0
+	where, args := conditions(filter)
+	//nolint:gosec // where is made of constants; every value is an argument
+	err = s.db.QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE exploitable = 'yes'), count(*) FILTER (WHERE exploitable = 'no'),
+		count(*) FILTER (WHERE exploitable = 'unknown') FROM verdicts WHERE `+where, args...).
+		Scan(&counts.Yes, &counts.No, &counts.Unknown)
+	return counts, s.explain("count verdicts", err)
+}
+
+// Verdict returns one current verdict, the latest scan's where several sources
+// have it; KindNotFound where there is none.
+func (s *Store) Verdict(ctx context.Context, id azward.VerdictID) (azward.Verdict, error) {
+	v, err := s.scanVerdict(s.db.QueryRowContext(ctx, `SELECT doc_zst FROM verdicts JOIN scans ON scans.id = scan_id
+		WHERE verdicts.id = ? ORDER BY started_at DESC LIMIT 1`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return azward.Verdict{}, notFound("verdict", string(id), findVerdict)
+	}
+	return v, err
+}
+
+// Proof returns the proof saved with a verdict, byte for byte; KindNotFound
+// where there is none.
+func (s *Store) Proof(ctx context.Context, id azward.VerdictID) ([]byte, error) {
+	doc, found, err := s.document(ctx, "proof", `SELECT proofs.doc_zst FROM proofs
+		JOIN verdicts USING (source, id) JOIN scans ON scans.id = scan_id
+		WHERE proofs.id = ? ORDER BY started_at DESC LIMIT 1`, id)
+	if err == nil && !found {
+		err = notFound("proof", string(id), findVerdict)
+	}
+	return doc, err
+}
+
+func (s *Store) scanVerdict(r row) (v azward.Verdict, err error) {
+	var packed []byte
+	if err := r.Scan(&packed); err != nil {
+		return v, s.explain("read verdict", err)
+	}
+	doc, err := s.unpack(packed)
+	if err != nil {
+		return v, s.damaged("verdict", err)
+	}
+	if err := json.Unmarshal(doc, &v); err != nil {
+		return v, s.damaged("verdict", err)
+	}
+	return v, nil
+}
+
+// conditions turns a filter into SQL and its arguments.
+func conditions(f store.Filter) (where string, args []any) {
+	parts := []string{"(rank, id) > (?, ?)"}
+	args = []any{f.After.Rank, f.After.ID}
+	add := func(part string, values ...any) {
+		parts = append(parts, part)
+		args = append(args, values...)
+	}
+	if f.Source != "" {
+		add("source = ?", f.Source)
+	}
+	if len(f.Exploitable) > 0 {
+		var values []any
+		for _, answer := range f.Exploitable {
+			values = append(values, answer.String())
+		}
+		add("exploitable IN (?"+strings.Repeat(", ?", len(values)-1)+")", values...)
+	}
+	if f.MinSeverity != "" {
+		add("severity >= ?", f.MinSeverity.Rank())
+	}
+	if f.Vulnerability != "" {
+		add("(source, id) IN (SELECT source, id FROM verdict_names WHERE name = ?)", strings.ToLower(f.Vulnerability))
+	}
+	if f.Workload != "" {
+		key := string(f.Workload.Key())
+		// "0" follows "/": everything below, without LIKE and its wildcards.
+		add("(workload = ? OR workload > ? AND workload < ?)", key, key+"/", key+"0")
+	}
+	return strings.Join(parts, " AND "), args
+}
+
+// limit is SQLite's: negative means none.
+func limit(n int) int {
+	if n <= 0 {
+		return -1
+	}
+	return n
+}

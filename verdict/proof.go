@@ -1,0 +1,270 @@
+package verdict
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/estate"
+)
+
+// ProofFormat names the version of the proof document.
+const ProofFormat = "azward-proof/1"
+
+// MaxProofBytes bounds a proof document. One workload's surroundings are tens
+// of kilobytes; a large cluster's some megabytes.
+const MaxProofBytes = 256 << 20
+
+// Proof is a verdict with everything it rests on: the question, the raw
+// documents that were looked at, the listings and gaps, the advisory record.
+// It stands alone; [Verify] decides it again.
+type Proof struct {
+	Format  string         `json:"format"`
+	Verdict azward.Verdict `json:"verdict"`
+	Subject Subject        `json:"subject"`
+	// Estate holds the lines of an estate file: the part of the estate that
+	// the decision looked at.
+	Estate []json.RawMessage `json:"estate"`
+	// SHA256 of the document with this field empty.
+	SHA256 string `json:"sha256"`
+}
+
+// Matcher matches a package against one advisory record again. Its answer is
+// compared with the finding that a proof claims.
+type Matcher func(record json.RawMessage, pkg azward.Package) ([]azward.Finding, error)
+
+// Proof decides the subject and gathers what the decision looked at.
+func (d *Decider) Proof(subject Subject) (Proof, error) {
+	v := d.Decide(subject)
+	slice := d.surroundings(subject.Workload).tracker.Slice()
+	var lines bytes.Buffer
+	if err := slice.Write(&lines); err != nil {
+		return Proof{}, fmt.Errorf("write the facts of %s: %w", v.ID, err)
+	}
+	p := Proof{Format: ProofFormat, Verdict: v, Subject: subject}
+	for line := range bytes.Lines(lines.Bytes()) {
+		p.Estate = append(p.Estate, json.RawMessage(bytes.TrimSpace(bytes.Clone(line))))
+	}
+	if image, ok := d.Estate.Image(subject.Digest); ok {
+		if body, ok := reduced(image, subject.Package); ok {
+			var b estate.Builder
+			if err := b.AddImage(subject.Digest, body, image.Provenance); err != nil {
+				return Proof{}, fmt.Errorf("reduce image %s: %w", subject.Digest, err)
+			}
+			lines.Reset()
+			if err := b.Build().Write(&lines); err != nil {
+				return Proof{}, fmt.Errorf("write image %s: %w", subject.Digest, err)
+			}
+			p.Estate = append(p.Estate, json.RawMessage(bytes.TrimSpace(bytes.Clone(lines.Bytes()))))
+		}
+	}
+	sum, err := p.sum()
+	if err != nil {
+		return Proof{}, err
+	}
+	p.SHA256 = sum
+	return p, nil
+}
+
+// Marshal writes the proof as one JSON document, always with the same bytes.
+func (p Proof) Marshal() ([]byte, error) {
+	raw, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("encode proof: %w", err)
+	}
+	return append(raw, '\n'), nil
+}
+
+func (p Proof) sum() (string, error) {
+	p.SHA256 = ""
+	raw, err := json.Marshal(p)
+	if err != nil {
+		return "", fmt.Errorf("encode proof: %w", err)
+	}
+	return sha256Hex(raw), nil
+}
+
+// ParseProof reads a proof document. A document that is none, or of another
+// version, is an error that says so.
+func ParseProof(raw []byte) (Proof, error) {
+	bad := func(cause string, err error) (Proof, error) {
+		return Proof{}, &azward.Error{
+			Kind: azward.KindBadInput, Op: "read proof", Cause: cause, Err: err,
+			Remedy: "write it again with `azward explain VERDICT --output proof -o FILE`",
+		}
+	}
+	if len(raw) > MaxProofBytes {
+		return bad(fmt.Sprintf("it is larger than %d bytes", MaxProofBytes), nil)
+	}
+	var p Proof
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&p); err != nil {
+		return bad("it is not a proof document: "+err.Error(), err)
+	}
+	if p.Format != ProofFormat {
+		return bad(fmt.Sprintf("its format is %.40q, and this azward reads %q", p.Format, ProofFormat), nil)
+	}
+	return p, nil
+}
+
+// Replay is what [Verify] did.
+type Replay struct {
+	Verdict azward.Verdict `json:"verdict"`
+	// Facts is the number of evidence items that were compared with their raw
+	// documents, Documents that of the documents the proof carries.
+	Facts     int `json:"facts"`
+	Documents int `json:"documents"`
+}
+
+// Verify checks a proof against itself: the document is whole, each cited
+// value stands in the raw document that it cites, the advisory record matches
+// the package again, and deciding again gives the same verdict, byte for byte.
+// The error names the first thing that does not hold.
+func Verify(raw []byte, match Matcher) (Replay, error) {
+	p, err := ParseProof(raw)
+	if err != nil {
+		return Replay{}, err
+	}
+	fails := func(format string, args ...any) (Replay, error) {
+		return Replay{}, &azward.Error{
+			Kind: azward.KindBadInput, Op: "verify proof", Subject: string(p.Verdict.ID), Cause: fmt.Sprintf(format, args...),
+			Remedy: "do not rely on this document; scan again and export the proof anew",
+		}
+	}
+	sum, err := p.sum()
+	if err != nil {
+		return Replay{}, err
+	}
+	if sum != p.SHA256 {
+		return fails("the document was changed after it was written (its SHA-256 is %s, it states %s)", sum, p.SHA256)
+	}
+	world, err := p.world()
+	if err != nil {
+		return Replay{}, err
+	}
+	facts, problem := checkFacts(world, p)
+	if problem != "" {
+		return fails("%s", problem)
+	}
+	if problem := checkMatch(p.Subject, match); problem != "" {
+		return fails("%s", problem)
+	}
+	again := (&Decider{Estate: world, At: p.Verdict.DecidedAt}).Decide(p.Subject)
+	want, got := azward.JSONValue(p.Verdict), azward.JSONValue(again)
+	if !bytes.Equal(want, got) {
+		return fails("deciding again gives another verdict: %s", firstDifference(want, got))
+	}
+	return Replay{Verdict: again, Facts: facts, Documents: len(p.Estate)}, nil
+}
+
+// world builds the estate that the proof carries.
+func (p Proof) world() (*estate.Estate, error) {
+	var lines bytes.Buffer
+	for _, line := range p.Estate {
+		lines.Write(line)
+		lines.WriteByte('\n')
+	}
+	var b estate.Builder
+	if err := estate.Read(&lines, "proof", estate.ReadOptions{}, &b); err != nil {
+		return nil, fmt.Errorf("read the facts of %s: %w", p.Verdict.ID, err)
+	}
+	return b.Build(), nil
+}
+
+// checkFacts compares every cited value with the document it cites.
+func checkFacts(world *estate.Estate, p Proof) (checked int, problem string) {
+	for _, c := range p.Verdict.Conditions {
+		for _, e := range c.Evidence {
+			ok, problem := checkFact(world, p.Subject, e)
+			if problem != "" {
+				return checked, problem
+			}
+			if ok {
+				checked++
+			}
+		}
+	}
+	return checked, ""
+}
+
+func checkFact(world *estate.Estate, subject Subject, e azward.Evidence) (checked bool, problem string) {
+	if e.SHA256 == "" {
+		return false, "" // a listing, a documented default, a registry's answer: no document of its own
+	}
+	switch e.Source {
+	case azward.SourceAdvisory:
+		if got := sha256Hex(subject.Record); got != e.SHA256 {
+			return false, fmt.Sprintf("the advisory record %s has SHA-256 %s, the evidence cites %s", e.Resource, got, e.SHA256)
+		}
+		return true, ""
+	case azward.SourceImage:
+		image, ok := world.Image(subject.Digest)
+		if !ok {
+			return false, fmt.Sprintf("the image record %s is missing", subject.Digest)
+		}
+		raw, ok := reduced(image, subject.Package)
+		if !ok || sha256Hex(raw) != e.SHA256 {
+			return false, fmt.Sprintf("the image record %s does not hold the cited package", subject.Digest)
+		}
+		return true, ""
+	}
+	r, ok := world.Resource(e.Resource)
+	if !ok {
+		return false, fmt.Sprintf("the document of %s is missing", e.Resource)
+	}
+	if got := r.SHA256(); got != e.SHA256 {
+		return false, fmt.Sprintf("the document of %s has SHA-256 %s, the evidence cites %s", e.Resource, got, e.SHA256)
+	}
+	value, ok := r.At(e.Property)
+	if !ok {
+		value = json.RawMessage("null")
+	}
+	if !bytes.Equal(compacted(value), compacted(e.Value)) {
+		return false, fmt.Sprintf("%s of %s is %.80s, the evidence cites %.80s", e.Property, e.Resource, value, e.Value)
+	}
+	return true, ""
+}
+
+func compacted(raw json.RawMessage) []byte {
+	var out bytes.Buffer
+	if json.Compact(&out, raw) != nil {
+		return raw
+	}
+	return out.Bytes()
+}
+
+// checkMatch matches the package against the record once more. KEV and EPSS
+// come from other lists and are not part of the record.
+func checkMatch(subject Subject, match Matcher) (problem string) {
+	if match == nil {
+		return ""
+	}
+	findings, err := match(subject.Record, subject.Package)
+	if err != nil {
+		return fmt.Sprintf("the advisory record %s cannot be matched again: %v", subject.Finding.Record, err)
+	}
+	claimed := subject.Finding
+	if !slices.ContainsFunc(findings, func(f azward.Finding) bool {
+		return f.Record == claimed.Record && f.Affected == claimed.Affected && f.Range == claimed.Range
+	}) {
+		return fmt.Sprintf("the advisory record %s does not give this finding for %s", claimed.Record, subject.Package.PURL)
+	}
+	return ""
+}
+
+// firstDifference shows where two documents part.
+func firstDifference(want, got []byte) string {
+	i := 0
+	for i < len(want) && i < len(got) && want[i] == got[i] {
+		i++
+	}
+	cut := func(b []byte) string {
+		from, to := max(0, i-40), min(len(b), i+40)
+		return strings.ToValidUTF8(string(b[from:to]), "")
+	}
+	return fmt.Sprintf("it says …%s… and not …%s…", cut(got), cut(want))
+}
