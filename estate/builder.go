@@ -20,8 +20,8 @@ type Builder struct {
 	listings map[Listing]struct{}
 	gaps     map[azward.Gap]struct{}
 
-	words    map[string]string // types, kinds, clusters …: one string for each
-	scratch  bytes.Buffer      // for compaction
+	words   map[string]string // types, kinds, clusters …: one string for each
+	scratch bytes.Buffer      // for compaction
 }
 
 // AddARM adds an ARM object. An object without an ID, or that is no object, is
@@ -289,10 +289,19 @@ func (b *Builder) put(r *Resource) {
 		b.byKey = make(map[azward.ResourceKey]*Resource)
 	}
 	r.key = r.ID.Key()
-	if held, ok := b.byKey[r.key]; ok && (better(held.Provenance, r.Provenance) || !held.incomplete && r.incomplete) {
+	if held, ok := b.byKey[r.key]; ok && !replaces(held, r) {
 		return
 	}
 	b.byKey[r.key] = r
+}
+
+// replaces reports whether r takes the place of what is held under its ID: a
+// whole object that of an incomplete one, whoever gave them.
+func replaces(held, r *Resource) bool {
+	if held.incomplete != r.incomplete {
+		return held.incomplete
+	}
+	return !better(held.Provenance, r.Provenance)
 }
 
 // better reports whether a's read outranks b's.

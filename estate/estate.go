@@ -176,7 +176,7 @@ func (e *snapshot) indexReferences() {
 		for ref := range references(r.Body) {
 			// The key of a parent is part of its child's: no copies are made.
 			for key := ref.Key(); key != ""; key = azward.ResourceKey(azward.ResourceID(key).Parent()) {
-				if key == own || strings.HasPrefix(string(key), string(own)+"/") {
+				if rest, below := strings.CutPrefix(string(key), string(own)); below && (rest == "" || rest[0] == '/') {
 					continue
 				}
 				list := e.refs[key]
