@@ -127,15 +127,27 @@ func (id ResourceID) Name() string {
 // Parent returns the resource one type/name pair up ("" above a top-level
 // resource): the virtual network of a subnet, the site of a slot.
 func (id ResourceID) Parent() ResourceID {
-	segments := strings.Split(string(id), "/")
-	if len(segments) < 3 {
+	up, _, ok := cutLast(string(id))
+	if !ok {
 		return ""
 	}
-	up := strings.Join(segments[:len(segments)-2], "/")
-	if n := len(segments) - 4; n >= 0 && strings.EqualFold(segments[n], "providers") {
-		return "" // segments[n+1] is the namespace, so the ID itself is top-level
+	if up, _, ok = cutLast(up); !ok {
+		return ""
+	}
+	above, _, _ := cutLast(up) // up ends in the namespace when id is top-level
+	if _, word, _ := cutLast(above); strings.EqualFold(word, "providers") {
+		return ""
 	}
 	return ResourceID(up)
+}
+
+// cutLast parts s at its last slash; without one, last is all of s.
+func cutLast(s string) (before, last string, ok bool) {
+	at := strings.LastIndexByte(s, '/')
+	if at < 0 {
+		return "", s, false
+	}
+	return s[:at], s[at+1:], true
 }
 
 // Within reports whether id is scope itself or lies below it. The empty scope
