@@ -27,6 +27,9 @@ func constant(k kind, v any) bound {
 }
 
 func (b *binder) bind(e expr) (bound, error) {
+	if err := b.m.resolve(1); err != nil {
+		return bound{}, err
+	}
 	switch e := e.(type) {
 	case literal:
 		return constant(e.kind, e.v), nil
@@ -116,7 +119,7 @@ func (b *binder) property(e property) (bound, error) {
 func member(v any, id string) any {
 	switch v := plain(v).(type) {
 	case map[string]any:
-		return plain(v[id])
+		return decoded(v[id])
 	default:
 		return nil
 	}
@@ -155,7 +158,7 @@ func element(v, key any) any {
 		if k < 0 || k >= int64(len(list)) {
 			return nil
 		}
-		return plain(list[k])
+		return decoded(list[k])
 	}
 	return nil
 }

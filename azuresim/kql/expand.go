@@ -149,7 +149,7 @@ func (o expand) apply(m *machine, in relation) (relation, error) {
 				for i := range lists {
 					out[at[i]] = nil
 					if r < len(lists[i]) {
-						out[at[i]] = plain(lists[i][r])
+						out[at[i]] = decoded(lists[i][r])
 					}
 					if o.cols[i].typ != "" {
 						out[at[i]] = cast(out[at[i]], cols[at[i]].kind)
@@ -225,6 +225,8 @@ func (o expand) elements(v any) []any {
 // https://learn.microsoft.com/kusto/query/parse-operator
 type extraction struct {
 	x     expr
+	regex bool // kind=regex: the literals are regular expressions
+	at    place
 	steps []parseStep
 }
 
@@ -235,20 +237,22 @@ type parseStep struct {
 }
 
 func parseParse(p *parser) (operator, error) {
+	o := extraction{at: p.place()}
 	if p.isWord("kind") && p.ahead(1).text == "=" {
 		p.at += 2
-		if !p.skipWord("simple") {
-			return nil, p.unexpected("simple")
+		o.regex = p.skipWord("regex")
+		if !o.regex && !p.skipWord("simple") {
+			return nil, p.unexpected("simple or regex")
 		}
 	}
-	x, err := p.sum()
+	var err error
+	o.x, err = p.sum()
 	if err != nil {
 		return nil, err
 	}
 	if !p.skipWord("with") {
 		return nil, p.unexpected("with")
 	}
-	o := extraction{x: x}
 	for {
 		switch t := p.peek(); {
 		case t.kind == tokString:
@@ -283,15 +287,15 @@ func parseParse(p *parser) (operator, error) {
 
 func (o extraction) print(b *strings.Builder) {
 	b.WriteString("parse ")
+	if o.regex {
+		b.WriteString("kind=regex ")
+	}
 	o.x.print(b)
 	b.WriteString(" with")
-	for i, s := range o.steps {
+	for _, s := range o.steps {
 		b.WriteByte(' ')
 		switch {
 		case s.literal != "":
-			if i > 0 && o.steps[i-1].literal != "" {
-				b.WriteString("") // neighbours stay two tokens
-			}
 			b.WriteString(quoteString(s.literal))
 		case s.name == "":
 			b.WriteByte('*')
@@ -326,11 +330,17 @@ func (o extraction) apply(m *machine, in relation) (relation, error) {
 		}
 		cols[at[i]].kind = k
 	}
+	match := o.match
+	if o.regex {
+		if match, err = o.compile(); err != nil {
+			return relation{}, err
+		}
+	}
 	return relation{cols: cols, rows: func(yield func([]any) bool) {
 		for row := range in.rows {
 			out := make([]any, len(cols))
 			copy(out, row)
-			values, ok := o.match(text(x.eval(row)))
+			values, ok := match(text(x.eval(row)))
 			for i, s := range o.steps {
 				if s.name == "" {
 					continue
@@ -365,6 +375,42 @@ func convertText(s string, k kind) any {
 	default:
 		return s
 	}
+}
+
+// compile joins the literals into one regular expression, which may begin
+// anywhere in the text and must reach its end.
+func (o extraction) compile() (func(string) ([]string, bool), error) {
+	var b strings.Builder
+	b.WriteString("(?s)")
+	groups := make([]string, len(o.steps))
+	for i, s := range o.steps {
+		switch {
+		case s.literal != "":
+			b.WriteString("(?:" + s.literal + ")")
+		case s.name == "":
+			b.WriteString(".*?")
+		default:
+			groups[i] = "column" + strconv.Itoa(i)
+			b.WriteString("(?P<" + groups[i] + ">.*?)")
+		}
+	}
+	re, err := compileRegex(b.String() + "$")
+	if err != nil {
+		return nil, o.at.fail(semanticError, "this is no regular expression that RE2 reads: "+err.Error())
+	}
+	return func(s string) ([]string, bool) {
+		found := re.FindStringSubmatch(s)
+		if found == nil {
+			return nil, false
+		}
+		values := make([]string, len(o.steps))
+		for i, g := range groups {
+			if g != "" {
+				values[i] = found[re.SubexpIndex(g)]
+			}
+		}
+		return values, true
+	}, nil
 }
 
 // match gives the text taken by each step; a column and a * reach to the next

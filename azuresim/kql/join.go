@@ -253,7 +253,6 @@ func (j joiner) blank(out []any) {
 type union struct {
 	withSource string
 	inner      bool
-	self       string // name of the table before the pipe, for withSource
 	legs       []*tabular
 }
 
@@ -287,7 +286,6 @@ func (p *parser) leadingUnion() (unionHead, error) {
 		return unionHead{}, err
 	}
 	u, _ := op.(union)
-	u.self = legName(u.legs[0], 0)
 	first := u.legs[0]
 	u.legs = u.legs[1:]
 	if len(u.legs) == 0 && u.withSource == "" {
@@ -365,7 +363,7 @@ func legName(t *tabular, i int) string {
 
 func (o union) apply(m *machine, in relation) (relation, error) {
 	legs := []relation{in}
-	names := []string{o.self}
+	names := []string{in.source}
 	for i, l := range o.legs {
 		rel, err := m.tabular(l)
 		if err != nil {

@@ -20,6 +20,7 @@ const (
 	tokLong
 	tokReal
 	tokTimespan
+	tokRaw   // what stands in the parentheses of datetime(…), with them
 	tokPunct // operators and brackets, and word operators that start with "!"
 )
 
@@ -121,6 +122,14 @@ func (l *lexer) next() error {
 		for n < len(rest) && namePart(rest[n]) {
 			n++
 		}
+		if rawLiterals[strings.ToLower(rest[:n])] {
+			if open, end, ok := rawText(rest, n); ok {
+				l.emit(token{kind: tokName, text: rest[:n]}, n)
+				l.advance(open - n)
+				l.emit(token{kind: tokRaw, text: rest[open:end], str: rest[open+1 : end-1]}, end-open)
+				return nil
+			}
+		}
 		// in~ is one operator
 		if strings.EqualFold(rest[:n], "in") && n < len(rest) && rest[n] == '~' {
 			l.emit(token{kind: tokPunct, text: "in~"}, n+1)
@@ -148,6 +157,28 @@ func (l *lexer) next() error {
 		}
 	}
 	return l.fail("this character starts nothing in a query")
+}
+
+// rawLiterals are written as type(text), where text is no expression.
+var rawLiterals = map[string]bool{
+	"datetime": true, "date": true, "time": true, "timespan": true, "guid": true,
+	"int": true, "long": true, "real": true, "double": true, "decimal": true, "bool": true, "boolean": true,
+}
+
+// rawText finds the parentheses after byte n.
+func rawText(s string, n int) (open, end int, ok bool) {
+	open = n
+	for open < len(s) && (s[open] == ' ' || s[open] == '\t') {
+		open++
+	}
+	if open == len(s) || s[open] != '(' {
+		return 0, 0, false
+	}
+	length := strings.IndexAny(s[open:], ")\n")
+	if length < 0 || s[open+length] != ')' {
+		return 0, 0, false
+	}
+	return open, open + length + 1, true
 }
 
 func nameStart(c byte) bool {

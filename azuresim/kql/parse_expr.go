@@ -286,7 +286,7 @@ func (p *parser) primary() (expr, error) {
 		}
 	case tokName:
 		return p.named(at)
-	case tokEOF:
+	case tokEOF, tokRaw:
 	}
 	return nil, p.unexpected("an expression")
 }
@@ -294,7 +294,7 @@ func (p *parser) primary() (expr, error) {
 func (p *parser) named(at place) (expr, error) {
 	id := p.peek().text
 	lower := strings.ToLower(id)
-	called := p.ahead(1).kind == tokPunct && p.ahead(1).text == "("
+	called := p.ahead(1).kind == tokRaw || p.ahead(1).kind == tokPunct && p.ahead(1).text == "("
 	switch {
 	case !called && (lower == "true" || lower == "false"):
 		p.at++
@@ -425,6 +425,9 @@ func requote(s string) string {
 
 // raw cuts out what stands between the parentheses that come next.
 func (p *parser) raw() (string, error) {
+	if p.peek().kind == tokRaw {
+		return p.next().str, nil
+	}
 	if err := p.want("("); err != nil {
 		return "", err
 	}

@@ -40,8 +40,9 @@ type column struct {
 
 // relation is a stream of rows of one shape. rows may be run once.
 type relation struct {
-	cols []column
-	rows iter.Seq[[]any]
+	cols   []column
+	rows   iter.Seq[[]any]
+	source string // name of the table at its start
 }
 
 func (r relation) find(id string) int {
@@ -56,7 +57,19 @@ type machine struct {
 	active map[string]bool // lets under evaluation
 	remote map[string]bool // tables that the query reads
 	joined bool            // the query joins
+	work   int             // tables and expressions resolved so far
 	err    error           // first failure inside a stream
+}
+
+// maxWork bounds what a query resolves: lets that use lets twice would double
+// the work each time.
+const maxWork = 200_000
+
+func (m *machine) resolve(n int) error {
+	if m.work += n; m.work > maxWork {
+		return &Error{Code: queryExecutionFailed, Msg: "the query is too complex"}
+	}
+	return nil
 }
 
 func (m *machine) fail(err error) {
@@ -146,7 +159,10 @@ func (m *machine) crossTables() error {
 
 func (m *machine) tabular(t *tabular) (relation, error) {
 	var rel relation
-	var err error
+	err := m.resolve(maxWork / 200)
+	if err != nil {
+		return rel, err
+	}
 	if t.sub != nil {
 		rel, err = m.tabular(t.sub)
 	} else {
@@ -156,6 +172,7 @@ func (m *machine) tabular(t *tabular) (relation, error) {
 		if err != nil {
 			return relation{}, err
 		}
+		rel.source = legName(t, 0)
 		rel, err = op.apply(m, rel)
 	}
 	return rel, err
@@ -230,5 +247,5 @@ func coerce(v any, k kind) any {
 	if k == kindString {
 		return text(v)
 	}
-	return v
+	return decoded(v)
 }

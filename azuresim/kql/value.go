@@ -54,8 +54,8 @@ const (
 	maxStringBytes = 1 << 20
 )
 
-// plain turns the numbers of a decoded JSON value into int64 and float64, one
-// level deep for numbers and leaving objects and arrays as they are.
+// plain turns Go's many number types into int64 and float64, one level deep:
+// the elements of objects and arrays stay as they are.
 func plain(v any) any {
 	switch v := v.(type) {
 	case json.Number:
@@ -72,11 +72,6 @@ func plain(v any) any {
 		return int64(v)
 	case float32:
 		return float64(v)
-	case float64:
-		if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
-			return int64(v)
-		}
-		return v
 	case json.RawMessage:
 		return parseJSON(string(v))
 	case []string:
@@ -94,6 +89,15 @@ func plain(v any) any {
 	default:
 		return v
 	}
+}
+
+// decoded is plain for values read out of rows, where encoding/json has made
+// every number a float64.
+func decoded(v any) any {
+	if f, ok := v.(float64); ok && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+		return int64(f)
+	}
+	return plain(v)
 }
 
 func parseJSON(s string) any {
