@@ -14,14 +14,19 @@ func TestExcerptMatchesAgain(t *testing.T) {
 	var file bytes.Buffer
 	w := advisory.NewWriter(&file, time.Unix(1, 0))
 	for _, r := range []advisory.Record{
-		{ID: "GHSA-jfh8-c2jp-5v3q", Aliases: []string{"CVE-2021-44228"}, Vectors: []string{"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H"},
+		{
+			ID: "GHSA-jfh8-c2jp-5v3q", Aliases: []string{"CVE-2021-44228"}, Vectors: []string{"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H"},
 			Affected: []advisory.Affected{{Ecosystem: "Maven", Name: "org.apache.logging.log4j:log4j-core", Ranges: [][]advisory.Event{
 				{{Kind: advisory.Introduced, Version: "2.13.0"}, {Kind: advisory.Fixed, Version: "2.15.0"}},
 				{{Kind: advisory.Introduced, Version: "2.0-beta9"}, {Kind: advisory.Fixed, Version: "2.3.1"}},
-			}}}},
-		{ID: "DSA-2896-1", Upstream: []string{"CVE-2014-0160"},
+			}}},
+		},
+		{
+			ID: "DSA-2896-1", Upstream: []string{"CVE-2014-0160"},
 			Affected: []advisory.Affected{{Ecosystem: "Debian:7", Name: "openssl", Ranges: [][]advisory.Event{
-				{{Kind: advisory.Introduced, Version: "0"}, {Kind: advisory.Fixed, Version: "1.0.1e-2+deb7u5"}}}}}},
+				{{Kind: advisory.Introduced, Version: "0"}, {Kind: advisory.Fixed, Version: "1.0.1e-2+deb7u5"}},
+			}}},
+		},
 		{ID: "PYSEC-1", Affected: []advisory.Affected{{Ecosystem: "PyPI", Name: "django", Versions: []string{"3.2.12", "3.2.11"}}}},
 	} {
 		if err := w.Add(&r); err != nil {

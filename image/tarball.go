@@ -157,7 +157,8 @@ func (t *tarball) saved() (*saved, error) {
 		Config   string
 		RepoTags []string
 		Layers   []string
-	}) bool {
+	},
+	) bool {
 		return slices.ContainsFunc(m.RepoTags, func(tag string) bool { return strings.HasSuffix(tag, ":"+t.ref.Tag) })
 	})
 	switch {

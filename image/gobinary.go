@@ -1,0 +1,83 @@
+package image
+
+import (
+	"bytes"
+	"cmp"
+	"debug/buildinfo"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+)
+
+// isBinary knows programs by their first four bytes: ELF, PE, Mach-O.
+func isBinary(head []byte) bool {
+	switch string(head) {
+	case "\x7fELF", "\xfe\xed\xfa\xce", "\xfe\xed\xfa\xcf", "\xce\xfa\xed\xfe", "\xcf\xfa\xed\xfe":
+		return true
+	}
+	return head[0] == 'M' && head[1] == 'Z'
+}
+
+// buildInfoMark stands before Go's build information. Most programs are not
+// Go's, and this tells faster than reading their tables.
+//
+// Source: https://pkg.go.dev/debug/buildinfo
+var buildInfoMark = []byte("\xff Go buildinf:")
+
+// readGo reads the modules that a Go program was built from.
+func readGo(in *input) (*File, error) {
+	if in.bytes != nil && !bytes.Contains(in.bytes, buildInfoMark) {
+		return nil, nil
+	}
+	info, err := buildinfo.Read(in.at)
+	if err != nil {
+		if in.bytes == nil { // too large to look for the mark
+			return nil, nil //nolint:nilerr // it is no Go program
+		}
+		return nil, fmt.Errorf("a Go program whose build information cannot be read: %w", err)
+	}
+	return &File{Packages: goModules(info)}, nil
+}
+
+func goModules(info *debug.BuildInfo) []Found {
+	list := []Found{{Type: "golang", Name: "stdlib", Version: goVersion(info.GoVersion)}}
+	if info.Main.Path != "" {
+		list = append(list, goModule(info.Main))
+	}
+	for _, dep := range info.Deps {
+		if dep != nil {
+			list = append(list, goModule(*dep))
+		}
+	}
+	list = slices.DeleteFunc(list, func(f Found) bool { return plausible(f.Name, f.Version) != nil })
+	sortFound(list)
+	return list
+}
+
+// goModule takes what was built in, which a replacement may differ from. One
+// replaced by a directory has no version that could be compared.
+func goModule(m debug.Module) Found {
+	f := Found{Type: "golang", Name: m.Path, Version: m.Version}
+	if r := m.Replace; r != nil {
+		f.Version = r.Version
+		if r.Version != "" {
+			f.Name = r.Path
+		}
+	}
+	f.Version = cmp.Or(f.Version, "(devel)")
+	return f
+}
+
+// goVersion makes "1.21.3" of "go1.21.3 X:boringcrypto".
+func goVersion(s string) string {
+	first, _, _ := strings.Cut(s, " ")
+	if v, ok := strings.CutPrefix(first, "go"); ok {
+		return v
+	}
+	return s // "devel +abc": it has no place in the order, and that shall show
+}
+
+func sortFound(list []Found) {
+	slices.SortFunc(list, func(a, b Found) int { return cmp.Compare(a.key()+a.Inside, b.key()+b.Inside) })
+}

@@ -1,0 +1,216 @@
+package image
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/azward/azward"
+)
+
+// Image is what a container of the image would see, with what could not be
+// read in Gaps. Its JSON is part of the stable surface.
+type Image struct {
+	Reference string        `json:"reference"`
+	Digest    azward.Digest `json:"digest"`
+	// Index is the digest of the index that named the image: what a cluster may
+	// report as the running image.
+	Index    azward.Digest     `json:"index,omitempty"`
+	Platform string            `json:"platform,omitempty"`
+	OS       OS                `json:"os"`
+	Created  string            `json:"created,omitempty"`
+	Layers   []Layer           `json:"layers"`
+	Config   Config            `json:"config"`
+	Labels   map[string]string `json:"labels,omitempty"`
+	Packages []azward.Package  `json:"packages"`
+	// Gaps are empty when everything was read.
+	Gaps []azward.Gap `json:"gaps"`
+}
+
+// Scope names the image in gaps and evidence: "registry/repository@digest".
+func (i *Image) Scope() azward.ResourceID {
+	repo, _, _ := strings.Cut(i.Reference, "@")
+	if slash := strings.LastIndexByte(repo, '/'); strings.LastIndexByte(repo, ':') > slash {
+		repo = repo[:strings.LastIndexByte(repo, ':')]
+	}
+	return azward.ResourceID(repo + "@" + string(i.Digest))
+}
+
+// merger lays layers over one another. A nil result is a layer that could not
+// be read.
+type merger struct {
+	results []*LayerResult
+	gone    []map[uint64]bool // per layer: removed paths
+	hidden  []map[uint64]bool // per layer: directories whose lower content is hidden
+	places  map[string][]int  // path to the layers that tell of it, lowest first
+	files   map[string][]*File
+}
+
+func merge(img *Image, results []*LayerResult) {
+	m := &merger{results: results, places: map[string][]int{}, files: map[string][]*File{}}
+	for i, r := range results {
+		m.gone, m.hidden = append(m.gone, map[uint64]bool{}), append(m.hidden, map[uint64]bool{})
+		if r == nil {
+			continue
+		}
+		for _, p := range r.Whiteouts {
+			m.gone[i][hashPath(p)] = true
+		}
+		for _, p := range r.Opaque {
+			m.hidden[i][hashPath(p)] = true
+		}
+		for j := range r.Files {
+			f := &r.Files[j]
+			m.places[f.Path] = append(m.places[f.Path], i)
+			m.files[f.Path] = append(m.files[f.Path], f)
+		}
+	}
+	visible := m.visible()
+	img.OS = distribution(visible)
+	owners := owners(visible)
+	for _, f := range visible {
+		for _, p := range f.Packages {
+			img.Packages = append(img.Packages, m.describe(img, f, p, owners))
+		}
+	}
+	slices.SortStableFunc(img.Packages, func(a, b azward.Package) int {
+		return cmp.Or(cmp.Compare(a.PURL, b.PURL), cmp.Compare(a.Locations[0], b.Locations[0]))
+	})
+	img.Packages = join(img.Packages)
+	if n := unnamed(img.Packages); n > 0 {
+		img.Gaps = append(img.Gaps, azward.Gap{
+			Scope: img.Scope(), Kind: azward.GapUnparsed, Reads: "the distribution and its release",
+			Needs:  "an os-release file with ID and VERSION_ID of a distribution that OSV has advisories for",
+			Error:  "the distribution of OS packages is not known, so they cannot be matched",
+			Remedy: "build on a distribution that publishes advisories",
+		})
+	}
+}
+
+// visible gives the files that no upper layer replaced, hid or removed, by path.
+func (m *merger) visible() []*File {
+	var out []*File
+	for p, layers := range m.places {
+		last := len(layers) - 1
+		if !m.covered(p, layers[last]) {
+			out = append(out, m.files[p][last])
+		}
+	}
+	slices.SortFunc(out, func(a, b *File) int { return cmp.Compare(a.Path, b.Path) })
+	return out
+}
+
+// covered says whether a layer above puts something in the path's place, or
+// in the place of a directory above it, removes one of these, or hides one.
+func (m *merger) covered(p string, layer int) bool {
+	for i := layer + 1; i < len(m.results); i++ {
+		if m.results[i] == nil {
+			continue
+		}
+		if m.hidden[i][hashPath(".")] {
+			return true
+		}
+		h := hashStart
+		for at := 0; at < len(p); {
+			end := strings.IndexByte(p[at+1:], '/')
+			if end < 0 {
+				end = len(p)
+			} else {
+				end += at + 1
+			}
+			h = hashMore(h, p[at:end])
+			at = end
+			whole := end == len(p)
+			if m.gone[i][h] || m.results[i].Paths.has(h) || !whole && m.hidden[i][h] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func distribution(visible []*File) OS {
+	var os OS
+	for _, f := range visible {
+		// /etc/os-release stands before /usr/lib's, and sorts before it.
+		if f.OS != nil && os.ID == "" {
+			os = *f.OS
+		}
+	}
+	return os
+}
+
+// owners maps paths to the OS package that has them.
+func owners(visible []*File) map[string]string {
+	out := map[string]string{}
+	for _, f := range visible {
+		for _, p := range f.Owned {
+			out[mergedUsr(p)] = f.Owner
+		}
+		for _, pkg := range f.Packages {
+			for _, p := range pkg.Owned {
+				out[mergedUsr(p)] = pkg.Name
+			}
+		}
+	}
+	return out
+}
+
+// describe makes the package, with the layer that brought it: the first one
+// whose copy of the same file has the same package and version.
+func (m *merger) describe(img *Image, f *File, p Found, owners map[string]string) azward.Package {
+	out := azward.Package{
+		PURL: purl(p, img.OS), Name: p.Name, Version: p.Version, Ecosystem: ecosystem(p.Type, img.OS),
+		Source: p.Source, SourceVersion: p.SourceVersion, Locations: []string{"/" + f.Path},
+	}
+	if p.Inside != "" {
+		out.Locations[0] += "!/" + p.Inside
+	}
+	if !isOS(p.Type) {
+		out.OwnedBy = owners[mergedUsr(f.Path)]
+	}
+	for i, copy := range m.files[f.Path] {
+		if slices.ContainsFunc(copy.Packages, func(q Found) bool { return q.key() == p.key() && q.Inside == p.Inside }) {
+			layer := img.Layers[m.places[f.Path][i]]
+			out.Layer, out.CreatedBy = layer.Digest, layer.CreatedBy
+			break
+		}
+	}
+	return out
+}
+
+// join makes one of the same package in several places of one layer.
+func join(list []azward.Package) []azward.Package {
+	out := list[:0]
+	at := map[string]int{}
+	for _, p := range list {
+		k := strings.Join([]string{p.PURL, p.Ecosystem, p.Name, p.Version, string(p.Layer), p.OwnedBy}, "\x00")
+		if i, ok := at[k]; ok {
+			out[i].Locations = append(out[i].Locations, p.Locations...)
+			continue
+		}
+		at[k] = len(out)
+		out = append(out, p)
+	}
+	return out
+}
+
+func unnamed(list []azward.Package) int {
+	n := 0
+	for _, p := range list {
+		if p.Ecosystem == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// layerGaps completes the gaps of one layer for the image.
+func layerGaps(img *Image, l Layer, gaps []azward.Gap) {
+	for _, g := range gaps {
+		g.Scope = img.Scope()
+		g.Reads = path.Join(string(l.Digest), g.Reads)
+		img.Gaps = append(img.Gaps, g)
+	}
+}
