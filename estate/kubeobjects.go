@@ -17,6 +17,7 @@ type ObjectMeta struct {
 	Namespace         string            `json:"namespace"`
 	Labels            map[string]string `json:"labels"`
 	Annotations       map[string]string `json:"annotations"`
+	UID               string            `json:"uid"`
 	OwnerReferences   []OwnerReference  `json:"ownerReferences"`
 	DeletionTimestamp string            `json:"deletionTimestamp"`
 }
