@@ -13,7 +13,7 @@ import (
 func (s *Store) Layer(ctx context.Context, key string) ([]byte, bool, error) {
 	doc, found, err := s.document(ctx, "layer", `SELECT doc_zst FROM layers WHERE key = ?`, key)
 	if azward.KindOf(err) == azward.KindBadInput {
-		return nil, false, nil //nolint:nilerr // a miss claims nothing: the layer is read again
+		return nil, false, nil // a miss claims nothing: the layer is read again
 	}
 	return doc, found, err
 }

@@ -170,11 +170,6 @@ const timeForm = "2006-01-02T15:04:05.000000000Z"
 
 func timeText(t time.Time) string { return t.UTC().Format(timeForm) }
 
-// nullTime stores the zero time as NULL.
-func nullTime(t time.Time) sql.NullString {
-	return sql.NullString{String: timeText(t), Valid: !t.IsZero()}
-}
-
 func parseTime(s string) (time.Time, error) { return time.Parse(timeForm, s) }
 
 // pack compresses a document. A checksum inside tells damage from content.

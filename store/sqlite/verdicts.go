@@ -128,7 +128,6 @@ func (s *Store) Verdicts(ctx context.Context, filter store.Filter) iter.Seq2[azw
 func (s *Store) CountVerdicts(ctx context.Context, filter store.Filter) (counts store.Counts, err error) {
 	filter.After, filter.Limit = store.Cursor{}, 0
 	where, args := conditions(filter)
-	//nolint:gosec // where is made of constants; every value is an argument
 	err = s.db.QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE exploitable = 'yes'), count(*) FILTER (WHERE exploitable = 'no'),
 		count(*) FILTER (WHERE exploitable = 'unknown') FROM verdicts WHERE `+where, args...).
 		Scan(&counts.Yes, &counts.No, &counts.Unknown)
