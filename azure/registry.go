@@ -1,0 +1,75 @@
+package azure
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/internal/bound"
+)
+
+// RegistryUser is the user name under which a registry takes a refresh token.
+//
+// Source: https://learn.microsoft.com/azure/container-registry/container-registry-authentication
+const RegistryUser = "00000000-0000-0000-0000-000000000000"
+
+const maxTokenBytes = 256 << 10
+
+// IsRegistry reports whether a login server is one of this cloud's registries.
+func (c Cloud) IsRegistry(loginServer string) bool {
+	return c.ACRSuffix != "" && strings.HasSuffix(strings.ToLower(loginServer), c.ACRSuffix)
+}
+
+// RegistryToken exchanges an Entra token for a registry's refresh token, which
+// its token service turns into tokens for single repositories.
+//
+// Source: https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md
+func (c *Client) RegistryToken(ctx context.Context, loginServer string, tenant azward.TenantID) (string, error) {
+	if !c.Cloud.IsRegistry(loginServer) {
+		return "", &azward.Error{
+			Kind: azward.KindUsage, Op: "sign in to registry", Subject: loginServer,
+			Cause: "it is not a registry of this cloud (" + c.Cloud.ACRSuffix + "), and an Entra token must not be sent elsewhere", Remedy: "check the image's name",
+		}
+	}
+	token, err := c.Token(ctx, c.Cloud.ARMScope())
+	if err != nil {
+		return "", err
+	}
+	form := url.Values{"grant_type": {"access_token"}, "service": {loginServer}, "tenant": {string(tenant)}, "access_token": {token.Token}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+loginServer+"/oauth2/exchange", strings.NewReader(form.Encode()))
+	if err != nil {
+		return "", fmt.Errorf("sign in to registry %s: %w", loginServer, err)
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := c.http.Do(request)
+	if err != nil {
+		return "", explain("sign in to registry", loginServer, err)
+	}
+	defer response.Body.Close() //nolint:errcheck // read only
+	raw, err := bound.ReadAll(response.Body, maxTokenBytes, "the answer")
+	if err != nil {
+		return "", unexpected("sign in to registry", loginServer, err.Error(), err)
+	}
+	var answer struct {
+		RefreshToken string `json:"refresh_token"`
+	}
+	switch {
+	case response.StatusCode == http.StatusForbidden:
+		return "", &azward.Error{
+			Kind: azward.KindRole, Op: "sign in to registry", Subject: loginServer,
+			Cause: "the registry's firewall does not admit this address, or the principal has no role on it", Remedy: "az role assignment create --role AcrPull --assignee PRINCIPAL --scope REGISTRY-ID; az acr network-rule add if the registry has a firewall",
+		}
+	case response.StatusCode != http.StatusOK:
+		return "", &azward.Error{
+			Kind: azward.KindSignIn, Op: "sign in to registry", Subject: loginServer,
+			Cause: fmt.Sprintf("the registry answered %d to the token exchange", response.StatusCode), Remedy: "az role assignment create --role AcrPull --assignee PRINCIPAL --scope REGISTRY-ID",
+		}
+	case json.Unmarshal(raw, &answer) != nil || answer.RefreshToken == "":
+		return "", unexpected("sign in to registry", loginServer, "the answer to the token exchange holds no token", nil)
+	}
+	return answer.RefreshToken, nil
+}
