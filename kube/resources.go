@@ -1,0 +1,60 @@
+package kube
+
+// resource is one kind of object that azward reads.
+type resource struct {
+	group, version, plural, kind string
+	custom                       bool // a custom resource: the server may not have it
+}
+
+// listed names the resource as "plural.group", as `kubectl api-resources` does.
+func (r resource) listed() string {
+	if r.group == "" {
+		return r.plural
+	}
+	return r.plural + "." + r.group
+}
+
+func (r resource) path() string {
+	if r.group == "" {
+		return "/api/" + r.version + "/" + r.plural
+	}
+	return "/apis/" + r.group + "/" + r.version + "/" + r.plural
+}
+
+// resources are what exposure and verdicts ask of a cluster. Secrets and
+// ConfigMaps are left out on purpose: azward has no use for what they hold.
+var resources = []resource{
+	{"", "v1", "namespaces", "Namespace", false},
+	{"", "v1", "nodes", "Node", false},
+	{"", "v1", "pods", "Pod", false},
+	{"", "v1", "services", "Service", false},
+	{"", "v1", "serviceaccounts", "ServiceAccount", false},
+	{"apps", "v1", "deployments", "Deployment", false},
+	{"apps", "v1", "replicasets", "ReplicaSet", false},
+	{"apps", "v1", "statefulsets", "StatefulSet", false},
+	{"apps", "v1", "daemonsets", "DaemonSet", false},
+	{"batch", "v1", "jobs", "Job", false},
+	{"batch", "v1", "cronjobs", "CronJob", false},
+	{"autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", false},
+	{"discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", false},
+	{"networking.k8s.io", "v1", "ingresses", "Ingress", false},
+	{"networking.k8s.io", "v1", "ingressclasses", "IngressClass", false},
+	{"networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", false},
+	{"rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", false},
+	{"rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", false},
+	{"rbac.authorization.k8s.io", "v1", "roles", "Role", false},
+	{"rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", false},
+	{"gateway.networking.k8s.io", "v1", "gatewayclasses", "GatewayClass", true},
+	{"gateway.networking.k8s.io", "v1", "gateways", "Gateway", true},
+	{"gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute", true},
+	{"gateway.networking.k8s.io", "v1", "grpcroutes", "GRPCRoute", true},
+	{"gateway.networking.k8s.io", "v1alpha2", "tcproutes", "TCPRoute", true},
+	{"gateway.networking.k8s.io", "v1alpha2", "tlsroutes", "TLSRoute", true},
+	{"policy.networking.k8s.io", "v1alpha1", "adminnetworkpolicies", "AdminNetworkPolicy", true},
+	{"policy.networking.k8s.io", "v1alpha1", "baselineadminnetworkpolicies", "BaselineAdminNetworkPolicy", true},
+	{"cilium.io", "v2", "ciliumnetworkpolicies", "CiliumNetworkPolicy", true},
+	{"cilium.io", "v2", "ciliumclusterwidenetworkpolicies", "CiliumClusterwideNetworkPolicy", true},
+	{"crd.projectcalico.org", "v1", "networkpolicies", "NetworkPolicy", true},
+	{"crd.projectcalico.org", "v1", "globalnetworkpolicies", "GlobalNetworkPolicy", true},
+	{"keda.sh", "v1alpha1", "scaledobjects", "ScaledObject", true},
+}
