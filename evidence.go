@@ -19,6 +19,7 @@ const (
 	SourceRegistry      Source = "registry"      // a registry's answer: which digest a tag names
 	SourceAdvisory      Source = "advisory"      // an advisory record of the local index
 	SourceListing       Source = "listing"       // a completed listing: the proof of an absence
+	SourceGap           Source = "gap"           // in an estate file: what could not be read
 	SourceExport        Source = "export"        // a file that the user exported
 	SourceUser          Source = "user"          // the user's own word, such as --complete
 	SourceDocumented    Source = "documented"    // a platform default that Microsoft or Kubernetes documents

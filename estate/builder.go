@@ -63,7 +63,7 @@ func (b *Builder) addARM(object []byte, from Provenance) error {
 		ID: id, Type: b.word(head.resourceType), Kind: b.word(head.kind), Name: head.name,
 		Body: bytes.Clone(object), Provenance: b.provenance(from),
 	}
-	r.incomplete = !head.properties && copied(from.Source) && !bareTypes[strings.ToLower(r.Type)]
+	r.incomplete = !head.properties && copied(r.Source) && !bareTypes[strings.ToLower(r.Type)]
 	b.put(r)
 	return nil
 }
@@ -174,13 +174,18 @@ func (b *Builder) AddMSGraph(collection string, body json.RawMessage, from Prove
 		return err
 	}
 	b.put(&Resource{
-		ID: full, Type: b.word("Microsoft.Graph/" + collection), Name: name,
+		ID: full, Type: b.word(msgraphType + collection), Name: name,
 		Body: bytes.Clone(object), Provenance: b.provenance(from),
 	})
 	return nil
 }
 
-const msgraphPrefix = "/providers/Microsoft.Graph/"
+// msgraphType begins the types, msgraphPrefix the IDs, of Microsoft Graph's
+// objects.
+const (
+	msgraphType   = "Microsoft.Graph/"
+	msgraphPrefix = "/providers/" + msgraphType
+)
 
 // AddImage adds what was found in an image.
 func (b *Builder) AddImage(digest azward.Digest, body json.RawMessage, from Provenance) error {
@@ -334,7 +339,12 @@ func (b *Builder) word(s string) string {
 	return s
 }
 
+// provenance shares its strings. What comes from nowhere is taken for an
+// export: whoever read it from Azure says so.
 func (b *Builder) provenance(from Provenance) Provenance {
+	if from.Source == "" {
+		from.Source = azward.SourceExport
+	}
 	return Provenance{
 		Source: azward.Source(b.word(string(from.Source))), APIVersion: b.word(from.APIVersion), ReadAt: utc(from.ReadAt),
 	}

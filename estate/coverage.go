@@ -84,7 +84,7 @@ func (l Listing) Evidence() azward.Evidence {
 	case l.Status == ListingDeclared:
 		source, meaning = azward.SourceUser, "declared complete by the user"
 	case l.Via != "":
-		source = l.Via
+		source, meaning = l.Via, "every "+l.Type+" in this scope that the one who asked may read"
 	}
 	return azward.Evidence{
 		Resource: l.Scope, Property: "", Source: source, Meaning: meaning, ReadAt: l.ReadAt,
