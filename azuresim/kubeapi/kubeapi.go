@@ -8,6 +8,9 @@ package kubeapi
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net/http"
+	"time"
 )
 
 // ErrUnauthenticated is what Authenticate returns for a token that is missing,
@@ -49,4 +52,31 @@ type Options struct {
 	// Authorize decides, with a reason for a denial that the answer quotes.
 	// Nil allows everything but reading Secrets.
 	Authorize func(User, Attributes) (allowed bool, reason string)
+	// Now is the clock of ages in tables; nil is time.Now.
+	Now func() time.Time
+}
+
+// New makes the API server's handler. It serves the usual built-in resources,
+// empty or not, and custom resources when the objects hold their definition or
+// one of them.
+func New(o Options) (http.Handler, error) {
+	if o.Version == "" {
+		o.Version = "v1.30.0"
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Authenticate == nil {
+		o.Authenticate = func(string) (User, error) {
+			return User{Name: "system:anonymous", Groups: []string{"system:unauthenticated"}}, nil
+		}
+	}
+	if o.Authorize == nil {
+		o.Authorize = func(_ User, a Attributes) (bool, string) { return a.Group != "" || a.Resource != "secrets", "" }
+	}
+	c, err := newCatalogue(o.Objects)
+	if err != nil {
+		return nil, fmt.Errorf("order the cluster's objects: %w", err)
+	}
+	return &server{o: o, catalogue: c}, nil
 }
