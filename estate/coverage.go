@@ -206,6 +206,13 @@ func (c *coverage) ask(scope azward.ResourceID, resourceType string) {
 		}
 		return
 	}
+	// What kept everything of a scope from being read kept this type too. It
+	// explains a missing listing; one that was read stands.
+	for _, g := range c.estate.gapsOf[AllTypes] {
+		if overlap(scope, g.Scope) {
+			gaps = append(gaps, g)
+		}
+	}
 	for _, g := range gaps {
 		c.estate.tracker.touchGap(g)
 	}
