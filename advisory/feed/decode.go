@@ -5,9 +5,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"iter"
 	"strings"
 	"sync"
+
+	"github.com/klauspost/compress/flate"
 
 	"github.com/azward/azward/internal/bound"
 )
@@ -87,5 +90,36 @@ func readEntry(buf *bytes.Buffer, f *zip.File) (err error) {
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	_, err = buf.ReadFrom(bound.Reader(r, maxRecord, f.Name))
+	return err
+}
+
+// inflaters are kept: an archive has tens of thousands of small entries, and
+// the tables of a new one cost more than many of these.
+var inflaters sync.Pool
+
+// inflate unpacks an entry of an archive. Whoever opened it closes it.
+func inflate(r io.Reader) io.ReadCloser {
+	if kept, ok := inflaters.Get().(*inflater); ok {
+		if kept.resetter.Reset(r, nil) == nil {
+			return kept
+		}
+	}
+	fresh := flate.NewReader(r)
+	resetter, ok := fresh.(flate.Resetter)
+	if !ok {
+		return fresh
+	}
+	return &inflater{fresh, resetter}
+}
+
+type inflater struct {
+	io.ReadCloser
+	resetter flate.Resetter
+}
+
+// Close gives the inflater back for the next entry.
+func (i *inflater) Close() error {
+	err := i.ReadCloser.Close()
+	inflaters.Put(i)
 	return err
 }
