@@ -1,0 +1,235 @@
+package exposure
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/estate"
+	"github.com/azward/azward/exposure/netset"
+	"github.com/azward/azward/internal/testdata"
+)
+
+const caseGroup = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg/providers/"
+
+type platformCase struct {
+	ID      string         `json:"id"`
+	Env     map[string]any `json:"env"`
+	Queries []struct {
+		Src, Via, Target, Subnet, Expect, Rule string
+	} `json:"queries"`
+}
+
+// platformCases reads the cases of one kind, each with an estate whose
+// listings are complete.
+func platformCases(t *testing.T, kind string, bodies func(platformCase) []map[string]any, ask func(*testing.T, *estate.Estate, string) Exposure) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(testdata.Shared(t, "data-network/azure/"+kind), "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var right, unknown, wrong int
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c platformCase
+		if err := json.Unmarshal(raw, &c); err != nil {
+			t.Fatal(err)
+		}
+		e := completeEstate(t, bodies(c)...)
+		for _, q := range c.Queries {
+			src := netip.MustParseAddr(q.Src)
+			if q.Via == "vnet" || !publicAddrs.Contains(src) {
+				unknown++ // sources inside a network are not asked yet
+				continue
+			}
+			x := ask(t, e, q.Target)
+			got := x.Answer
+			if got == azward.Yes && !admits(t, x, src) {
+				got = azward.No
+			}
+			switch {
+			case got == azward.Unknown:
+				unknown++
+				t.Logf("%s from %s: unknown: %s", c.ID, q.Src, x.Summary)
+			case (got == azward.Yes) == (q.Expect == "allowed"):
+				right++
+			default:
+				wrong++
+				t.Errorf("%s from %s: got %s, want %s: %s", c.ID, q.Src, got, q.Expect, x.Summary)
+			}
+			if x.Answer != azward.Unknown && len(x.Evidence) == 0 {
+				t.Errorf("%s: no evidence", c.ID)
+			}
+		}
+	}
+	t.Logf("azure/%s: %d right, %d unknown, %d wrong", kind, right, unknown, wrong)
+	if right == 0 {
+		t.Error("no case is right")
+	}
+}
+
+func admits(t *testing.T, x Exposure, src netip.Addr) bool {
+	t.Helper()
+	for _, f := range x.Flows {
+		for _, s := range f.Sources {
+			p, _, err := netset.ParsePrefix(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.Contains(src) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func completeEstate(t testing.TB, bodies ...map[string]any) *estate.Estate {
+	t.Helper()
+	var b estate.Builder
+	for _, body := range bodies {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.AddARM(raw, estate.Provenance{Source: azward.SourceARM, APIVersion: "2025-01-01"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.AddListing(estate.Listing{Scope: "/", Type: estate.AllTypes, Status: estate.ListingDeclared})
+	return b.Build()
+}
+
+func object(resourceType, name string, properties map[string]any) map[string]any {
+	return map[string]any{"id": caseGroup + resourceType + "/" + name, "type": resourceType, "name": name, "properties": properties}
+}
+
+func TestSharedAppService(t *testing.T) {
+	platformCases(t, "appservice-access", siteBodies, func(t *testing.T, e *estate.Estate, scmOrMain string) Exposure {
+		r, ok := e.Resource(caseGroup + "Microsoft.Web/sites/s")
+		if !ok {
+			t.Fatal("no site")
+		}
+		if scmOrMain == "scm" {
+			return SCMSite(e, r)
+		}
+		return reachSite(e, estate.Workload{Workload: azward.Workload{ID: r.ID}, Resource: r})
+	})
+}
+
+// siteBodies spreads a case over the records that Azure keeps: what the case
+// leaves out was never set, which Azure returns as null.
+func siteBodies(c platformCase) []map[string]any {
+	site := c.Env["site"].(map[string]any)
+	properties := map[string]any{
+		"publicNetworkAccess": site["publicNetworkAccess"], "hostingEnvironmentProfile": nil,
+		"privateEndpointConnections": site["privateEndpointConnections"],
+	}
+	config := map[string]any{"ipSecurityRestrictionsDefaultAction": nil, "scmIpSecurityRestrictionsDefaultAction": nil, "scmIpSecurityRestrictionsUseMain": false}
+	for k, v := range site {
+		if strings.Contains(strings.ToLower(k), "ipsecurity") {
+			config[k] = v
+		}
+	}
+	bodies := []map[string]any{}
+	if he, ok := site["hostingEnvironment"]; ok {
+		properties["hostingEnvironmentProfile"] = map[string]any{"id": caseGroup + "Microsoft.Web/hostingEnvironments/ase"}
+		bodies = append(bodies, object("Microsoft.Web/hostingEnvironments", "ase", he.(map[string]any)))
+	}
+	record := object("Microsoft.Web/sites", "s/config/web", config)
+	record["type"] = "Microsoft.Web/sites/config"
+	return append(bodies, object("Microsoft.Web/sites", "s", properties), record)
+}
+
+func TestSharedContainerApps(t *testing.T) {
+	platformCases(t, "containerapp-access", func(c platformCase) []map[string]any {
+		env := object("Microsoft.App/managedEnvironments", "env", map[string]any{"vnetConfiguration": c.Env["environment"]})
+		app := object("Microsoft.App/containerApps", "a", map[string]any{
+			"managedEnvironmentId": env["id"], "configuration": map[string]any{"ingress": c.Env["ingress"]},
+		})
+		return []map[string]any{env, app}
+	}, func(_ *testing.T, e *estate.Estate, _ string) Exposure {
+		r, _ := e.Resource(caseGroup + "Microsoft.App/containerApps/a")
+		return reachContainerApp(e, estate.Workload{Workload: azward.Workload{ID: r.ID}, Resource: r})
+	})
+}
+
+func TestSharedPaasFirewall(t *testing.T) {
+	platformCases(t, "paas-firewall", func(c platformCase) []map[string]any {
+		account := c.Env["storageAccount"].(map[string]any)
+		acls := account["networkAcls"].(map[string]any)
+		rules := []map[string]any{}
+		list, _ := acls["ipRules"].([]any)
+		for _, s := range list {
+			rules = append(rules, map[string]any{"value": s, "action": "Allow"})
+		}
+		acls["ipRules"] = rules
+		return []map[string]any{object("Microsoft.Storage/storageAccounts", "a", account)}
+	}, func(_ *testing.T, e *estate.Estate, _ string) Exposure {
+		r, _ := e.Resource(caseGroup + "Microsoft.Storage/storageAccounts/a")
+		return PublicEndpoint(e, r)
+	})
+}
+
+func TestSharedAPIServer(t *testing.T) {
+	platformCases(t, "aks-apiserver", func(c platformCase) []map[string]any {
+		return []map[string]any{object("Microsoft.ContainerService/managedClusters", "a", c.Env)}
+	}, func(_ *testing.T, e *estate.Estate, _ string) Exposure {
+		r, _ := e.Resource(caseGroup + "Microsoft.ContainerService/managedClusters/a")
+		return PublicEndpoint(e, r)
+	})
+}
+
+func TestServiceTagAllow(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		rule map[string]any
+		want azward.Answer
+		from Class
+	}{
+		"front_door_tag_alone": {map[string]any{"ipAddress": "AzureFrontDoor.Backend", "tag": "ServiceTag", "action": "Allow", "priority": 100}, azward.Yes, FrontServiceShared},
+		"front_door_tag_and_fdid": {map[string]any{"ipAddress": "AzureFrontDoor.Backend", "tag": "ServiceTag", "action": "Allow", "priority": 100,
+			"headers": map[string]any{"x-azure-fdid": []string{"55ce4ed1-4b06-4bf1-b40e-4638452104da"}}}, azward.Unknown, ""},
+		"unknown_tag":  {map[string]any{"ipAddress": "Contoso", "tag": "ServiceTag", "action": "Allow", "priority": 100}, azward.Unknown, ""},
+		"subnet_alone": {map[string]any{"vnetSubnetResourceId": caseGroup + "Microsoft.Network/virtualNetworks/v/subnets/s", "action": "Allow", "priority": 100}, azward.No, None},
+		"host_bits":    {map[string]any{"ipAddress": "198.51.100.7/24", "action": "Allow", "priority": 100}, azward.Unknown, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := completeEstate(t, siteBodies(platformCase{Env: map[string]any{"site": map[string]any{
+				"publicNetworkAccess": "Enabled", "ipSecurityRestrictions": []any{c.rule},
+			}}})...)
+			r, _ := e.Resource(caseGroup + "Microsoft.Web/sites/s")
+			x := reachSite(e, estate.Workload{Workload: azward.Workload{ID: r.ID}, Resource: r})
+			if x.Answer != c.want || x.Class != c.from {
+				t.Errorf("got %s from %q, want %s from %q: %s", x.Answer, x.Class, c.want, c.from, x.Summary)
+			}
+			if x.Answer == azward.Unknown && len(x.Gaps) == 0 {
+				t.Error("unknown without a gap")
+			}
+		})
+	}
+}
+
+// TestSiteListIsNotEnough: a list of sites leaves the restrictions out, which
+// must not read as "there are none".
+func TestSiteListIsNotEnough(t *testing.T) {
+	t.Parallel()
+	e := completeEstate(t, object("Microsoft.Web/sites", "s", map[string]any{
+		"publicNetworkAccess": "Enabled", "hostingEnvironmentProfile": nil,
+		"siteConfig": map[string]any{"ipSecurityRestrictions": nil},
+	}))
+	r, _ := e.Resource(caseGroup + "Microsoft.Web/sites/s")
+	x := reachSite(e, estate.Workload{Workload: azward.Workload{ID: r.ID}, Resource: r})
+	if x.Answer != azward.Unknown || len(x.Gaps) == 0 || !strings.Contains(fmt.Sprint(x.Gaps), "config/read") {
+		t.Errorf("got %s with gaps %v", x.Answer, x.Gaps)
+	}
+}

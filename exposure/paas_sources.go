@@ -1,0 +1,205 @@
+package exposure
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/estate"
+	"github.com/azward/azward/exposure/netset"
+)
+
+// sourceRule is one rule of a platform service's own firewall: it knows
+// sources alone. Rules come in the order in which they are evaluated.
+type sourceRule struct {
+	access   netset.Access
+	sources  netset.Addrs // matched for certain
+	maybe    netset.Addrs // matched perhaps
+	tag      string       // the service tag that stands for maybe; "" where none does
+	evidence azward.Evidence
+	gap      azward.Gap // why maybe is not certain
+}
+
+// sourceList is a firewall with what holds for sources that no rule matches.
+type sourceList struct {
+	rules     []sourceRule
+	otherwise azward.Answer
+	evidence  azward.Evidence // of otherwise
+	gap       azward.Gap      // where otherwise is Unknown
+}
+
+// filter appends the firewall as one hop and sets the flows of the way to the
+// public sources that it lets in.
+func (l sourceList) filter(w *way, hop Hop, protocol, ports string) {
+	rules := make([]netset.Rule, len(l.rules))
+	for i, r := range l.rules {
+		rules[i] = netset.Rule{Access: r.access, Sources: r.sources, MaybeSources: r.maybe, Ports: netset.AllPorts()}
+	}
+	within := netset.Product(publicAddrs, netset.Port(anyPort))
+	var allowed, unclear netset.Addrs
+	deciders := map[int32]struct{}{}
+	for cell, region := range netset.Paint(rules, l.otherwise).Values(within) {
+		sources := region.Sources()
+		switch cell.Answer {
+		case azward.Yes:
+			allowed = allowed.Union(sources)
+		case azward.Unknown:
+			unclear = unclear.Union(sources)
+			deciders[cell.Other] = struct{}{}
+		}
+		deciders[cell.Rule] = struct{}{}
+	}
+	switch {
+	case !allowed.IsEmpty():
+		hop.Answer = azward.Yes
+		w.narrow(classOf(allowed))
+		w.flows = []Flow{{Protocol: protocol, Ports: ports, Sources: sourceNames(allowed)}}
+		hop.Summary = "lets in " + listWords(w.flows[0].Sources)
+	case !unclear.IsEmpty():
+		if l.tagged(w, &hop, protocol, ports) {
+			break
+		}
+		hop.Summary = "its rules may let some public addresses in"
+		w.flows = []Flow{{Protocol: protocol, Ports: ports, Sources: sourceNames(unclear)}}
+		w.missing(l.doubts(deciders)...)
+	default:
+		hop.Answer = azward.No
+		hop.Summary = "its rules let no public address in"
+		w.flows = []Flow{{Protocol: protocol, Ports: ports, Sources: sourceNames(publicAddrs)}}
+	}
+	hop.Evidence = append(hop.Evidence, l.cite(deciders)...)
+	w.hop(hop)
+}
+
+// anyPort stands for the port dimension, which these firewalls don't have.
+const anyPort = 443
+
+// tagged answers for an allow rule by service tag alone: whoever uses that
+// service gets in, which addresses those are notwithstanding. An earlier deny
+// may take some of them away, so then it says nothing.
+func (l sourceList) tagged(w *way, hop *Hop, protocol, ports string) bool {
+	for _, r := range l.rules {
+		if r.access != netset.Allow {
+			return false
+		}
+		if r.tag == "" {
+			continue
+		}
+		class := tagClass(r.tag)
+		if class == "" {
+			continue
+		}
+		hop.Answer = azward.Yes
+		hop.Summary = "lets in the service tag " + r.tag
+		w.narrow(class)
+		w.flows = []Flow{{Protocol: protocol, Ports: ports, Sources: []string{r.tag}}}
+		return true
+	}
+	return false
+}
+
+// tagClass says who stands behind a service tag; "" when azward cannot tell.
+// Source: https://learn.microsoft.com/azure/virtual-network/service-tags-overview
+func tagClass(tag string) Class {
+	name, _, _ := strings.Cut(strings.ToLower(tag), ".")
+	switch name {
+	case "internet":
+		return InternetAny
+	case "azurecloud":
+		return AzureAnyTenant
+	case "azurefrontdoor", "apimanagement", "appservice", "logicapps", "azuredevops", "powerplatforminfra", "datafactory", "azuredatabricks":
+		return FrontServiceShared
+	}
+	return ""
+}
+
+func (l sourceList) cite(deciders map[int32]struct{}) []azward.Evidence {
+	var evidence []azward.Evidence
+	for i, r := range l.rules {
+		if _, ok := deciders[int32(i)]; ok { //nolint:gosec // rules are few
+			evidence = append(evidence, r.evidence)
+		}
+	}
+	if _, ok := deciders[-1]; ok && l.evidence.Resource != "" {
+		evidence = append(evidence, l.evidence)
+	}
+	return evidence
+}
+
+func (l sourceList) doubts(deciders map[int32]struct{}) []azward.Gap {
+	var gaps []azward.Gap
+	for i, r := range l.rules {
+		if _, ok := deciders[int32(i)]; ok && r.gap.Reads != "" { //nolint:gosec // rules are few
+			gaps = append(gaps, r.gap)
+		}
+	}
+	if l.otherwise == azward.Unknown && l.gap.Reads != "" {
+		gaps = append(gaps, l.gap)
+	}
+	return gaps
+}
+
+func listWords(names []string) string {
+	const shown = 3
+	if len(names) == 0 {
+		return "nobody"
+	}
+	if slices.Equal(names, []string{"0.0.0.0/0", "::/0"}) {
+		return "any address"
+	}
+	if len(names) > shown {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
+	}
+	return strings.Join(names, ", ")
+}
+
+// prefixRule reads addresses and CIDRs with commas between them into r. What
+// does not parse makes the rule match anything perhaps.
+func prefixRule(r *sourceRule, list string, at *estate.Resource, pointer string) {
+	for s := range strings.SplitSeq(list, ",") {
+		s = strings.TrimSpace(s)
+		p, exact, err := netset.ParsePrefix(s)
+		if err != nil || !exact {
+			r.maybe = netset.AllAddrs()
+			r.gap = azward.Gap{
+				Scope: at.ID, Kind: azward.GapUnparsed, Reads: pointer,
+				Error: fmt.Sprintf("%q is not an address or a CIDR without host bits", s),
+			}
+			continue
+		}
+		r.sources = r.sources.Union(netset.PrefixAddrs(p))
+	}
+}
+
+// rangeAddrs holds the addresses from first to last.
+func rangeAddrs(first, last string) (netset.Addrs, bool) {
+	a, errA := netip.ParseAddr(first)
+	b, errB := netip.ParseAddr(last)
+	if errA != nil || errB != nil || a.BitLen() != b.BitLen() || b.Less(a) {
+		return netset.Addrs{}, false
+	}
+	return netset.RangeAddrs(ipRange(a, b)), true
+}
+
+// absentOrNull tells a property that the answer did not hold from one that
+// stood there as null: only the latter is a fact.
+func absentOrNull(r *estate.Resource, pointer string) (absent, null bool) {
+	raw, ok := r.At(pointer)
+	return !ok, ok && string(raw) == "null"
+}
+
+func notRead(r *estate.Resource, pointer, needs, cause, remedy string) azward.Gap {
+	return azward.Gap{Scope: r.ID, Kind: azward.GapNotRead, Reads: pointer, Needs: needs, Error: cause, Remedy: remedy}
+}
+
+func unparsed(r *estate.Resource, err error) azward.Gap {
+	return azward.Gap{Scope: r.ID, Kind: azward.GapUnparsed, Reads: r.TypeKey(), Error: err.Error()}
+}
+
+func documented(r *estate.Resource, pointer, meaning string) azward.Evidence {
+	ev := r.Evidence(pointer, meaning)
+	ev.Source = azward.SourceDocumented
+	return ev
+}
