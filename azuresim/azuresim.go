@@ -110,16 +110,16 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.writeCA(); err != nil {
 		return err
 	}
-	any := net.JoinHostPort(host, "0")
+	free := net.JoinHostPort(host, "0")
 	listeners := make([]net.Listener, 4)
-	for i, address := range []string{s.o.Listen, any, any, any} {
+	for i, address := range []string{s.o.Listen, free, free, free} {
 		if listeners[i], err = listen(ctx, address); err != nil {
 			return errors.Join(err, closeAll(listeners[:i]))
 		}
 	}
 	s.entraURL, s.armURL = "https://"+listeners[0].Addr().String(), "https://"+listeners[1].Addr().String()
 	s.graphURL, s.registryAddr = "https://"+listeners[2].Addr().String(), listeners[3].Addr().String()
-	handlers, err := s.handlers(ctx, any)
+	handlers, err := s.handlers(ctx, free)
 	if err != nil {
 		return errors.Join(err, closeAll(listeners))
 	}

@@ -136,7 +136,10 @@ func (s *sim) send(method, url, token, body string) answer {
 	return a
 }
 
-func (s *sim) get(path, token string) answer { s.t.Helper(); return s.send(http.MethodGet, path, token, "") }
+func (s *sim) get(path, token string) answer {
+	s.t.Helper()
+	return s.send(http.MethodGet, path, token, "")
+}
 
 // ids are the id fields of a list's values.
 func (a answer) ids() []string {
