@@ -11,6 +11,7 @@ package estate
 
 import (
 	"iter"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -51,6 +52,12 @@ type snapshot struct {
 
 	ownersOnce sync.Once
 	owners     *owners
+
+	addressesOnce sync.Once
+	addresses     map[netip.Addr][]*Resource
+
+	imagesOnce sync.Once
+	byImage    map[string][]azward.ResourceID // workloads by digest and reference
 }
 
 // Len returns the number of resources, Kubernetes objects included.

@@ -1,9 +1,11 @@
 package estate
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -128,6 +130,14 @@ func step(value json.RawMessage, token string) (json.RawMessage, bool) {
 	return nil, false
 }
 
+// mismatch says in the body's terms what did not fit.
+func mismatch(err error) string {
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Sprintf("%s holds a %s", cmp.Or(strings.TrimPrefix(e.Field, "."), "it"), e.Value)
+	}
+	return err.Error()
+}
+
 // Decode returns the typed view T of a resource: a struct whose json tags name
 // the parts of the body that an engine asks for. The body is decoded once per
 // resource and the view is shared: callers must not change it. An error means
@@ -151,7 +161,7 @@ func Decode[T any](r *Resource) (*T, error) {
 	if err := json.Unmarshal(r.Body, v); err != nil {
 		return nil, &azward.Error{
 			Kind: azward.KindBadInput, Op: "decode", Subject: string(r.ID),
-			Cause: fmt.Sprintf("its body has an unexpected shape: %v", err), Err: err,
+			Cause: "its body has an unexpected shape: " + mismatch(err), Err: err,
 			Remedy: "report it with the resource's type and API version; until then answers that need it are unknown",
 		}
 	}

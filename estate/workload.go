@@ -2,6 +2,7 @@ package estate
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 
@@ -139,10 +140,15 @@ func (w *Workload) lacks(property, needs, cause, remedy string) {
 func view[T any](w *Workload, r *Resource) (*T, bool) {
 	v, err := Decode[T](r)
 	if err != nil {
-		w.Gaps = append(w.Gaps, azward.Gap{
-			Scope: r.ID, Kind: azward.GapUnparsed, Reads: r.TypeKey(), Error: err.Error(),
-			Remedy: "report the resource's type and API version; the answer stays unknown until azward reads that shape",
-		})
+		g := azward.Gap{Scope: r.ID, Kind: azward.GapUnparsed, Reads: r.TypeKey(), Error: err.Error()}
+		var e *azward.Error
+		if errors.As(err, &e) {
+			g.Error, g.Remedy = e.Cause, e.Remedy
+		}
+		if r.incomplete {
+			g.Kind = azward.GapNotRead
+		}
+		w.Gaps = append(w.Gaps, g)
 		return nil, false
 	}
 	return v, true

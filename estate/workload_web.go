@@ -1,6 +1,7 @@
 package estate
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,13 @@ type (
 			State      string      `json:"state"`
 			Enabled    *bool       `json:"enabled"`
 			SiteConfig *siteConfig `json:"siteConfig"`
+			// SiteProperties repeats some of the configuration in a LIST.
+			SiteProperties struct {
+				Properties []struct {
+					Name  string  `json:"name"`
+					Value *string `json:"value"`
+				} `json:"properties"`
+			} `json:"siteProperties"`
 		} `json:"properties"`
 	}
 	siteConfigView struct {
@@ -125,6 +133,17 @@ func (e *Estate) siteRuntimes(r *Resource, v *siteView, w *Workload) (stated []r
 	}
 	if len(stated) == 0 && v.Properties.SiteConfig != nil {
 		add(r, "/properties/siteConfig", v.Properties.SiteConfig)
+	}
+	if len(stated) > 0 {
+		return stated, true
+	}
+	for i, p := range v.Properties.SiteProperties.Properties {
+		if name := strings.ToLower(p.Name); name != "linuxfxversion" && name != "windowsfxversion" {
+			continue
+		}
+		if found = true; p.Value != nil && *p.Value != "" {
+			stated = append(stated, runtime{r, fmt.Sprintf("/properties/siteProperties/properties/%d/value", i), *p.Value})
+		}
 	}
 	return stated, found
 }
