@@ -7,8 +7,14 @@
 package acr
 
 import (
+	"cmp"
+	"crypto/rand"
 	"crypto/rsa"
+	"fmt"
+	"net/http"
 	"net/netip"
+	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,7 +39,7 @@ type Principal struct {
 // Registry is one container registry; its zero value is private and open to
 // every network.
 type Registry struct {
-	// AnonymousPull lets everybody pull, and list nothing.
+	// AnonymousPull lets everybody pull and read tags, and list no catalogue.
 	AnonymousPull bool
 	// AdminUser and AdminPasswords are the admin account; "" is disabled.
 	AdminUser      string
@@ -65,4 +71,61 @@ type Options struct {
 	// TokenLifetime of access tokens (default 75 minutes); refresh tokens
 	// live three hours.
 	TokenLifetime time.Duration
+}
+
+// Server serves every registry under its login server, told apart by the Host
+// header. It is an http.Handler.
+type Server struct {
+	o          Options
+	keyID      string
+	registries map[string]*registry // by login server in lower case
+	data       map[string]*registry // by data host in lower case
+}
+
+// registry is one registry with what is stored in it.
+type registry struct {
+	Registry
+	login string // as the options spell it
+	store *store
+	calls atomic.Int64
+}
+
+const (
+	accessLifetime  = 75 * time.Minute // as ACR's own tokens: exp minus iat
+	refreshLifetime = 3 * time.Hour    // https://learn.microsoft.com/azure/container-registry/container-registry-authentication
+	keyBits         = 2048
+)
+
+// New makes the server; its registries are empty until something is pushed to
+// their [Server.Backend].
+func New(o Options) (*Server, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Key == nil {
+		key, err := rsa.GenerateKey(rand.Reader, keyBits)
+		if err != nil {
+			return nil, fmt.Errorf("make the registries' signing key: %w", err)
+		}
+		o.Key = key
+	}
+	o.TokenLifetime = cmp.Or(o.TokenLifetime, accessLifetime)
+	s := &Server{o: o, keyID: "acr", registries: map[string]*registry{}, data: map[string]*registry{}}
+	for login, r := range o.Registries {
+		reg := &registry{Registry: r, login: login, store: newStore(o.Now)}
+		s.registries[strings.ToLower(login)] = reg
+		if r.DataHost != "" {
+			s.data[strings.ToLower(r.DataHost)] = reg
+		}
+	}
+	return s, nil
+}
+
+// Backend is the registry behind the sign-in: it takes pushes from within the
+// process, without tokens. Nil when there is no such registry.
+func (s *Server) Backend(loginServer string) http.Handler {
+	if r := s.registries[strings.ToLower(loginServer)]; r != nil {
+		return r.store
+	}
+	return nil
 }
