@@ -225,7 +225,7 @@ func (o *opened) checked(d descriptor) (azward.Digest, error) {
 func (o *opened) checkImage(f manifestFile, mediaType string) error {
 	kind := f.Config.MediaType
 	switch {
-	case f.SchemaVersion == 1 || strings.Contains(mediaType, "manifest.v1"):
+	case f.SchemaVersion == 1 || strings.Contains(mediaType, "distribution.manifest.v1"):
 		return &azward.Error{
 			Kind: azward.KindBadInput, Op: "read image manifest", Subject: o.name,
 			Cause:  "it is in Docker's schema 1, which was given up in 2015 and cannot be trusted",

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/internal/bound"
 )
 
 // problem turns what a registry or the network answered into advice.
@@ -26,6 +27,10 @@ func (r *Registry) problem(ctx context.Context, op, subject string, err error) e
 		return interrupted(ctx, op, subject, err)
 	}
 	e := &azward.Error{Kind: azward.KindUnavailable, Op: op, Subject: subject, Err: err}
+	if errors.Is(err, bound.ErrTooLarge) {
+		e.Kind, e.Cause, e.Remedy = azward.KindBadInput, err.Error(), "check that the host is a container registry"
+		return e
+	}
 	var answer *transport.Error
 	if errors.As(err, &answer) && answer.StatusCode != 0 {
 		r.answered(e, answer)
