@@ -15,7 +15,7 @@ import (
 type imageRecord struct {
 	Digest azward.Digest `json:"digest"`
 	// IndexDigest names the image index that the manifest was chosen from.
-	IndexDigest azward.Digest    `json:"indexDigest,omitempty"`
+	IndexDigest azward.Digest    `json:"index,omitempty"`
 	OS          json.RawMessage  `json:"os,omitempty"`
 	References  []imageReference `json:"references,omitempty"`
 	Packages    []azward.Package `json:"packages"`

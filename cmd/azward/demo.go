@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing/fstest"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/advisory/feed"
+	"github.com/azward/azward/azuresim"
+	"github.com/azward/azward/azuresim/scenario"
+	"github.com/azward/azward/connect"
+	"github.com/azward/azward/report"
+	"github.com/azward/azward/seal"
+	"github.com/azward/azward/store"
+)
+
+func demoCommand(a *app) *cobra.Command {
+	var once bool
+	c := &cobra.Command{
+		Use: "demo", Short: "Do the whole job on a simulated tenant", Args: cobra.NoArgs,
+		Long: `Start a simulated Azure tenant with its registry and clusters on loopback,
+connect to it as to real Azure, and do the whole job. The advisories are a small
+set made for the demo. Nothing leaves this machine; without --data the results
+are thrown away.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.only("table", "json", "sarif", "openvex"); err != nil {
+				return err
+			}
+			return a.demo(cmd.Context(), once)
+		},
+	}
+	c.Flags().BoolVar(&once, "once", false, "print the answers and exit")
+	return c
+}
+
+// demoTenant is the scenario, and demoApp the application that signs in.
+const (
+	demoTenant = "contoso"
+	demoApp    = "azward"
+)
+
+func (a *app) demo(ctx context.Context, once bool) (err error) {
+	began := time.Now()
+	tenant, err := scenario.Load(demoTenant)
+	if err != nil {
+		return err
+	}
+	if a.data == "" {
+		if a.data, err = os.MkdirTemp("", "azward-demo-"); err != nil {
+			return fmt.Errorf("make a folder for the demo: %w", err)
+		}
+		dir := a.data
+		defer func() { err = errors.Join(err, a.close(), os.RemoveAll(dir)) }()
+	}
+	simulator, err := azuresim.Start(ctx, azuresim.Options{Scenario: tenant})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, simulator.Close()) }()
+	if err := a.demoConnect(ctx, tenant, simulator.CloudConfig()); err != nil {
+		return err
+	}
+	if err := a.demoAdvisories(ctx, tenant); err != nil {
+		return err
+	}
+	a.say("simulated tenant %s: %d Azure resources, %d clusters, on loopback\n", tenant.Tenant.Name, len(tenant.ARM), len(tenant.Kubernetes))
+	if err := a.scan(ctx, []string{demoTenant}, scanFlags{}); err != nil {
+		return err
+	}
+	if a.output == "table" && a.out == "" {
+		if err := a.demoProof(ctx); err != nil {
+			return err
+		}
+	}
+	a.say("\ndone in %.1f s; %d requests to the simulated Azure\n", time.Since(began).Seconds(), len(simulator.Requests()))
+	if once {
+		return nil
+	}
+	a.say("the simulated tenant stays up until Ctrl-C; read it from another terminal with\n  azward --data %s verdicts\n  azward --data %s explain VERDICT\n", a.data, a.data)
+	<-ctx.Done()
+	return nil
+}
+
+func (a *app) say(format string, args ...any) {
+	if !a.quiet {
+		a.progress.clear()
+		fmt.Fprintf(a.stderr, format, args...)
+	}
+}
+
+// demoConnect adds the connection as `azward connect azure` does.
+func (a *app) demoConnect(ctx context.Context, tenant *scenario.Scenario, cloud []byte) error {
+	dir, err := store.Prepare(a.data)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(dir, "demo-cloud.json")
+	if err := os.WriteFile(file, cloud, 0o600); err != nil {
+		return fmt.Errorf("write the demo's cloud: %w", err)
+	}
+	connections, err := a.connections(ctx)
+	if err != nil {
+		return err
+	}
+	if err := connections.Remove(ctx, demoTenant); err != nil && azward.KindOf(err) != azward.KindNotFound {
+		return err
+	}
+	app, ok := tenant.App(demoApp)
+	if !ok || len(app.Secrets) == 0 {
+		return fmt.Errorf("the scenario %s has no application %s with a secret", demoTenant, demoApp)
+	}
+	_, err = connections.Add(ctx, connect.Request{
+		Name: demoTenant, TenantID: tenant.Tenant.ID, ClientID: app.ClientID, Auth: store.AuthClientSecret,
+		Secret: seal.NewSecret(app.Secrets[0].Value), CloudConfig: file,
+	}, time.Now().UTC())
+	return err
+}
+
+// demoAdvisories builds the index from the scenario's advisories.
+func (a *app) demoAdvisories(ctx context.Context, tenant *scenario.Scenario) error {
+	files := fstest.MapFS{}
+	for _, f := range tenant.Advisories {
+		files[strings.TrimPrefix(f.Name, "advisories/")] = &fstest.MapFile{Data: f.Data}
+	}
+	_, err := a.buildIndex(ctx, feed.Sources{FS: files, Label: "demo set"})
+	return err
+}
+
+// demoProof shows one proof in full: the worst exploitable verdict.
+func (a *app) demoProof(ctx context.Context) error {
+	kept, err := a.store(ctx)
+	if err != nil {
+		return err
+	}
+	for v, err := range kept.Verdicts(ctx, store.Filter{Exploitable: []azward.Answer{azward.Yes}, Limit: 1}) {
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintln(a.stdout, "\nThe proof of the first one (azward explain):"); err != nil {
+			return err
+		}
+		return report.Explain(a.stdout, v, a.style())
+	}
+	return nil
+}

@@ -1,0 +1,376 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/azure"
+	"github.com/azward/azward/collect"
+	"github.com/azward/azward/connect"
+	"github.com/azward/azward/estate"
+	"github.com/azward/azward/image"
+	"github.com/azward/azward/report"
+	"github.com/azward/azward/scan"
+	"github.com/azward/azward/store"
+	"github.com/azward/azward/store/sqlite"
+)
+
+func collectCommand(a *app) *cobra.Command {
+	var subscriptions []string
+	c := &cobra.Command{
+		Use: "collect [NAME] -o FILE", Short: "Read a tenant into an estate file", Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if a.out == "" {
+				return &azward.Error{Kind: azward.KindUsage, Op: "collect", Cause: "no file is named", Remedy: "name one with -o FILE, such as -o tenant.ndjson.zst"}
+			}
+			names, err := a.named(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			var b estate.Builder
+			for _, name := range names {
+				if err := a.collect(cmd.Context(), name, subscriptions, &b); err != nil {
+					return err
+				}
+			}
+			e := b.Build()
+			if err := e.WriteFile(a.out); err != nil {
+				return err
+			}
+			a.progress.clear()
+			if !a.quiet {
+				fmt.Fprintf(a.stderr, "%d resources and objects, %d listings, %d gaps written to %s\n", e.Len(), len(e.Listings()), len(e.Gaps()), a.out)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringSliceVar(&subscriptions, "subscription", nil, "read these subscriptions alone")
+	return c
+}
+
+// collect reads a connection's tenant into the builder.
+func (a *app) collect(ctx context.Context, name string, subscriptions []string, b *estate.Builder) error {
+	client, _, err := a.client(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return a.collectWith(ctx, client, name, subscriptions, b)
+}
+
+func (a *app) client(ctx context.Context, name string) (*azure.Client, store.Connection, error) {
+	connections, err := a.connections(ctx)
+	if err != nil {
+		return nil, store.Connection{}, err
+	}
+	connection, secret, err := connections.Credential(ctx, name)
+	if err != nil {
+		return nil, store.Connection{}, err
+	}
+	client, err := connect.Open(connection, secret)
+	return client, connection, err
+}
+
+func (a *app) collectWith(ctx context.Context, client *azure.Client, name string, subscriptions []string, b *estate.Builder) error {
+	o := collect.Options{Progress: func(p collect.Progress) {
+		a.progress.show("reading %s: %d of %d lists, %s", name, p.Done, p.Total, p.Note)
+	}}
+	for _, s := range subscriptions {
+		id, err := azward.ParseGUID("subscription ID", s)
+		if err != nil {
+			return err
+		}
+		o.Subscriptions = append(o.Subscriptions, azward.SubscriptionID(id))
+	}
+	_, err := collect.Collect(ctx, client, b, o)
+	return err
+}
+
+type scanFlags struct {
+	estate        []string
+	cluster       string
+	complete      bool
+	noPull        bool
+	plainHTTP     bool
+	subscriptions []string
+	failOn        failOn
+}
+
+func scanCommand(a *app) *cobra.Command {
+	var f scanFlags
+	c := &cobra.Command{
+		Use:   "scan [NAME…]",
+		Short: "Do the whole job: collect, images, advisories, exposure, verdicts",
+		Long: `Scan the named connections (all when none is named), or files with --estate:
+an estate file, a JSON array of ARM objects, a Resource Graph answer, the output
+of az resource list, Kubernetes manifests, or a folder of these.`,
+		Example: `  azward scan prod
+  azward scan --estate tenant.ndjson.zst
+  azward scan --estate export.json --estate manifests/ --cluster aks-prod --complete`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.only("table", "json", "sarif", "openvex"); err != nil {
+				return err
+			}
+			if err := f.failOn.check(); err != nil {
+				return err
+			}
+			return a.scan(cmd.Context(), args, f)
+		},
+	}
+	flags := c.Flags()
+	flags.StringArrayVar(&f.estate, "estate", nil, "read this file or folder instead of Azure (repeatable)")
+	flags.StringVar(&f.cluster, "cluster", "", "cluster that Kubernetes objects of the files belong to")
+	flags.BoolVar(&f.complete, "complete", false, "the files leave nothing out: on your word, at the price of confidence")
+	flags.BoolVar(&f.noPull, "no-pull", false, "read no image; use those that the files or the cache hold")
+	flags.BoolVar(&f.plainHTTP, "plain-http", false, "speak HTTP to registries on loopback")
+	flags.StringSliceVar(&f.subscriptions, "subscription", nil, "read these subscriptions alone")
+	f.failOn.flags(flags)
+	return c
+}
+
+// scan runs one scan for each source and writes all verdicts.
+func (a *app) scan(ctx context.Context, names []string, f scanFlags) error {
+	dir, err := a.dataDir()
+	if err != nil {
+		return err
+	}
+	release, err := store.LockScan(dir)
+	if err != nil {
+		return err
+	}
+	defer release() //nolint:errcheck // the lock goes with the process at the latest
+	sources, err := a.sources(ctx, names, f)
+	if err != nil {
+		return err
+	}
+	var results []*scan.Result
+	for _, source := range sources {
+		result, err := a.scanSource(ctx, source, f)
+		if err != nil {
+			return err
+		}
+		results = append(results, result)
+	}
+	a.progress.clear()
+	return a.writeScans(results, f.failOn)
+}
+
+// source is what one scan reads.
+type source struct {
+	name string
+	// read gives the estate, and how to read images of its registries.
+	read func(context.Context) (*estate.Estate, *azure.Client, azward.TenantID, error)
+}
+
+func (a *app) sources(ctx context.Context, names []string, f scanFlags) ([]source, error) {
+	if len(f.estate) > 0 {
+		if len(names) > 0 {
+			return nil, &azward.Error{Kind: azward.KindUsage, Op: "choose what to scan", Cause: "connections and --estate are both given", Remedy: "leave one of them out"}
+		}
+		return []source{{"file:" + strings.Join(f.estate, ","), func(ctx context.Context) (*estate.Estate, *azure.Client, azward.TenantID, error) {
+			e, err := estate.Open(ctx, estate.ReadOptions{Cluster: f.cluster, Complete: f.complete}, f.estate...)
+			return e, nil, "", err
+		}}}, nil
+	}
+	names, err := a.named(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	var all []source
+	for _, name := range names {
+		all = append(all, source{name, func(ctx context.Context) (*estate.Estate, *azure.Client, azward.TenantID, error) {
+			client, connection, err := a.client(ctx, name)
+			if err != nil {
+				return nil, nil, "", err
+			}
+			var b estate.Builder
+			if err := a.collectWith(ctx, client, name, f.subscriptions, &b); err != nil {
+				client.Close()
+				return nil, nil, "", err
+			}
+			return b.Build(), client, connection.TenantID, nil
+		}})
+	}
+	return all, nil
+}
+
+// scanSource is one scan from reading to saved verdicts. Whatever ends it, the
+// verdicts of the scan before stand until the new ones are there whole.
+func (a *app) scanSource(ctx context.Context, s source, f scanFlags) (_ *scan.Result, err error) {
+	kept, err := a.store(ctx)
+	if err != nil {
+		return nil, err
+	}
+	index, err := a.advisories()
+	if err != nil {
+		return nil, err
+	}
+	defer index.Close() //nolint:errcheck // read only
+	start := time.Now().UTC()
+	a.warnStale(index, start)
+	if _, err := kept.InterruptScans(ctx, start); err != nil { // of a process that died: we hold the lock
+		return nil, err
+	}
+	id := start.Format("20060102T150405.000000000")
+	id = strings.ReplaceAll(id, ".", "-")
+	if err := kept.BeginScan(ctx, id, s.name, start); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = endScan(ctx, kept, id, err)
+		}
+	}()
+	e, client, tenant, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if client != nil {
+		defer client.Close()
+	}
+	images := &pulling{
+		scanner: &image.Scanner{Cache: layerCache{kept}, Progress: func(p image.Progress) {
+			a.progress.show("reading images: %s, %.1f of %.1f MB", p.Image, float64(p.Done)/1e6, float64(p.Total)/1e6)
+		}},
+		client: client, tenant: tenant, plainHTTP: f.plainHTTP,
+	}
+	defer images.close()
+	run := scan.Scan{Advisories: index, Progress: func(p scan.Progress) { a.progress.show("%s: %d of %d %s", p.Stage, p.Done, p.Total, p.Note) }}
+	if !f.noPull {
+		run.Images = images
+	}
+	result, err := run.Run(ctx, e, start.Truncate(time.Second))
+	if err != nil {
+		return nil, err
+	}
+	return result, a.save(ctx, kept, id, result)
+}
+
+// endScan notes how a scan ended that gave no verdicts.
+func endScan(ctx context.Context, kept *sqlite.Store, id string, cause error) error {
+	state := store.ScanFailed
+	if ctx.Err() != nil {
+		state = store.ScanInterrupted
+	}
+	if err := kept.FinishScan(context.WithoutCancel(ctx), id, store.Outcome{State: state, FinishedAt: time.Now().UTC()}); err != nil {
+		return fmt.Errorf("%w (and the scan could not be marked as %s: %w)", cause, state, err)
+	}
+	return cause
+}
+
+// save keeps the estate, then all verdicts with their proofs at once.
+func (a *app) save(ctx context.Context, kept *sqlite.Store, id string, r *scan.Result) error {
+	if err := kept.SaveEstate(ctx, id, r.Estate.Write); err != nil {
+		return err
+	}
+	counts := report.CountOf(r.Verdicts)
+	summary, err := json.Marshal(map[string]int{
+		"exploitable": counts.Yes, "notExploitable": counts.No, "unknown": counts.Unknown,
+		"images": r.Images, "packages": r.Packages, "resources": r.Estate.Len(),
+	})
+	if err != nil {
+		return fmt.Errorf("count verdicts: %w", err)
+	}
+	outcome := store.Outcome{State: store.ScanState(r.State()), FinishedAt: time.Now().UTC(), Gaps: len(r.Estate.Gaps()), Counts: summary}
+	return kept.SaveVerdicts(ctx, id, func(yield func(store.Decided, error) bool) {
+		for i, subject := range r.Subjects {
+			a.progress.show("saving verdicts: %d of %d", i, len(r.Subjects))
+			proof, err := r.Decider.Proof(subject)
+			var raw []byte
+			if err == nil {
+				raw, err = proof.Marshal()
+			}
+			if !yield(store.Decided{Verdict: r.Verdicts[i], Proof: raw}, err) || err != nil {
+				return
+			}
+		}
+	}, outcome)
+}
+
+func (a *app) writeScans(results []*scan.Result, f failOn) error {
+	var verdicts []azward.Verdict
+	var gaps []azward.Gap
+	for _, r := range results {
+		verdicts = append(verdicts, r.Verdicts...)
+		gaps = append(gaps, r.Estate.Gaps()...)
+	}
+	err := a.write(func(w io.Writer) error {
+		switch a.output {
+		case "table":
+			return a.summary(w, results, verdicts, gaps)
+		case "json":
+			if verdicts == nil {
+				verdicts = []azward.Verdict{}
+			}
+			if gaps == nil {
+				gaps = []azward.Gap{}
+			}
+			return report.JSON(w, map[string]any{"verdicts": verdicts, "gaps": gaps})
+		default:
+			return a.writeVerdicts(w, verdicts)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return f.judge(verdicts, len(gaps))
+}
+
+// summary is what a person reads after a scan.
+func (a *app) summary(w io.Writer, results []*scan.Result, verdicts []azward.Verdict, gaps []azward.Gap) error {
+	if err := report.Table(w, verdicts, a.style()); err != nil {
+		return err
+	}
+	var images, packages, resources, blind int
+	for _, r := range results {
+		images, packages, resources, blind = images+r.Images, packages+r.Packages, resources+r.Estate.Len(), blind+r.Blind
+	}
+	c := report.CountOf(verdicts)
+	_, err := fmt.Fprintf(w, "\n%d exploitable, %d unknown, %d not exploitable; %d resources and objects, %d images, %d packages\n",
+		c.Yes, c.Unknown, c.No, resources, images, packages)
+	if err != nil {
+		return err
+	}
+	if blind > 0 {
+		if _, err := fmt.Fprintf(w, "%d workloads have packages that azward does not see (machines, code-only apps, unread images)\n", blind); err != nil {
+			return err
+		}
+	}
+	return writeGaps(w, gaps)
+}
+
+// maxGapsShown keeps a summary on one screen.
+const maxGapsShown = 8
+
+func writeGaps(w io.Writer, gaps []azward.Gap) error {
+	if len(gaps) == 0 {
+		return nil
+	}
+	if _, err := fmt.Fprintf(w, "\n%d gaps in what was read; answers that needed them are unknown\n", len(gaps)); err != nil {
+		return err
+	}
+	hinted := map[string]bool{}
+	for i, g := range gaps {
+		if i == maxGapsShown {
+			_, err := fmt.Fprintf(w, "  and %d more: --output json has them all\n", len(gaps)-i)
+			return err
+		}
+		if _, err := fmt.Fprintf(w, "  %s  %s: %s\n", g.Reads, g.Scope, g.Error); err != nil {
+			return err
+		}
+		if g.Remedy != "" && !hinted[g.Remedy] {
+			hinted[g.Remedy] = true
+			if _, err := fmt.Fprintf(w, "      hint: %s\n", g.Remedy); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
