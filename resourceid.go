@@ -3,6 +3,8 @@ package azward
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // ResourceID names one thing. It is an ARM resource ID
@@ -45,6 +47,10 @@ func ParseResourceID(s string) (ResourceID, error) {
 		return bad(fmt.Sprintf("it is longer than %d bytes", maxResourceIDLen))
 	case !strings.HasPrefix(s, "/"):
 		return bad("it does not start with a slash")
+	case !utf8.ValidString(s):
+		return bad("it is not UTF-8")
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return bad("it has a control character")
 	}
 	s = strings.TrimSuffix(s, "/")
 	if s == "" {
@@ -53,9 +59,6 @@ func ParseResourceID(s string) (ResourceID, error) {
 	for segment := range strings.SplitSeq(s[1:], "/") {
 		if segment == "" {
 			return bad("it has an empty segment")
-		}
-		if strings.ContainsAny(segment, "\x00\r\n\t") {
-			return bad("it has a control character")
 		}
 	}
 	first, _, _ := strings.Cut(s[1:], "/")
@@ -99,7 +102,7 @@ func (id ResourceID) SubscriptionScope() ResourceID {
 // is the type of its cluster.
 func (id ResourceID) Type() string {
 	arm, _ := id.SplitKubernetes()
-	provider := strings.LastIndex(strings.ToLower(string(arm)), "/providers/")
+	provider := strings.LastIndex(lowerASCII(string(arm)), "/providers/")
 	if provider < 0 {
 		switch n := strings.Count(string(arm), "/"); {
 		case id.Subscription() == "":
@@ -179,7 +182,7 @@ func (id ResourceID) Kubernetes(group, version, namespace, resource, name string
 // SplitKubernetes parts the ID of a Kubernetes object into its cluster's ARM
 // ID and its API path ("/apis/apps/v1/…"). The path is "" for an ARM resource.
 func (id ResourceID) SplitKubernetes() (cluster ResourceID, apiPath string) {
-	lower := strings.ToLower(string(id))
+	lower := lowerASCII(string(id))
 	at := strings.Index(lower, "/managedclusters/")
 	if at < 0 {
 		return id, ""
@@ -194,6 +197,22 @@ func (id ResourceID) SplitKubernetes() (cluster ResourceID, apiPath string) {
 		return id[:rest], string(id[rest:])
 	}
 	return id, ""
+}
+
+// lowerASCII folds the letters A to Z alone, so that offsets into the result
+// are offsets into s: folding others may change how many bytes they take.
+func lowerASCII(s string) string {
+	at := strings.IndexFunc(s, func(r rune) bool { return r >= 'A' && r <= 'Z' })
+	if at < 0 {
+		return s
+	}
+	folded := []byte(s)
+	for i, c := range folded[at:] {
+		if c >= 'A' && c <= 'Z' {
+			folded[at+i] = c + 'a' - 'A'
+		}
+	}
+	return string(folded)
 }
 
 // after returns the segment that follows the first segment named word.

@@ -74,14 +74,15 @@ func NewVerdictID(workload ResourceID, image, vulnerability, purl string) Verdic
 	return VerdictID("v-" + hex.EncodeToString(sum[:8]))
 }
 
-// ParseVerdictID checks the form that [NewVerdictID] gives.
+// ParseVerdictID checks the form that [NewVerdictID] gives, without case.
 func ParseVerdictID(s string) (VerdictID, error) {
-	digits, ok := strings.CutPrefix(s, "v-")
+	lower := strings.ToLower(s)
+	digits, ok := strings.CutPrefix(lower, "v-")
 	if _, err := hex.DecodeString(digits); !ok || err != nil || len(digits) != 16 {
 		return "", &Error{
 			Kind: KindUsage, Op: "read verdict ID", Subject: fmt.Sprintf("%.40q", s),
 			Cause: "it is not of the form v-0123456789abcdef", Remedy: "copy an ID from `azward verdicts`",
 		}
 	}
-	return VerdictID(s), nil
+	return VerdictID(lower), nil
 }
