@@ -215,7 +215,7 @@ func (b *Builder) AddListing(l Listing) {
 	if b.listings == nil {
 		b.listings = make(map[Listing]struct{})
 	}
-	l.ReadAt = utc(l.ReadAt)
+	l.Scope, l.Type, l.ReadAt = azward.ResourceID(valid(string(l.Scope))), valid(l.Type), utc(l.ReadAt)
 	b.listings[l] = struct{}{}
 }
 
@@ -224,8 +224,13 @@ func (b *Builder) AddGap(g azward.Gap) {
 	if b.gaps == nil {
 		b.gaps = make(map[azward.Gap]struct{})
 	}
+	g.Scope, g.Reads, g.Needs = azward.ResourceID(valid(string(g.Scope))), valid(g.Reads), valid(g.Needs)
+	g.Error, g.Remedy = valid(g.Error), valid(g.Remedy)
 	b.gaps[g] = struct{}{}
 }
+
+// valid replaces what is not UTF-8, as JSON would when it is written.
+func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // Build makes the estate. The builder is empty afterwards.
 func (b *Builder) Build() *Estate {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/azward/azward"
 )
@@ -19,10 +20,19 @@ import (
 // attack on whoever walks it.
 const maxDepth = 256
 
+// errNotUTF8 refuses what RFC 8259 §8.1 does not allow between systems.
+var errNotUTF8 = &azward.Error{
+	Kind: azward.KindBadInput, Op: "read object", Cause: "it is not UTF-8",
+	Remedy: "save it as UTF-8; Windows PowerShell's > writes UTF-16, `| Out-File -Encoding utf8` does not",
+}
+
 // compactJSON appends the JSON object, list or scalar in src to dst without
 // white space. The result shares nothing with src.
 func compactJSON(dst *bytes.Buffer, src []byte) ([]byte, error) {
 	start := dst.Len()
+	if !utf8.Valid(src) {
+		return nil, errNotUTF8
+	}
 	if err := json.Compact(dst, src); err != nil {
 		dst.Truncate(start)
 		return nil, &azward.Error{

@@ -86,7 +86,7 @@ func (in *reader) manifest(document []byte, at string) error {
 	}
 	asJSON, err := yaml.YAMLToJSONStrict(document)
 	if err != nil {
-		e := in.broken(at, err)
+		e := in.broken(at, fmt.Errorf("it is not valid YAML: %w", err))
 		var advice *azward.Error
 		if errors.As(e, &advice) {
 			advice.Remedy = "render a template first (`helm template`, `kubectl kustomize`), or leave the file out"

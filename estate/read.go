@@ -103,6 +103,9 @@ func (in *reader) read(r io.Reader) error {
 // firstByte returns the first byte that is no white space, and leaves it and
 // whatever line it stands in unread.
 func firstByte(r *bufio.Reader) (byte, error) {
+	if bom, err := r.Peek(2); err == nil && (string(bom) == "\xff\xfe" || string(bom) == "\xfe\xff") {
+		return 0, errNotUTF8
+	}
 	if bom, err := r.Peek(3); err == nil && string(bom) == "\uFEFF" {
 		if _, err := r.Discard(3); err != nil {
 			return 0, fmt.Errorf("read past the byte order mark: %w", err)
@@ -293,6 +296,9 @@ func (in *reader) broken(at string, err error) error {
 		e.Remedy = "split the export; a file of this size is more likely broken than a tenant"
 	case errors.As(err, &advice):
 		e.Cause = advice.Cause
+		if errors.Is(err, errNotUTF8) {
+			e.Remedy = advice.Remedy
+		}
 		if advice.Subject != "" {
 			e.Cause = advice.Subject + ": " + advice.Cause
 		}

@@ -3,6 +3,7 @@ package estate_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,6 +98,8 @@ func TestBrokenInputNamesFileAndLineAndWhatToDo(t *testing.T) {
 		{"too_deep", "e.jsonl", `{"source":"arm","body":` + strings.Repeat(`{"a":`, 300) + "1" + strings.Repeat("}", 300) + "}", "e.jsonl line 1", "nests deeper", azward.KindBadInput},
 		{"broken_yaml", "m.yaml", "kind: Pod\n---\na: {{ .Values.x }}\n", "m.yaml document at line 2", "", azward.KindBadInput},
 		{"duplicate_yaml_key", "m.yaml", "kind: Pod\nkind: Service\n", "m.yaml document at line 1", "already set", azward.KindBadInput},
+		{"yaml_alias_bomb", "m.yaml", aliasBomb(), "m.yaml document at line 1", "aliasing", azward.KindBadInput},
+		{"utf_16", "e.json", "\xff\xfe{\x00}\x00", "e.json", "not UTF-8", azward.KindBadInput},
 		{"html", "e.json", "<html>no</html>", "e.json document at line 1", "neither JSON nor", azward.KindBadInput},
 		{"manifest_without_cluster", "p.json", podJSON, "p.json line 1", "which cluster", azward.KindUsage},
 		{"manifest_with_two_clusters", "p.jsonl", clusterLine + "\n" + strings.ReplaceAll(clusterLine, "prod", "test") + "\n" + podJSON, "p.jsonl line 3", "2 clusters", azward.KindUsage},
@@ -114,6 +117,16 @@ func TestBrokenInputNamesFileAndLineAndWhatToDo(t *testing.T) {
 			}
 		})
 	}
+}
+
+// aliasBomb would unfold to ten to the ninth values.
+func aliasBomb() string {
+	var out strings.Builder
+	out.WriteString("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n")
+	for i := 1; i < 9; i++ {
+		fmt.Fprintf(&out, "a%d: &a%d [%s*a%d]\n", i, i, strings.Repeat(fmt.Sprintf("*a%d,", i-1), 9), i-1)
+	}
+	return out.String()
 }
 
 func TestDecompressedSizeIsBounded(t *testing.T) {

@@ -2,6 +2,8 @@ package estate
 
 import (
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/azward/azward"
@@ -9,6 +11,7 @@ import (
 
 // Tracker notes which facts were looked up: what an answer depends on.
 type Tracker struct {
+	whole     *snapshot
 	mu        sync.Mutex
 	resources map[*Resource]struct{}
 	listings  map[Listing]struct{}
@@ -18,7 +21,7 @@ type Tracker struct {
 // Tracked returns the same estate with a fresh tracker. Whatever is looked up
 // through it (but for All, Types, Listings and Gaps) is noted.
 func (e *Estate) Tracked() (*Estate, *Tracker) {
-	t := &Tracker{resources: map[*Resource]struct{}{}, listings: map[Listing]struct{}{}, gaps: map[azward.Gap]struct{}{}}
+	t := &Tracker{whole: e.snapshot, resources: map[*Resource]struct{}{}, listings: map[Listing]struct{}{}, gaps: map[azward.Gap]struct{}{}}
 	return &Estate{snapshot: e.snapshot, tracker: t}, t
 }
 
@@ -38,8 +41,23 @@ func (t *Tracker) Slice() *Estate {
 			continue
 		}
 		b.put(r)
+		t.putOwners(&b, r)
 	}
 	return b.Build()
+}
+
+// putOwners adds what stands under the name of an object's owner, and its
+// owner: without it, a pod would be taken for one whose replica set was not
+// read.
+func (t *Tracker) putOwners(b *Builder, r *Resource) {
+	for range maxOwnerDepth {
+		if r == nil || r.Cluster == "" || t.whole == nil || !slices.Contains(ownedKinds[:], strings.ToLower(r.Kind)) {
+			return
+		}
+		if r, _ = t.whole.ownership().controller(r); r != nil {
+			b.put(r)
+		}
+	}
 }
 
 // Merge adds what another tracker noted, for an answer that rests on an
