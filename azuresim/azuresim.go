@@ -154,7 +154,11 @@ func (s *Server) handlers(ctx context.Context, address string) ([]http.Handler, 
 	if err != nil {
 		return nil, err
 	}
-	return []http.Handler{s.authority.Handler(), resourceManager, s.graphHandler(), registries}, nil
+	graph, err := s.graphHandler()
+	if err != nil {
+		return nil, err
+	}
+	return []http.Handler{s.authority.Handler(), resourceManager, graph, registries}, nil
 }
 
 func (s *Server) armOptions() arm.Options {
