@@ -93,8 +93,8 @@ func pypiName(name string) string {
 	b.Grow(len(name))
 	dash := false
 	for i := range len(name) {
-		switch c := name[i]; {
-		case c == '-' || c == '_' || c == '.':
+		switch c := name[i]; c {
+		case '-', '_', '.':
 			dash = true
 		default:
 			if dash && b.Len() > 0 {

@@ -152,7 +152,7 @@ func (ix *Index) entry(at uint64, k string) (e entry, next uint64, same bool, er
 	e.intervals = make([]interval, 0, n)
 	for range n {
 		e.intervals = append(e.intervals, interval{
-			from: d.str(), to: d.str(), kind: EventKind(d.uint()), reason: d.str(), //nolint:gosec // four values
+			from: d.str(), to: d.str(), kind: EventKind(d.uint()), reason: d.str(),
 		})
 	}
 	e.count = d.uint()
@@ -206,8 +206,8 @@ func (ix *Index) cve(id string) (c cve, ok bool) {
 	if !ok {
 		return cve{}, false
 	}
-	row := func(i int) []byte { return ix.data[ix.foot.cves+uint64(i)*cveSize:] } //nolint:gosec // i is an index
-	n := int(ix.foot.cveCount)                                                    //nolint:gosec // at most the file's size
+	row := func(i int) []byte { return ix.data[ix.foot.cves+uint64(i)*cveSize:] }
+	n := int(ix.foot.cveCount)
 	i := sort.Search(n, func(i int) bool { return binary.LittleEndian.Uint64(row(i)) >= k })
 	if i == n || binary.LittleEndian.Uint64(row(i)) != k {
 		return cve{}, false

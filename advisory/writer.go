@@ -263,7 +263,7 @@ func (w *Writer) block() uint64 {
 		w.err = fmt.Errorf("a record takes %d bytes, more than %d", len(w.enc.b), maxBlock)
 	}
 	var head [blockHead]byte
-	binary.LittleEndian.PutUint32(head[:], uint32(len(w.enc.b))) //nolint:gosec // bounded by maxBlock above
+	binary.LittleEndian.PutUint32(head[:], uint32(len(w.enc.b)))
 	binary.LittleEndian.PutUint32(head[4:], crc32.Checksum(w.enc.b, castagnoli))
 	w.write(head[:])
 	w.write(w.enc.b)
@@ -282,7 +282,7 @@ func (w *Writer) write(b []byte) {
 		return
 	}
 	n, err := w.out.Write(b)
-	w.off += uint64(n) //nolint:gosec // a count of bytes is not negative
+	w.off += uint64(n)
 	w.err = err
 }
 

@@ -27,7 +27,7 @@ type Credentials struct {
 }
 
 // Format implements [fmt.Formatter], so that no verb shows a secret.
-func (Credentials) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("[redacted]")) } //nolint:errcheck // a Formatter has no error to return
+func (Credentials) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("[redacted]")) }
 
 // authenticator adapts Auth to the registry library.
 type authenticator struct {

@@ -191,7 +191,7 @@ func (s *served) count(what string) int {
 // serve starts the registry; before, when set, may answer a request itself.
 func serve(tb testing.TB, before func(http.ResponseWriter, *http.Request) bool) *served {
 	tb.Helper()
-	real := registry.New(registry.Logger(log.New(discard{}, "", 0)))
+	handler := registry.New(registry.Logger(log.New(discard{}, "", 0)))
 	s := &served{requests: map[string]int{}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, kind := range []string{"blobs", "manifests"} {
@@ -202,7 +202,7 @@ func serve(tb testing.TB, before func(http.ResponseWriter, *http.Request) bool) 
 			}
 		}
 		if before == nil || !before(w, r) {
-			real.ServeHTTP(w, r)
+			handler.ServeHTTP(w, r)
 		}
 	}))
 	s.Registry = &image.Registry{Host: strings.TrimPrefix(server.URL, "http://"), PlainHTTP: true}

@@ -50,7 +50,7 @@ func (s *Scanner) ScanReference(ctx context.Context, ref Reference, connect Conn
 // jar, a package database. It is an image of one file without a layer.
 func ScanFile(ctx context.Context, path string) (_ *Image, err error) {
 	ref := Reference{Kind: KindFile, Path: path}
-	f, err := os.Open(path) //nolint:gosec // the file is the user's own choice
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, cannotOpen(ref, err)
 	}

@@ -33,7 +33,7 @@ func readGo(in *input) (*File, error) {
 	info, err := buildinfo.Read(in.at)
 	if err != nil {
 		if in.bytes == nil { // too large to look for the mark
-			return nil, nil //nolint:nilerr // it is no Go program
+			return nil, nil
 		}
 		return nil, fmt.Errorf("a Go program whose build information cannot be read: %w", err)
 	}

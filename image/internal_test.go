@@ -52,7 +52,7 @@ func TestLayerResultSurvivesJSON(t *testing.T) {
 	if err := json.Unmarshal(raw, &got); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(LayerResult{})); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -46,7 +46,7 @@ func readNpm(in *input) (*File, error) {
 	var name, version string
 	if json.Unmarshal(m.Name, &name) != nil || name == "" {
 		// Without a name npm could not have installed it: a package's own file.
-		return nil, nil
+		return nil, nil //nolint:nilerr // see above
 	}
 	if json.Unmarshal(m.Version, &version) != nil || version == "" {
 		return nil, fmt.Errorf("package %.80q has no version", name)

@@ -65,7 +65,7 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	n, err := b.r.Read(p)
 	if n > 0 {
-		_, _ = b.sum.Write(p[:n]) //nolint:errcheck // a hash never fails
+		_, _ = b.sum.Write(p[:n])
 		b.n += int64(n)
 		if b.tell != nil && b.n-b.told >= progressStep {
 			b.told = b.n
@@ -81,14 +81,17 @@ func (b *body) Read(p []byte) (int, error) {
 // readLayer streams one layer: bytes as stored, their digest, decompression,
 // tar, the files that matter. A failure of the content is an *azward.Error of
 // KindBadInput; one of the transport is returned as it came.
-func readLayer(ctx context.Context, src io.Reader, l Layer, tell func(int64)) (*LayerResult, error) {
+//
+// The diffID costs a second sum, over what is unpacked; it is computed when
+// the result is to be kept.
+func readLayer(ctx context.Context, src io.Reader, l Layer, keep bool, tell func(int64)) (*LayerResult, error) {
 	b := &body{ctx: ctx, r: src, sum: sha256.New(), tell: tell}
-	var r io.Reader = b
-	if l.Size > 0 {
-		r = bound.Reader(b, l.Size, "the layer")
+	size := l.Size
+	if size <= 0 { // a manifest that says 0 must not mean "for ever"
+		size = DefaultMaxLayerBytes
 	}
-	in := bufio.NewReaderSize(r, 256<<10)
-	result, err := unpack(in, l, b)
+	in := bufio.NewReaderSize(bound.Reader(b, size, "the layer"), 256<<10)
+	result, err := unpack(in, l, b, keep)
 	if err == nil {
 		_, err = io.Copy(io.Discard, in) // what follows the archive belongs to the digest
 	}
@@ -102,13 +105,13 @@ func readLayer(ctx context.Context, src io.Reader, l Layer, tell func(int64)) (*
 	if result.Digest != l.Digest {
 		return nil, badLayer(l, fmt.Errorf("%w: %s", ErrDigestMismatch, result.Digest))
 	}
-	if result.DiffID == "" {
-		result.DiffID = result.Digest // stored plain
+	if result.plain {
+		result.DiffID = result.Digest
 	}
 	return result, nil
 }
 
-func unpack(in *bufio.Reader, l Layer, b *body) (_ *LayerResult, err error) {
+func unpack(in *bufio.Reader, l Layer, b *body, keep bool) (_ *LayerResult, err error) {
 	head, err := in.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
@@ -135,7 +138,7 @@ func unpack(in *bufio.Reader, l Layer, b *body) (_ *LayerResult, err error) {
 		limit = DefaultMaxLayerBytes
 	}
 	counted := &counting{r: bound.Reader(r, limit, "the unpacked layer")}
-	if kind != plain {
+	if keep && kind != plain {
 		counted.sum = sha256.New()
 	}
 	result, err := walk(b.ctx, counted)
@@ -146,7 +149,10 @@ func unpack(in *bufio.Reader, l Layer, b *body) (_ *LayerResult, err error) {
 		return nil, fmt.Errorf("after the end of the archive: %w", err)
 	}
 	result.Bytes = counted.n
-	if kind != plain {
+	switch {
+	case kind == plain:
+		result.plain = true
+	case keep:
 		result.DiffID = azward.Digest("sha256:" + hex.EncodeToString(counted.sum.Sum(nil)))
 	}
 	return result, nil
@@ -167,7 +173,7 @@ func (c *counting) Read(p []byte) (int, error) {
 	if n > 0 {
 		c.n += int64(n)
 		if c.sum != nil {
-			_, _ = c.sum.Write(p[:n]) //nolint:errcheck // a hash never fails
+			_, _ = c.sum.Write(p[:n])
 		}
 	}
 	return n, err

@@ -170,8 +170,8 @@ func (m *merger) describe(img *Image, f *File, p Found, owners map[string]string
 	if !isOS(p.Type) {
 		out.OwnedBy = owners[mergedUsr(f.Path)]
 	}
-	for i, copy := range m.files[f.Path] {
-		if slices.ContainsFunc(copy.Packages, func(q Found) bool { return q.key() == p.key() && q.Inside == p.Inside }) {
+	for i, version := range m.files[f.Path] {
+		if slices.ContainsFunc(version.Packages, func(q Found) bool { return q.key() == p.key() && q.Inside == p.Inside }) {
 			layer := img.Layers[m.places[f.Path][i]]
 			out.Layer, out.CreatedBy = layer.Digest, layer.CreatedBy
 			break

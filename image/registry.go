@@ -126,7 +126,7 @@ func (m *remote) manifest(ctx context.Context, digest azward.Digest) ([]byte, st
 
 func (m *remote) blob(ctx context.Context, digest azward.Digest, _ int64) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	res, err := m.get(ctx, http.MethodGet, "read layer", m.ref.Repo()+"@"+string(digest), "/v2/"+m.ref.Repository+"/blobs/"+string(digest), pullScope(m.ref.Repository), "")
+	res, err := m.get(ctx, http.MethodGet, "read layer", m.ref.Repo()+"@"+string(digest), "/v2/"+m.ref.Repository+"/blobs/"+string(digest), pullScope(m.ref.Repository), "") //nolint:bodyclose // stalling closes it
 	if err != nil {
 		cancel()
 		return nil, err

@@ -18,7 +18,9 @@ const ExtractorsVersion = "1"
 // marshals to JSON for a cache.
 type LayerResult struct {
 	Digest azward.Digest `json:"digest"`
-	DiffID azward.Digest `json:"diffId"` // computed, not taken from a configuration
+	// DiffID is computed, not taken from a configuration; "" when it was not
+	// needed.
+	DiffID azward.Digest `json:"diffId,omitempty"`
 	// Bytes unpacked, and entries of the tar.
 	Bytes   int64  `json:"bytes"`
 	Entries int    `json:"entries"`
@@ -31,6 +33,8 @@ type LayerResult struct {
 	// puts in the place of lower layers' files.
 	Paths pathSet      `json:"paths,omitempty"`
 	Gaps  []azward.Gap `json:"gaps,omitempty"`
+
+	plain bool // stored uncompressed: digest and diffID are one
 }
 
 // File is a file that tells of packages.

@@ -291,7 +291,7 @@ func (s *Scanner) stream(ctx context.Context, src Source, img *Image, l Layer) (
 	if err != nil {
 		return nil, err
 	}
-	result, err := readLayer(ctx, r, l, func(n int64) {
+	result, err := readLayer(ctx, r, l, s.Cache != nil, func(n int64) {
 		s.tell(Progress{Image: img.Reference, Layer: l.Digest, Done: n, Total: l.Size})
 	})
 	if closeErr := r.Close(); err == nil && closeErr != nil && !errors.Is(closeErr, io.EOF) {
