@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"testing/fstest"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -125,12 +124,19 @@ func (a *app) demoConnect(ctx context.Context, tenant *scenario.Scenario, cloud 
 }
 
 // demoAdvisories builds the index from the scenario's advisories.
-func (a *app) demoAdvisories(ctx context.Context, tenant *scenario.Scenario) error {
-	files := fstest.MapFS{}
-	for _, f := range tenant.Advisories {
-		files[strings.TrimPrefix(f.Name, "advisories/")] = &fstest.MapFile{Data: f.Data}
+func (a *app) demoAdvisories(ctx context.Context, tenant *scenario.Scenario) (err error) {
+	dir, err := os.MkdirTemp(a.data, "demo-advisories-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the demo's advisories: %w", err)
 	}
-	_, err := a.buildIndex(ctx, feed.Sources{FS: files, Label: "demo set"})
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	for _, f := range tenant.Advisories {
+		name := filepath.Join(dir, filepath.FromSlash(strings.TrimPrefix(f.Name, "advisories/")))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, f.Data, 0o600)); err != nil {
+			return fmt.Errorf("write the demo's advisories: %w", err)
+		}
+	}
+	_, err = a.buildIndex(ctx, feed.Sources{Dir: dir, Label: "demo set"})
 	return err
 }
 
