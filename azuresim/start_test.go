@@ -120,6 +120,11 @@ func (s *sim) send(method, url, token, body string) answer {
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	return s.do(req)
+}
+
+func (s *sim) do(req *http.Request) answer {
+	s.t.Helper()
 	resp, err := s.client.Do(req)
 	if err != nil {
 		s.t.Fatal(err)
@@ -131,7 +136,7 @@ func (s *sim) send(method, url, token, body string) answer {
 	}
 	a := answer{status: resp.StatusCode, header: resp.Header, raw: raw}
 	if err := json.Unmarshal(raw, &a.body); err != nil {
-		s.t.Fatalf("%s %s: %d, not JSON: %.300s", method, url, resp.StatusCode, raw)
+		s.t.Fatalf("%s %s: %d, not JSON: %.300s", req.Method, req.URL.Path, resp.StatusCode, raw)
 	}
 	return a
 }
@@ -163,4 +168,8 @@ func (a answer) message() string {
 	e, _ := a.body["error"].(map[string]any)
 	m, _ := e["message"].(string)
 	return m
+}
+
+func scenarioGrant(app, role, scope string) scenario.Grant {
+	return scenario.Grant{App: app, Role: role, Scope: scope}
 }

@@ -122,14 +122,16 @@ func (a *app) certificate(header jose.Header) (*x509.Certificate, string) {
 	if named == "" {
 		named, _ = header.ExtraHeaders["x5t"].(string)
 	}
+	// Some clients write the standard alphabet where RFC 7515 asks for the URL's.
+	named = strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(named), "=")
 	shown := named
-	if raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(named, "=")); err == nil {
+	if raw, err := base64.RawURLEncoding.DecodeString(named); err == nil {
 		shown = strings.ToUpper(hex.EncodeToString(raw))
 	}
 	for _, c := range a.certificates {
 		short, long := sha1.Sum(c.cert.Raw), sha256.Sum256(c.cert.Raw) //nolint:gosec // as above
 		for _, sum := range [][]byte{short[:], long[:]} {
-			if named != "" && base64.RawURLEncoding.EncodeToString(sum) == strings.TrimRight(named, "=") {
+			if named != "" && base64.RawURLEncoding.EncodeToString(sum) == named {
 				return c.cert, shown
 			}
 		}
