@@ -41,7 +41,7 @@ func compactJSON(dst *bytes.Buffer, src []byte) ([]byte, error) {
 		}
 	}
 	out := dst.Bytes()[start:]
-	if _, depth := skip(out, 0); depth > maxDepth {
+	if deep(out) {
 		dst.Truncate(start)
 		return nil, &azward.Error{
 			Kind: azward.KindBadInput, Op: "read object", Cause: fmt.Sprintf("it nests deeper than %d levels", maxDepth),
@@ -49,6 +49,16 @@ func compactJSON(dst *bytes.Buffer, src []byte) ([]byte, error) {
 		}
 	}
 	return out, nil
+}
+
+// deep reports whether a value nests deeper than maxDepth. Few values hold
+// enough brackets to be worth a walk.
+func deep(value []byte) bool {
+	if bytes.Count(value, []byte("{"))+bytes.Count(value, []byte("[")) <= maxDepth {
+		return false
+	}
+	_, depth := skip(value, 0)
+	return depth > maxDepth
 }
 
 // skip returns the index behind the value that starts at b[i], and how many

@@ -131,30 +131,32 @@ func (in *reader) lines(r *bufio.Reader) error {
 	for number := 1; ; number++ {
 		var err error
 		line, err = readLine(r, line[:0])
-		if errors.Is(err, errLongLine) && number == 1 && !estateLinePrefix(line) {
+		end := errors.Is(err, io.EOF)
+		switch {
+		case errors.Is(err, errLongLine) && number == 1 && !estateLinePrefix(line):
 			return in.documents(io.MultiReader(bytes.NewReader(line), r), number, false)
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
+		case err != nil && !end:
 			return in.broken(fmt.Sprint("line ", number), err)
 		}
 		if trimmed := bytes.TrimSpace(line); len(trimmed) > 0 {
-			if err := in.line(trimmed, number); err != nil {
-				var document *notALine
-				if errors.As(err, &document) {
-					return in.documents(io.MultiReader(bytes.NewReader(line), r), number, false)
-				}
+			err := in.line(trimmed, number)
+			var document *notALineError
+			if errors.As(err, &document) {
+				return in.documents(io.MultiReader(bytes.NewReader(line), r), number, false)
+			}
+			if err != nil {
 				return err
 			}
 		}
-		if err != nil {
+		if end {
 			return nil
 		}
 	}
 }
 
-// notALine says that a first line is no JSON value by itself: the input is a
+// notALineError says that a first line is no JSON value by itself: the input is a
 // document that spans lines.
-type notALine struct{ error }
+type notALineError struct{ error }
 
 func (in *reader) line(line []byte, number int) error {
 	in.buffer.Reset()
@@ -162,7 +164,7 @@ func (in *reader) line(line []byte, number int) error {
 	at := fmt.Sprintf("line %d", number)
 	if err != nil {
 		if in.objects == 0 && !estateLinePrefix(line) {
-			return &notALine{err}
+			return &notALineError{err}
 		}
 		return in.broken(at, err)
 	}

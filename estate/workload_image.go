@@ -59,21 +59,21 @@ func imageKey(reference string) string {
 	}
 	switch last := name[strings.LastIndexByte(name, '/')+1:]; {
 	case pinned:
-		name, _, _ = cutTag(name)
+		name, _ = cutTag(name)
 		return strings.ToLower(name) + "@" + digest
 	case !strings.Contains(last, ":"):
 		name += ":latest"
 	}
-	repository, tag, _ := cutTag(name)
+	repository, tag := cutTag(name)
 	return strings.ToLower(repository) + ":" + tag
 }
 
 // cutTag parts a name at its tag's colon, which stands behind the last slash:
 // an earlier one begins a port.
-func cutTag(name string) (repository, tag string, ok bool) {
+func cutTag(name string) (repository, tag string) {
 	at := strings.LastIndexByte(name, ':')
 	if at < 0 || at < strings.LastIndexByte(name, '/') {
-		return name, "", false
+		return name, ""
 	}
-	return name[:at], name[at+1:], true
+	return name[:at], name[at+1:]
 }

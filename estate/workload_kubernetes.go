@@ -91,7 +91,7 @@ func (e *Estate) statefulSet(r *Resource, w *Workload) bool {
 
 func (e *Estate) replicaSet(r *Resource, w *Workload) bool {
 	w.Kind = azward.ReplicaSet
-	if _, owned := e.controller(r); owned {
+	if e.owned(r) {
 		return false
 	}
 	e.replicated(r, w)
@@ -159,7 +159,7 @@ func (e *Estate) daemonSet(r *Resource, w *Workload) bool {
 
 func (e *Estate) job(r *Resource, w *Workload) bool {
 	w.Kind = azward.Job
-	if _, owned := e.controller(r); owned {
+	if e.owned(r) {
 		return false
 	}
 	v, ok := view[controllerView](w, r)
@@ -220,7 +220,7 @@ func (e *Estate) cronJob(r *Resource, w *Workload) bool {
 
 func (e *Estate) pod(r *Resource, w *Workload) bool {
 	w.Kind = azward.Pod
-	if _, owned := e.controller(r); owned {
+	if e.owned(r) {
 		return false
 	}
 	v, ok := view[podView](w, r)

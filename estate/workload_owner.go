@@ -123,14 +123,14 @@ func deploymentKey(r *Resource, ref ownerReference, labels map[string]string) ow
 	return ownerReference{APIVersion: "apps/v1", Kind: "Deployment", Name: name}.key(r)
 }
 
-// controller returns the workload that owns a pod, replica set or job, as far
-// as it was read.
-func (e *Estate) controller(r *Resource) (*Resource, bool) {
+// owned reports whether a workload that was read owns a pod, replica set or
+// job.
+func (e *Estate) owned(r *Resource) bool {
 	named, owner := e.ownership().controller(r)
 	if named != nil {
 		e.tracker.touch(named)
 	}
-	return owner, owner != nil
+	return owner != nil
 }
 
 // podsOf returns the pods below a controller: its own, and those of the
