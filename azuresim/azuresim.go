@@ -150,7 +150,7 @@ func (s *Server) handlers(ctx context.Context, address string) ([]http.Handler, 
 	if err := s.startClusters(ctx, address); err != nil {
 		return nil, err
 	}
-	registries, err := s.registryHandler()
+	registries, err := s.registryHandler(ctx)
 	if err != nil {
 		return nil, err
 	}

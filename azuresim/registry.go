@@ -1,6 +1,9 @@
 package azuresim
 
 import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,9 +12,11 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/azward/azward/azuresim/acr"
 	"github.com/azward/azward/azuresim/entra"
+	"github.com/azward/azward/azuresim/imagespec"
 	"github.com/azward/azward/azuresim/inventory"
 	"github.com/azward/azward/azuresim/kubeapi"
 	"github.com/azward/azward/azuresim/rbac"
@@ -29,9 +34,13 @@ type registryRecord struct {
 
 // registryHandler serves all registries of the estate by their Host header,
 // and the first under the bare address.
-func (s *Server) registryHandler() (http.Handler, error) {
+func (s *Server) registryHandler(ctx context.Context) (http.Handler, error) {
+	key, err := registryKey()
+	if err != nil {
+		return nil, fmt.Errorf("make the registries' signing key: %w", err)
+	}
 	var records []registryRecord
-	options := acr.Options{Registries: map[string]acr.Registry{}, VerifyEntraToken: s.verifyForRegistry, Now: s.now}
+	options := acr.Options{Registries: map[string]acr.Registry{}, VerifyEntraToken: s.verifyForRegistry, Now: s.now, Key: key}
 	for r := range s.inventory.List("/", "Microsoft.ContainerRegistry/registries") {
 		record, err := readRegistry(r)
 		if err != nil {
@@ -48,6 +57,9 @@ func (s *Server) registryHandler() (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the registries: %w", err)
 	}
+	if err := s.pushImages(ctx, server, records); err != nil {
+		return nil, err
+	}
 	if len(records) == 0 {
 		return server, nil
 	}
@@ -59,6 +71,50 @@ func (s *Server) registryHandler() (http.Handler, error) {
 		}
 		server.ServeHTTP(w, r)
 	}), nil
+}
+
+// registryKey is made once a process, since it takes a noticeable time.
+var registryKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
+// pushImages builds the scenario's images and puts each into its registry, the
+// first one where it names none.
+func (s *Server) pushImages(ctx context.Context, server *acr.Server, records []registryRecord) error {
+	var specs []imagespec.Spec
+	for _, f := range s.o.Scenario.Images {
+		parsed, err := imagespec.Parse(f.Data)
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
+		}
+		specs = append(specs, parsed...)
+	}
+	if len(specs) == 0 {
+		return nil
+	}
+	if len(records) == 0 {
+		return errors.New("the scenario has images and no container registry")
+	}
+	images, err := imagespec.Build(specs)
+	if err != nil {
+		return fmt.Errorf("make the registries' images: %w", err)
+	}
+	byRegistry := map[string][]imagespec.Image{}
+	for _, image := range images {
+		login := image.Registry
+		if login == "" {
+			login = records[0].login
+		}
+		byRegistry[login] = append(byRegistry[login], image)
+	}
+	for login, images := range byRegistry {
+		backend := server.Backend(login)
+		if backend == nil {
+			return fmt.Errorf("image %s is of registry %s, which arm/ does not have", images[0].Name, login)
+		}
+		if err := imagespec.Push(ctx, backend, images); err != nil {
+			return fmt.Errorf("fill registry %s: %w", login, err)
+		}
+	}
+	return nil
 }
 
 func readRegistry(r *inventory.Resource) (registryRecord, error) {

@@ -14,7 +14,9 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -26,7 +28,9 @@ import (
 // app is an application with its certificates ready to compare.
 type app struct {
 	scenario.App
-	certificates []certificate
+	certificates []certificate // registered ones, read
+	// generated are made on first use: no client can have one before.
+	generated func() ([]certificate, error)
 }
 
 type certificate struct {
@@ -40,19 +44,35 @@ const generatedLifetime = 24 * time.Hour
 func newApp(described scenario.App, now time.Time) (*app, error) {
 	a := &app{App: described}
 	for _, c := range described.Certificates {
-		made, err := newCertificate(c, described.DisplayName, now)
+		if c.Generate {
+			continue
+		}
+		read, err := readCertificate(c)
 		if err != nil {
 			return nil, err
 		}
-		a.certificates = append(a.certificates, made)
+		a.certificates = append(a.certificates, read)
 	}
+	a.generated = sync.OnceValues(func() ([]certificate, error) { return generateAll(described, now) })
 	return a, nil
 }
 
-func newCertificate(c scenario.Certificate, name string, now time.Time) (certificate, error) {
-	if c.Generate {
-		return generate(name, now, c.Expires)
+func generateAll(described scenario.App, now time.Time) ([]certificate, error) {
+	var all []certificate
+	for _, c := range described.Certificates {
+		if !c.Generate {
+			continue
+		}
+		made, err := generate(described.DisplayName, now, c.Expires)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, made)
 	}
+	return all, nil
+}
+
+func readCertificate(c scenario.Certificate) (certificate, error) {
 	block, _ := pem.Decode([]byte(c.PEM))
 	if block == nil || block.Type != "CERTIFICATE" {
 		return certificate{}, errors.New("the certificate's pem holds no CERTIFICATE block")
@@ -102,17 +122,16 @@ func (a *Authority) ClientCertificate(name string) ([]byte, error) {
 		if !strings.EqualFold(candidate.Name, name) {
 			continue
 		}
-		for _, c := range candidate.certificates {
-			if c.keyPEM == nil {
-				continue
-			}
-			var out bytes.Buffer
-			out.Write(c.keyPEM)
-			out.Write(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.cert.Raw}))
-			return out.Bytes(), nil
+		made, err := candidate.generated()
+		if err != nil || len(made) == 0 {
+			return nil, errors.Join(err, fmt.Errorf("app %.60q has no generated certificate", name))
 		}
+		var out bytes.Buffer
+		out.Write(made[0].keyPEM)
+		out.Write(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made[0].cert.Raw}))
+		return out.Bytes(), nil
 	}
-	return nil, fmt.Errorf("no app %.60q with a generated certificate", name)
+	return nil, fmt.Errorf("there is no app %.60q", name)
 }
 
 // certificate finds the registered certificate that an assertion's header
@@ -128,7 +147,11 @@ func (a *app) certificate(header jose.Header) (*x509.Certificate, string) {
 	if raw, err := base64.RawURLEncoding.DecodeString(named); err == nil {
 		shown = strings.ToUpper(hex.EncodeToString(raw))
 	}
-	for _, c := range a.certificates {
+	made, err := a.generated()
+	if err != nil {
+		made = nil // a certificate that could not be made matches nothing
+	}
+	for _, c := range slices.Concat(a.certificates, made) {
 		short, long := sha1.Sum(c.cert.Raw), sha256.Sum256(c.cert.Raw) //nolint:gosec // as above
 		for _, sum := range [][]byte{short[:], long[:]} {
 			if named != "" && base64.RawURLEncoding.EncodeToString(sum) == named {

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -64,9 +65,14 @@ type Authority struct {
 	resources map[string]string // identifier → resource's application ID
 }
 
-// New makes an authority with fresh keys.
+// signingKey is made once a process, since it takes a noticeable time; tokens
+// of one authority are foreign to another all the same, by their issuer.
+var signingKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, rsaBits) })
+
+// New makes an authority. Apps' generated certificates are made when first
+// asked for.
 func New(o Options) (*Authority, error) {
-	key, err := rsa.GenerateKey(rand.Reader, rsaBits)
+	key, err := signingKey()
 	if err != nil {
 		return nil, fmt.Errorf("make the token signing key: %w", err)
 	}
