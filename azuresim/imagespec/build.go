@@ -94,11 +94,11 @@ func (b *builder) build(id string, below []string) (*built, error) {
 	}
 	base := &built{image: mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)}
 	if s.From != "" {
-		if b.specs[s.From] == nil {
-			return nil, fmt.Errorf("it is built from %q, which is not described", s.From)
+		from, err := b.find(s.From)
+		if err != nil {
+			return nil, err
 		}
-		var err error
-		if base, err = b.build(s.From, append(below, id)); err != nil {
+		if base, err = b.build(from, append(below, id)); err != nil {
 			return nil, err
 		}
 	}
@@ -108,6 +108,29 @@ func (b *builder) build(id string, below []string) (*built, error) {
 	}
 	b.done[id] = img
 	return img, nil
+}
+
+// find resolves what from says: a name, a repository with one of its tags, or
+// a repository that one image alone has.
+func (b *builder) find(from string) (string, error) {
+	if b.specs[from] != nil {
+		return from, nil
+	}
+	var found []string
+	for id, s := range b.specs {
+		tagged := slices.ContainsFunc(s.Tags, func(t string) bool { return s.Repository+":"+t == from })
+		if tagged || s.Repository == from {
+			found = append(found, id)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", fmt.Errorf("it is built from %q, which is not described", from)
+	case 1:
+		return found[0], nil
+	}
+	slices.Sort(found)
+	return "", fmt.Errorf("it is built from %q, which may be any of %s", from, strings.Join(found, ", "))
 }
 
 func (s *Spec) check() error {

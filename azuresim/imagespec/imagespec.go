@@ -8,6 +8,7 @@ package imagespec
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -26,7 +27,8 @@ type Spec struct {
 	Tags       []string `json:"tags"` // none: a base that is shared and not pushed
 	// Platform is os/architecture, default linux/amd64.
 	Platform string `json:"platform"`
-	// From is another image whose layers lie below.
+	// From is another image whose layers lie below: its name, or its
+	// repository, with a tag where several images share that.
 	From    string    `json:"from"`
 	Layers  []Layer   `json:"layers"`
 	Config  Config    `json:"config"`
@@ -52,7 +54,7 @@ type Layer struct {
 	NPM        []NPM    `json:"npm"`
 	Python     []Python `json:"python"`
 	Jar        []Jar    `json:"jar"`
-	GoBinary   *Go      `json:"goBinary"`
+	GoBinary   GoList   `json:"goBinary"`
 	// Whiteouts are paths of lower layers that this one deletes, Opaque
 	// directories of which only this layer's part remains.
 	Whiteouts []string `json:"whiteouts"`
@@ -128,6 +130,24 @@ type Go struct {
 	Version   string     `json:"version"`   // of the main module; default (devel)
 	GoVersion string     `json:"goVersion"` // "1.22.1" or "go1.22.1"
 	Deps      []GoModule `json:"deps"`
+}
+
+// GoList is one executable or a list of them.
+type GoList []Go
+
+// UnmarshalJSON reads both forms, without unknown fields.
+func (l *GoList) UnmarshalJSON(data []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("[")) {
+		return dec.Decode((*[]Go)(l))
+	}
+	var one *Go
+	if err := dec.Decode(&one); err != nil || one == nil {
+		return err
+	}
+	*l = GoList{*one}
+	return nil
 }
 
 // GoModule is a module that was linked in.

@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/azward/azward/azuresim/imagespec"
+	"github.com/azward/azward/azuresim/scenario"
 )
 
 func build(t *testing.T) map[string]imagespec.Image {
@@ -94,6 +95,28 @@ func TestDigestsStay(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("digests (-want +got):\n%s", diff)
+	}
+}
+
+// TestScenariosBuild builds what the embedded scenarios describe.
+func TestScenariosBuild(t *testing.T) {
+	t.Parallel()
+	for _, name := range scenario.Names() {
+		sc, err := scenario.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var specs []imagespec.Spec
+		for _, f := range sc.Images {
+			more, err := imagespec.Parse(f.Data)
+			if err != nil {
+				t.Fatalf("%s: %s: %v", name, f.Name, err)
+			}
+			specs = append(specs, more...)
+		}
+		if _, err := imagespec.Build(specs); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -292,6 +315,7 @@ func TestRefuses(t *testing.T) {
 		"nameless":          {"layers: []", "neither name nor repository"},
 		"twice":             {"[{name: a}, {name: a}]", "two are named"},
 		"unknown_base":      {"{name: a, from: b}", "not described"},
+		"ambiguous_base":    {"[{name: a, from: r}, {repository: r, tags: [x]}, {repository: r, tags: [z]}]", "any of r:x, r:z"},
 		"loop":              {"[{name: a, from: b}, {name: b, from: a}]", "a from b from a"},
 		"tag_alone":         {"{name: a, tags: [x]}", "no repository"},
 		"bad_tag":           {"{repository: a, tags: ['x y']}", "tag"},

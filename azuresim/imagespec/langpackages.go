@@ -141,12 +141,13 @@ func (j Jar) archive(depth int) ([]byte, error) {
 }
 
 func (l *Layer) golang(t *tree, s *state) error {
-	if l.GoBinary == nil {
-		return nil
+	for _, g := range l.GoBinary {
+		if g.Path == "" || g.Module == "" || g.GoVersion == "" {
+			return errors.New("goBinary needs path, module and goVersion")
+		}
+		if err := t.put(g.Path, entry{kind: tar.TypeReg, mode: 0o755, data: g.executable(s.arch)}); err != nil {
+			return err
+		}
 	}
-	g := *l.GoBinary
-	if g.Path == "" || g.Module == "" || g.GoVersion == "" {
-		return errors.New("goBinary needs path, module and goVersion")
-	}
-	return t.put(g.Path, entry{kind: tar.TypeReg, mode: 0o755, data: g.executable(s.arch)})
+	return nil
 }
