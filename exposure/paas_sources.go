@@ -30,14 +30,18 @@ type sourceList struct {
 	gap       azward.Gap      // where otherwise is Unknown
 }
 
-// filter appends the firewall as one hop and sets the flows of the way to the
-// public sources that it lets in.
+// filter appends the firewall as one hop and narrows the flows of the way to
+// the public sources that it lets in: what an earlier filter denied stays denied.
 func (l sourceList) filter(w *way, hop Hop, protocol, ports string) {
 	rules := make([]netset.Rule, len(l.rules))
 	for i, r := range l.rules {
 		rules[i] = netset.Rule{Access: r.access, Sources: r.sources, MaybeSources: r.maybe, Ports: netset.AllPorts()}
 	}
-	within := netset.Product(publicAddrs, netset.Port(anyPort))
+	sources, exact := currentSources(w)
+	if !exact {
+		sources = publicAddrs
+	}
+	within := netset.Product(sources, netset.Port(anyPort))
 	var allowed, unclear netset.Addrs
 	deciders := map[int32]struct{}{}
 	for cell, region := range netset.Paint(rules, l.otherwise).Values(within) {
@@ -54,9 +58,12 @@ func (l sourceList) filter(w *way, hop Hop, protocol, ports string) {
 	switch {
 	case !allowed.IsEmpty():
 		hop.Answer = azward.Yes
+		hop.Summary = "lets in " + listWords(sourceNames(allowed))
+		if w.byTag() { // an earlier filter admits a service tag alone
+			break
+		}
 		w.narrow(classOf(allowed))
 		w.flows = []Flow{{Protocol: protocol, Ports: ports, Sources: sourceNames(allowed)}}
-		hop.Summary = "lets in " + listWords(w.flows[0].Sources)
 	case !unclear.IsEmpty():
 		if l.tagged(w, &hop, protocol, ports) {
 			break
@@ -73,6 +80,17 @@ func (l sourceList) filter(w *way, hop Hop, protocol, ports string) {
 	w.hop(hop)
 }
 
+// byTag reports whether the way's sources are a service tag, whose addresses
+// are not known.
+func (w *way) byTag() bool {
+	for _, f := range w.flows {
+		if _, exact := sourcesOf(f); !exact {
+			return true
+		}
+	}
+	return false
+}
+
 // anyPort stands for the port dimension, which these firewalls don't have.
 const anyPort = 443
 
@@ -81,7 +99,7 @@ const anyPort = 443
 // may take some of them away, so then it says nothing.
 func (l sourceList) tagged(w *way, hop *Hop, protocol, ports string) bool {
 	for _, r := range l.rules {
-		if r.access != netset.Allow {
+		if r.access != netset.Allow && (r.sources.Overlaps(publicAddrs) || r.maybe.Overlaps(publicAddrs)) {
 			return false
 		}
 		if r.tag == "" {

@@ -16,6 +16,9 @@ type way struct {
 	class Class
 	gaps  []azward.Gap
 	by    string // "load balancer kubernetes": how the summary names it
+	// private is the address of a private frontend on it, which a front
+	// service outside may name; "" where there is none.
+	private string
 }
 
 func (w *way) hop(h Hop)                 { w.hops = append(w.hops, h) }

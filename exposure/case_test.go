@@ -1,0 +1,296 @@
+package exposure
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+	"sigs.k8s.io/yaml"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/estate"
+)
+
+var update = flag.Bool("update", false, "write the answers into the case files")
+
+// Short forms that case files use for the long IDs of their world.
+var caseNames = strings.NewReplacer(
+	"${rg}", "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg",
+	"${nodes}", "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/mc",
+	"${cluster}", caseCluster,
+	"${net}", "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg/providers/Microsoft.Network",
+	"${nodenet}", "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/mc/providers/Microsoft.Network",
+)
+
+const caseCluster = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg/providers/Microsoft.ContainerService/managedClusters/prod"
+
+// shorten turns the long IDs of an answer back.
+func shorten(s string) string {
+	for _, pair := range [][2]string{
+		{caseCluster, "${cluster}"},
+		{"/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg/providers/Microsoft.Network", "${net}"},
+		{"/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/mc/providers/Microsoft.Network", "${nodenet}"},
+		{"/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/mc", "${nodes}"},
+		{"/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg", "${rg}"},
+	} {
+		s = strings.ReplaceAll(s, pair[0], pair[1])
+	}
+	return s
+}
+
+// TestCases runs every case file of testdata. A file holds
+//
+//	-- include --        base files to start from, one a line
+//	-- arm.yaml --       ARM objects, as documents of one YAML stream
+//	-- kubernetes.yaml -- objects of the cluster ${cluster}
+//	-- missing --        listings that were not read, one a line (else all were)
+//	-- question --       from internet to ID, or to KIND/NAMESPACE/NAME
+//	-- want --           the answer; `go test ./exposure -update` writes it
+func TestCases(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+		if strings.HasPrefix(name, "base_") {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := readCase(t, archive)
+			got := render(ask(t, c.estate(t, nil), c.question))
+			if *update {
+				section(archive, "want").Data = []byte(got)
+				if err := os.WriteFile(file, txtar.Format(archive), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(string(section(archive, "want").Data), got); diff != "" {
+				t.Errorf("answer (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// section returns the file of this name, which it adds when missing.
+func section(a *txtar.Archive, name string) *txtar.File {
+	for i := range a.Files {
+		if a.Files[i].Name == name {
+			return &a.Files[i]
+		}
+	}
+	a.Files = append(a.Files, txtar.File{Name: name})
+	return &a.Files[len(a.Files)-1]
+}
+
+type exposureCase struct {
+	arm, kubernetes []json.RawMessage
+	missing         []string
+	question        string
+}
+
+func readCase(t testing.TB, a *txtar.Archive) exposureCase {
+	t.Helper()
+	var c exposureCase
+	for base := range strings.FieldsSeq(string(section(a, "include").Data)) {
+		archive, err := txtar.ParseFile(filepath.Join("testdata", base+".txtar"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := readCase(t, archive)
+		c.arm, c.kubernetes = append(c.arm, b.arm...), append(c.kubernetes, b.kubernetes...)
+	}
+	c.arm = append(c.arm, documents(t, section(a, "arm.yaml").Data)...)
+	c.kubernetes = append(c.kubernetes, documents(t, section(a, "kubernetes.yaml").Data)...)
+	c.missing = strings.Fields(string(section(a, "missing").Data))
+	c.question = strings.TrimSpace(string(section(a, "question").Data))
+	return c
+}
+
+func documents(t testing.TB, stream []byte) []json.RawMessage {
+	t.Helper()
+	var docs []json.RawMessage
+	for doc := range strings.SplitSeq("\n"+caseNames.Replace(string(stream)), "\n---") {
+		raw, err := yaml.YAMLToJSON([]byte(doc))
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, doc)
+		}
+		if string(raw) != "null" {
+			docs = append(docs, raw)
+		}
+	}
+	return docs
+}
+
+// listed are the listings of a case, so that each can be left out.
+var listed = []string{
+	"services", "ingresses.networking.k8s.io", "gateways.gateway.networking.k8s.io", "endpointslices.discovery.k8s.io", "nodes",
+	"networkpolicies.networking.k8s.io", "adminnetworkpolicies.policy.networking.k8s.io", "baselineadminnetworkpolicies.policy.networking.k8s.io",
+	"networkpolicies.crd.projectcalico.org", "globalnetworkpolicies.crd.projectcalico.org",
+	"ciliumnetworkpolicies.cilium.io", "ciliumclusterwidenetworkpolicies.cilium.io",
+	"Microsoft.Resources/subscriptions", "Microsoft.Network/loadBalancers", "Microsoft.Network/privateEndpoints",
+	"Microsoft.Network/applicationGateways", "Microsoft.Network/azureFirewalls", "Microsoft.Network/frontDoors",
+	"Microsoft.Cdn/profiles", "Microsoft.ApiManagement/service", "Microsoft.Network/publicIPAddresses",
+	"Microsoft.Network/networkInterfaces", "Microsoft.Network/networkSecurityGroups", "Microsoft.Network/virtualNetworks",
+}
+
+// estate builds the world of the case without the objects and listings that
+// drop names by their position (see TestLessIsNeverMore).
+func (c exposureCase) estate(t testing.TB, drop func(kind string, i int) bool) *estate.Estate {
+	t.Helper()
+	var b estate.Builder
+	for i, body := range c.arm {
+		if drop != nil && drop("arm", i) {
+			continue
+		}
+		if err := b.AddARM(body, estate.Provenance{Source: azward.SourceARM, APIVersion: "2025-01-01"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, body := range c.kubernetes {
+		if drop != nil && drop("kubernetes", i) {
+			continue
+		}
+		if err := b.AddKubernetes(caseCluster, body, estate.Provenance{Source: azward.SourceKubernetes}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, name := range listed {
+		if drop != nil && drop("listing", i) || strings.Contains(" "+strings.Join(c.missing, " ")+" ", " "+name+" ") {
+			continue
+		}
+		b.AddListing(estate.Listing{Scope: "/", Type: name, Status: estate.ListingComplete, Pages: 1})
+	}
+	return b.Build()
+}
+
+// ask reads "from internet to deployment/shop/cart" or "… to ${rg}/providers/…".
+func ask(t testing.TB, e *estate.Estate, question string) Exposure {
+	t.Helper()
+	place, ok := strings.CutPrefix(question, "from internet to ")
+	if !ok {
+		t.Fatalf("question %q does not start with \"from internet to\"", question)
+	}
+	id := azward.ResourceID(caseNames.Replace(place))
+	if kind, rest, ok := strings.Cut(place, "/"); ok && !strings.HasPrefix(place, "$") {
+		namespace, name, _ := strings.Cut(rest, "/")
+		group, version := "apps", "v1"
+		if kind == "pod" {
+			group = ""
+		}
+		id = azward.ResourceID(caseCluster).Kubernetes(group, version, namespace, kind+"s", name)
+	}
+	w, ok := e.Workload(id)
+	if !ok {
+		t.Skipf("the workload %s is not there", id)
+	}
+	return reachOf(t, e, w)
+}
+
+// reachOf picks the judge of the workload's kind.
+func reachOf(t testing.TB, e *estate.Estate, w estate.Workload) Exposure {
+	t.Helper()
+	switch w.Kind {
+	case azward.AppService, azward.FunctionApp:
+		return reachSite(e, w)
+	case azward.ContainerApp:
+		return reachContainerApp(e, w)
+	case azward.ContainerGroup:
+		return reachContainerGroup(e, w)
+	}
+	if w.Resource.Cluster != "" {
+		return reachKubernetes(e, w)
+	}
+	t.Fatalf("no judge for %s", w.Kind)
+	return Exposure{}
+}
+
+// render prints an answer for a person to review.
+func render(x Exposure) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("%s: %s", x.Answer, x.Summary)
+	if x.Answer == azward.Yes {
+		line("class %s", x.Class)
+	}
+	if x.Answer != azward.No {
+		for _, f := range x.Flows {
+			line("flow %s %s from %s", f.Protocol, f.Ports, strings.Join(f.Sources, " "))
+		}
+	}
+	hops := func(indent string, list []Hop) {
+		for _, h := range list {
+			line("%s%s %s %q: %s", indent, h.Answer, h.Kind, h.Name, h.Summary)
+			for _, ev := range h.Evidence {
+				if ev.Source != azward.SourceListing {
+					line("%s    %s %s", indent, ev.Resource, ev.Property)
+				}
+			}
+		}
+	}
+	if x.Answer != azward.No {
+		hops("", x.Path)
+	}
+	for _, block := range x.Blocks {
+		line("block: %s", block.Summary)
+		hops("  ", block.Path)
+	}
+	for _, g := range x.Gaps {
+		line("gap %s %s %s: %s", g.Kind, g.Scope, g.Reads, g.Error)
+	}
+	return shorten(b.String())
+}
+
+// TestLessIsNeverMore takes one fact after another away from every case: no
+// answer may become a No that was none before, and a No may only stay or
+// become unknown, unless the missing object is the policy, rule or resource
+// that stood in the way, which then is simply not there.
+func TestLessIsNeverMore(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+		if strings.HasPrefix(name, "base_") {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := readCase(t, archive)
+			before := ask(t, c.estate(t, nil), c.question).Answer
+			for i, listing := range listed {
+				after := ask(t, c.estate(t, func(kind string, j int) bool { return kind == "listing" && i == j }), c.question).Answer
+				if after != before && after != azward.Unknown {
+					t.Errorf("without the listing of %s: %s, before %s", listing, after, before)
+				}
+			}
+			for i, body := range c.arm {
+				world := c.estate(t, func(kind string, j int) bool { return kind == "arm" && i == j })
+				if _, ok := world.Workload(azward.ResourceID(caseNames.Replace(strings.TrimPrefix(c.question, "from internet to ")))); !ok && strings.Contains(c.question, "$") {
+					continue // the workload itself is gone
+				}
+				after := ask(t, world, c.question).Answer
+				if after == azward.No && before != azward.No {
+					t.Errorf("without %.120s: no, before %s", body, before)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,403 @@
+package exposure
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/estate"
+	"github.com/azward/azward/exposure/netpol"
+)
+
+// backend is one place in an Ingress that names a Service.
+type backend struct {
+	pointer string
+	host    string // "" for any
+	path    string
+	port    *estate.ServicePort
+	index   int
+}
+
+// ingressWays are the ways through Ingress objects that name the Service:
+// internet to the controller, controller to the pod.
+//
+// Source: https://kubernetes.io/docs/concepts/services-networking/ingress/
+func (k *kubeView) ingressWays(svc service, s *shape) []*way {
+	var ways []*way
+	for _, r := range k.e.Objects(k.id, "Ingress.networking.k8s.io", svc.r.Namespace) {
+		v, err := estate.Decode[estate.KubernetesIngress](r)
+		if err != nil {
+			ways = append(ways, ingressDoubt(r, "the Ingress has an unexpected shape", unparsed(r, err)))
+			continue
+		}
+		backends := backendsOf(v, svc)
+		if len(backends) == 0 {
+			continue
+		}
+		ways = append(ways, k.throughIngress(r, v, svc, backends, s)...)
+	}
+	return append(ways, k.foreignIngressWays(svc)...)
+}
+
+func ingressDoubt(r *estate.Resource, summary string, gap azward.Gap) *way {
+	w := &way{class: InternetAny, by: kindOf(r) + " " + r.Namespace + "/" + r.Name}
+	w.doubt(Hop{Resource: r.ID, Kind: kindOf(r), Name: r.Namespace + "/" + r.Name, Summary: summary}, gap)
+	return w
+}
+
+// backendsOf lists where the Ingress names the Service, once per port.
+func backendsOf(v *estate.KubernetesIngress, svc service) []backend {
+	var found []backend
+	add := func(pointer, host, path string, b *estate.IngressBackend) {
+		if b == nil || b.Service == nil || b.Service.Name != svc.r.Name {
+			return
+		}
+		for i := range svc.v.Spec.Ports {
+			p := &svc.v.Spec.Ports[i]
+			if want := b.Service.Port; want.Name != "" && want.Name == p.Name || want.Number != 0 && want.Number == p.Port {
+				found = append(found, backend{pointer: pointer, host: host, path: path, port: p, index: i})
+				return
+			}
+		}
+	}
+	add("/spec/defaultBackend", "", "", v.Spec.DefaultBackend)
+	for i, rule := range v.Spec.Rules {
+		if rule.HTTP == nil {
+			continue
+		}
+		for j := range rule.HTTP.Paths {
+			p := &rule.HTTP.Paths[j]
+			add(fmt.Sprintf("/spec/rules/%d/http/paths/%d", i, j), rule.Host, p.Path, &p.Backend)
+		}
+	}
+	return found
+}
+
+// throughIngress joins each way into the controller with the Ingress, the
+// Service and the policies at the pod.
+func (k *kubeView) throughIngress(r *estate.Resource, v *estate.KubernetesIngress, svc service, backends []backend, s *shape) []*way {
+	controllers, doubt := k.controllersOf(r, v)
+	if doubt != nil {
+		return []*way{doubt}
+	}
+	var ways []*way
+	for _, c := range controllers {
+		for _, in := range k.serviceWays(c.service, c.shape) {
+			web := in.protocol == "tcp" && (webPort(in.way) || in.way.answer() == azward.No)
+			if !web {
+				continue // other ports of the controller serve no Ingress
+			}
+			toController := k.arrive(in, c.shape)
+			if toController.answer() == azward.No {
+				ways = append(ways, toController)
+				continue
+			}
+			for _, b := range backends {
+				if w := k.fromController(toController.clone(), r, v, svc, b, c, s, in); w != nil {
+					ways = append(ways, w)
+				}
+			}
+		}
+	}
+	if len(ways) == 0 {
+		return []*way{ingressDoubt(r, "how the internet reaches the controller of the Ingress is not known", azward.Gap{
+			Scope: r.ID, Kind: azward.GapNotRead, Reads: "/status/loadBalancer/ingress", Needs: "list services and pods",
+			Error: "the controller of the Ingress has no Service that leads to its web port",
+		})}
+	}
+	return dedupeWays(ways)
+}
+
+// dedupeWays keeps one of the ways that the same hop blocks.
+func dedupeWays(ways []*way) []*way {
+	entries := make([]entry, len(ways))
+	for i, w := range ways {
+		entries[i] = entry{way: w}
+	}
+	entries = dedupeBlocked(entries)
+	ways = ways[:0]
+	for _, e := range entries {
+		ways = append(ways, e.way)
+	}
+	return ways
+}
+
+// webPort reports whether the way enters on a port that controllers serve
+// HTTP on. A node port or an unusual frontend port counts too, so that nothing
+// is lost; only a port that the flows name as another service's is left out.
+func webPort(w *way) bool {
+	for _, f := range w.flows {
+		switch f.Ports {
+		case "8443", "10254": // the admission webhook and the health port of ingress-nginx
+			continue
+		}
+		return true
+	}
+	return len(w.flows) == 0
+}
+
+// fromController is the second half of the path.
+func (k *kubeView) fromController(w *way, r *estate.Resource, v *estate.KubernetesIngress, svc service, b backend, c controller, s *shape, in entry) *way {
+	port, ok := targetOf(*b.port, s)
+	if !ok {
+		return nil
+	}
+	name := r.Namespace + "/" + r.Name
+	w.by = w.by + ", Ingress " + name
+	h := Hop{Resource: r.ID, Kind: "Ingress", Name: name, Answer: azward.Yes, Summary: "leads " + hostWords(b) + " to Service " + svc.name()}
+	h.Evidence = append([]azward.Evidence{r.Evidence(b.pointer, h.Summary)}, c.evidence...)
+	k.ingressFilters(r, v, w, &h, in)
+	w.hop(h)
+	sh := serviceHop(svc.r, fmt.Sprintf("leads port %d to port %d of its pods", b.port.Port, port))
+	sh.Answer = azward.Yes
+	sh.Evidence = []azward.Evidence{svc.r.Evidence(fmt.Sprintf("/spec/ports/%d", b.index), sh.Summary), svc.r.Evidence("/spec/selector", "selects the pod")}
+	w.hop(sh)
+	return k.arrive(entry{way: w, protocol: protocolOf(b.port.Protocol), port: port, seen: netpol.AtPod(&c.shape.pod)}, s)
+}
+
+func hostWords(b backend) string {
+	host, path := b.host, b.path
+	if host == "" {
+		host = "any host"
+	}
+	if path == "" {
+		return host
+	}
+	return host + path
+}
+
+// ingressFilters reads annotations of ingress-nginx that ask who the client is.
+// Source: https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations/
+func (k *kubeView) ingressFilters(r *estate.Resource, v *estate.KubernetesIngress, w *way, h *Hop, in entry) {
+	const prefix = "nginx.ingress.kubernetes.io/"
+	for _, name := range []string{"auth-url", "auth-type", "auth-tls-secret"} {
+		if v.Metadata.Annotations[prefix+name] == "" {
+			continue
+		}
+		if name == "auth-tls-secret" && v.Metadata.Annotations[prefix+"auth-tls-verify-client"] != "" && v.Metadata.Annotations[prefix+"auth-tls-verify-client"] != "on" {
+			continue
+		}
+		w.narrow(Authenticated)
+		h.Evidence = append(h.Evidence, r.Evidence("/metadata/annotations/"+escapePointer(prefix+name), "asks clients to authenticate"))
+	}
+	for _, name := range []string{"whitelist-source-range", "allowlist-source-range", "denylist-source-range"} {
+		if v.Metadata.Annotations[prefix+name] == "" {
+			continue
+		}
+		pointer := "/metadata/annotations/" + escapePointer(prefix+name)
+		h.Answer = azward.Unknown
+		h.Summary = "the Ingress filters by client address, which azward does not evaluate yet"
+		h.Evidence = append(h.Evidence, r.Evidence(pointer, "client addresses that the controller lets through or refuses"))
+		w.missing(azward.Gap{Scope: r.ID, Kind: azward.GapUnsupported, Reads: pointer, Error: h.Summary})
+	}
+}
+
+// controller is an ingress controller: the Service that the internet may
+// reach it by, and a pod of it.
+type controller struct {
+	service  service
+	shape    *shape
+	evidence []azward.Evidence
+}
+
+// controllersOf finds the controllers that serve an Ingress: by the address
+// that the controller published in its status, which is its Service's own.
+// Without one, by the class. When none is found the way is undecided.
+func (k *kubeView) controllersOf(r *estate.Resource, v *estate.KubernetesIngress) ([]controller, *way) {
+	class, evidence := k.classOf(r, v)
+	if strings.Contains(class, "application-gateway") || strings.Contains(class, "alb.networking.azure.io") {
+		return nil, ingressDoubt(r, "an Application Gateway serves the Ingress, which azward does not follow yet", azward.Gap{
+			Scope: r.ID, Kind: azward.GapUnsupported, Reads: "/spec/ingressClassName", Error: "azward does not model Ingress through Application Gateway (" + class + ") yet",
+		})
+	}
+	var found []controller
+	for i, in := range v.Status.LoadBalancer.Ingress {
+		cited := append([]azward.Evidence{r.Evidence(fmt.Sprintf("/status/loadBalancer/ingress/%d", i), "the controller serves the Ingress at this address")}, evidence...)
+		for _, svc := range k.servicesAt(in) {
+			for _, s := range k.podsBehind(svc) {
+				found = append(found, controller{svc, s, cited})
+			}
+		}
+	}
+	if len(found) == 0 {
+		found = k.controllersByClass(class, evidence)
+	}
+	if len(found) == 0 {
+		return nil, ingressDoubt(r, "which controller serves the Ingress, and how it is reached, is not known", azward.Gap{
+			Scope: r.ID, Kind: azward.GapNotRead, Reads: "/status/loadBalancer/ingress", Needs: "list services, pods and ingressclasses.networking.k8s.io",
+			Error: "no Service of type LoadBalancer and no controller pod was found for the Ingress" + classWords(class),
+		})
+	}
+	return found, nil
+}
+
+func classWords(class string) string {
+	if class == "" {
+		return ", whose class is not known"
+	}
+	return " of " + class
+}
+
+// classOf returns the controller's name that the class gives, or the class's
+// own name when the class was not read.
+func (k *kubeView) classOf(r *estate.Resource, v *estate.KubernetesIngress) (string, []azward.Evidence) {
+	name, pointer := v.Spec.IngressClassName, "/spec/ingressClassName"
+	if name == "" {
+		if name = v.Metadata.Annotations["kubernetes.io/ingress.class"]; name != "" {
+			pointer = "/metadata/annotations/" + escapePointer("kubernetes.io/ingress.class")
+		}
+	}
+	var evidence []azward.Evidence
+	if name != "" {
+		evidence = append(evidence, r.Evidence(pointer, "the Ingress has class "+name))
+	}
+	for _, c := range k.e.Objects(k.id, "IngressClass.networking.k8s.io", "") {
+		cv, err := estate.Decode[estate.KubernetesIngressClass](c)
+		if err != nil {
+			continue
+		}
+		isDefault := name == "" && isTrue(cv.Metadata.Annotations["ingressclass.kubernetes.io/is-default-class"])
+		if c.Name == name || isDefault {
+			return cv.Spec.Controller, append(evidence, c.Evidence("/spec/controller", "the class belongs to "+cv.Spec.Controller))
+		}
+	}
+	return name, evidence
+}
+
+// servicesAt returns the Services of type LoadBalancer that listen at an address.
+func (k *kubeView) servicesAt(at estate.LoadBalancerIngress) []service {
+	var found []service
+	for _, r := range k.e.Objects(k.id, "Service", "") {
+		v, err := estate.Decode[estate.KubernetesService](r)
+		if err != nil || v.Spec.Type != "LoadBalancer" {
+			continue
+		}
+		for _, in := range v.Status.LoadBalancer.Ingress {
+			if in.IP != "" && in.IP == at.IP || in.Hostname != "" && in.Hostname == at.Hostname {
+				found = append(found, service{r, v})
+			}
+		}
+	}
+	return found
+}
+
+// podsBehind returns the shapes that a Service selects.
+func (k *kubeView) podsBehind(svc service) []*shape {
+	var shapes []*shape
+	if len(svc.v.Spec.Selector) == 0 {
+		return nil
+	}
+	selector := &estate.LabelSelector{MatchLabels: svc.v.Spec.Selector}
+	for _, r := range k.e.Objects(k.id, "Pod", svc.r.Namespace) {
+		v, err := estate.Decode[estate.KubernetesPod](r)
+		if err != nil {
+			continue
+		}
+		if ok, err := selector.Matches(v.Metadata.Labels); ok && err == nil {
+			shapes = addShape(shapes, podShape(r, v))
+		}
+	}
+	if len(shapes) > 0 {
+		return shapes
+	}
+	for _, kind := range []string{"Deployment.apps", "DaemonSet.apps", "StatefulSet.apps"} {
+		for _, r := range k.e.Objects(k.id, kind, svc.r.Namespace) {
+			v, err := estate.Decode[estate.KubernetesController](r)
+			if err != nil {
+				continue
+			}
+			if ok, err := selector.Matches(v.Spec.Template.Metadata.Labels); ok && err == nil {
+				shapes = addShape(shapes, newShape(r, v.Spec.Template.Metadata.Labels, v.Spec.Template.Spec))
+			}
+		}
+	}
+	return shapes
+}
+
+// controllersByClass looks for Services of controllers that were told to serve
+// this class on their command line.
+func (k *kubeView) controllersByClass(class string, evidence []azward.Evidence) []controller {
+	if class == "" {
+		return nil
+	}
+	var found []controller
+	for _, r := range k.e.Objects(k.id, "Service", "") {
+		v, err := estate.Decode[estate.KubernetesService](r)
+		if err != nil || v.Spec.Type != "LoadBalancer" && v.Spec.Type != "NodePort" {
+			continue
+		}
+		svc := service{r, v}
+		for _, s := range k.podsBehind(svc) {
+			if servesClass(s, class) {
+				found = append(found, controller{svc, s, evidence})
+			}
+		}
+	}
+	return found
+}
+
+func servesClass(s *shape, class string) bool {
+	for _, c := range s.spec.Containers {
+		for _, arg := range append(c.Command, c.Args...) {
+			name, value, _ := strings.Cut(arg, "=")
+			if (name == "--controller-class" || name == "--ingress-class") && value == class {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// foreignIngressWays: routes of kinds that azward does not model, whose body
+// names the Service.
+func (k *kubeView) foreignIngressWays(svc service) []*way {
+	var ways []*way
+	for _, kind := range []string{
+		"VirtualService.networking.istio.io", "IngressRoute.traefik.io", "IngressRouteTCP.traefik.io", "IngressRouteUDP.traefik.io",
+		"IngressRoute.traefik.containo.us", "HTTPProxy.projectcontour.io", "TransportServer.k8s.nginx.org", "VirtualServer.k8s.nginx.org",
+		"Mapping.getambassador.io", "Ingress.extensions",
+	} {
+		for _, r := range k.e.Objects(k.id, kind, "") {
+			body := string(r.Body)
+			named := strings.Contains(body, `"`+svc.r.Name+`"`) || strings.Contains(body, `"`+svc.r.Name+"."+svc.r.Namespace)
+			if named {
+				ways = append(ways, ingressDoubt(r, "a "+kindOf(r)+" names Service "+svc.name()+", which azward does not follow yet", azward.Gap{
+					Scope: r.ID, Kind: azward.GapUnsupported, Reads: "/spec", Error: "azward does not model " + kind + " yet",
+				}))
+			}
+		}
+	}
+	return ways
+}
+
+// gatewayWays: routes of the Gateway API that name the Service are undecided.
+func (k *kubeView) gatewayWays(svc service) []*way {
+	var ways []*way
+	for _, kind := range []string{"HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"} {
+		for _, r := range k.e.Objects(k.id, kind+".gateway.networking.k8s.io", "") {
+			v, err := estate.Decode[estate.KubernetesRoute](r)
+			if err == nil && !routeNames(r, v, svc) {
+				continue
+			}
+			ways = append(ways, ingressDoubt(r, kind+" "+r.Name+" leads to Service "+svc.name()+", and azward does not follow gateways yet", azward.Gap{
+				Scope: r.ID, Kind: azward.GapUnsupported, Reads: "/spec/parentRefs", Error: "azward does not model the Gateway API yet",
+			}))
+		}
+	}
+	return ways
+}
+
+func routeNames(r *estate.Resource, v *estate.KubernetesRoute, svc service) bool {
+	for _, rule := range v.Spec.Rules {
+		for _, b := range rule.BackendRefs {
+			ns := b.Namespace
+			if ns == "" {
+				ns = r.Namespace
+			}
+			if b.Name == svc.r.Name && ns == svc.r.Namespace && (b.Kind == nil || *b.Kind == "Service") {
+				return true
+			}
+		}
+	}
+	return false
+}
