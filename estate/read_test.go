@@ -2,6 +2,7 @@ package estate_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -240,6 +241,15 @@ func TestFilesAndFolders(t *testing.T) {
 	}
 	if err := e.WriteFile(filepath.Join(t.TempDir(), "no", "such")); azward.KindOf(err) != azward.KindFailed || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("error %v", err)
+	}
+	interrupted, cancel := context.WithCancel(t.Context())
+	cancel()
+	path := filepath.Join(t.TempDir(), "e.jsonl")
+	if err := e.WriteFile(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := estate.Open(interrupted, estate.ReadOptions{}, path); azward.KindOf(err) != azward.KindInterrupted {
+		t.Errorf("interrupted: %v", err)
 	}
 	for _, paths := range [][]string{nil, {t.TempDir()}, {filepath.Join(t.TempDir(), "missing.json")}} {
 		if _, err := estate.Open(t.Context(), estate.ReadOptions{}, paths...); azward.KindOf(err) != azward.KindUsage {
