@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"os/exec"
 	"slices"
 )
@@ -23,15 +24,17 @@ type listed struct {
 	XTestImports []string
 }
 
-// list runs `go list -e -deps -json` in dir on the patterns. With -e a package
-// that doesn't compile at the moment still shows its imports.
-func list(ctx context.Context, dir string, patterns ...string) ([]listed, error) {
+// list runs `go list -e -deps -json` in dir on the patterns, for the operating
+// system goos. With -e a package that doesn't compile at the moment still shows
+// its imports.
+func list(ctx context.Context, dir, goos string, patterns ...string) ([]listed, error) {
 	args := append([]string{
 		"list", "-e", "-deps",
 		"-json=ImportPath,Standard,Dir,GoFiles,Imports,TestImports,XTestImports",
 	}, patterns...)
 	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the patterns are constants in our tests
 	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOOS="+goos, "CGO_ENABLED=0")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
