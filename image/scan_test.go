@@ -2,6 +2,7 @@ package image_test
 
 import (
 	"archive/tar"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
@@ -275,8 +276,7 @@ func TestCompression(t *testing.T) {
 func TestDamagedLayerIsAGap(t *testing.T) {
 	t.Parallel()
 	good := tarOf(t, entry{name: "six.egg-info", body: "Name: six\nVersion: 1\n"})
-	zeros := gz(t, make([]byte, 2<<30/8)) // 256 MiB, 250 KB compressed
-	bomb := append(append(append(append(append([]byte{}, zeros...), zeros...), zeros...), zeros...), zeros...)
+	bomb := bytes.Repeat(gz(t, make([]byte, 32<<20)), 40) // 1.25 GiB of zeros in 1.3 MB
 	for _, tc := range []struct {
 		name  string
 		layer []byte
@@ -379,11 +379,13 @@ func TestGoBinary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inLayer := scan(t, gzipped(t, tarOf(t, entry{name: "usr/bin/app", body: string(body)})).layout(t))
+	layer := tarOf(t, entry{name: "usr/bin/app", body: string(body)})
+	inLayer := scan(t, build(t, [][]byte{layer}, [][]byte{layer}).layout(t))
 	if len(inLayer.Packages) != len(img.Packages) {
 		t.Errorf("%d packages in the layer, %d in the file", len(inLayer.Packages), len(img.Packages))
 	}
-	replaced := scan(t, gzipped(t, tarOf(t, entry{name: "usr/bin/app", body: string(body)}), tarOf(t, entry{name: "usr/bin/app", body: "#!/bin/sh\n"})).layout(t))
+	script := tarOf(t, entry{name: "usr/bin/app", body: "#!/bin/sh\n"})
+	replaced := scan(t, build(t, [][]byte{layer, script}, [][]byte{layer, script}).layout(t))
 	if len(replaced.Packages) != 0 {
 		t.Errorf("replaced by a script, and still there: %v", brief(replaced))
 	}
