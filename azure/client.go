@@ -27,22 +27,34 @@ type Client struct {
 	Cloud      Cloud
 	credential azcore.TokenCredential
 	arm        runtime.Pipeline
+	graph      runtime.Pipeline // Microsoft Graph
 	http       *http.Client
+	underWay   chan struct{}
 	requests   atomic.Int64
+	waited     atomic.Int64
+
+	registries refreshTokens
 }
 
 // Options of a client.
 type Options struct {
-	// MaxRetries of a request that was throttled or failed for a moment; 0 means 4.
+	// Mode is what the client may send; "" is ModeRead.
+	Mode Mode
+	// MaxRetries of a request that was throttled or failed for a moment; 0
+	// means 4, and -1 none.
 	MaxRetries int
-	// MaxWait bounds one wait that Retry-After asks for; 0 means a minute.
+	// MaxWait bounds one wait for Azure's quota, or one that Retry-After asks
+	// for; beyond it the request is given up as throttled. 0 means a minute.
 	MaxWait time.Duration
+	// MaxConcurrent requests under way; 0 means 24.
+	MaxConcurrent int
 }
 
 // Bounds of what Azure may answer.
 const (
 	maxBodyBytes = 64 << 20 // one page or object
 	maxPages     = 10_000   // of one list
+	maxRereads   = 2        // of an answer that broke off
 )
 
 // NewClient makes a client for the cloud.
@@ -51,33 +63,65 @@ func NewClient(c Cloud, credential azcore.TokenCredential, o Options) (*Client, 
 	if err != nil {
 		return nil, err
 	}
+	if o.Mode == "" {
+		o.Mode = ModeRead
+	}
 	if o.MaxRetries == 0 {
 		o.MaxRetries = 4
 	}
 	if o.MaxWait == 0 {
 		o.MaxWait = time.Minute
 	}
-	client := &Client{Cloud: c, credential: credential, http: &http.Client{
+	if o.MaxConcurrent <= 0 {
+		o.MaxConcurrent = 24
+	}
+	client := &Client{Cloud: c, credential: credential, underWay: make(chan struct{}, o.MaxConcurrent), http: &http.Client{
 		Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // Resource Manager does not redirect; a token must not follow one
 		},
 	}}
-	client.arm = runtime.NewPipeline("azward", "v1", runtime.PipelineOptions{
-		PerCall:  []policy.Policy{readOnly{}},
-		PerRetry: []policy.Policy{newQuota(o.MaxWait), runtime.NewBearerTokenPolicy(credential, []string{c.ARMScope()}, nil), counter{&client.requests}},
-	}, &policy.ClientOptions{
-		Cloud: c.configuration(), Transport: client.http,
-		Retry: policy.RetryOptions{MaxRetries: int32(min(o.MaxRetries, 20)), MaxRetryDelay: o.MaxWait, RetryDelay: 500 * time.Millisecond}, //nolint:gosec // at most 20
-	})
+	if client.arm, err = client.pipeline(c.ARMEndpoint, c.ARMScope(), o); err != nil {
+		return nil, err
+	}
+	if c.GraphEndpoint != "" {
+		if client.graph, err = client.pipeline(c.GraphEndpoint, c.GraphEndpoint+"/.default", o); err != nil {
+			return nil, err
+		}
+	}
 	return client, nil
+}
+
+func (c *Client) pipeline(endpoint, scope string, o Options) (runtime.Pipeline, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return runtime.Pipeline{}, fmt.Errorf("read endpoint: %w", err)
+	}
+	return runtime.NewPipeline("azward", "v1", runtime.PipelineOptions{
+		PerRetry: []policy.Policy{
+			newQuota(o.MaxWait, func(d time.Duration) { c.waited.Add(int64(d)) }),
+			runtime.NewBearerTokenPolicy(c.credential, []string{scope}, nil),
+			counter{&c.requests}, gate{o.Mode, u.Host},
+		},
+	}, &policy.ClientOptions{
+		Cloud: c.Cloud.configuration(), Transport: c.http,
+		Retry: policy.RetryOptions{MaxRetries: int32(min(o.MaxRetries, 20)), MaxRetryDelay: o.MaxWait, RetryDelay: 500 * time.Millisecond}, //nolint:gosec // at most 20
+	}), nil
 }
 
 // Close gives idle connections back.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Requests is the number of requests that were sent to Resource Manager.
-func (c *Client) Requests() int64 { return c.requests.Load() }
+// Stats is what a client has done so far.
+type Stats struct {
+	Requests int64         // sent to Resource Manager, Resource Graph and Microsoft Graph, retries included
+	Waited   time.Duration // for Azure's quota, summed over requests
+}
+
+// Stats counts.
+func (c *Client) Stats() Stats {
+	return Stats{Requests: c.requests.Load(), Waited: time.Duration(c.waited.Load())}
+}
 
 // Token gives an access token for a scope ("…/.default").
 func (c *Client) Token(ctx context.Context, scope string) (azcore.AccessToken, error) {
@@ -143,10 +187,10 @@ func (c *Client) Pages(ctx context.Context, path, apiVersion string, query ...st
 	}
 }
 
-// resourceGraphVersion is the API version of Resource Graph queries.
+// ResourceGraphVersion is the API version of Resource Graph queries.
 //
 // Source: https://learn.microsoft.com/rest/api/azureresourcegraph/resourcegraph/resources/resources
-const resourceGraphVersion = "2022-10-01"
+const ResourceGraphVersion = "2022-10-01"
 
 // Limits of one Resource Graph query.
 //
@@ -178,7 +222,7 @@ func (c *Client) queryGroup(ctx context.Context, subscriptions []azward.Subscrip
 	return func(yield func([]json.RawMessage, error) bool) {
 		options := map[string]any{"resultFormat": "objectArray", "$top": graphRows}
 		for range maxPages {
-			raw, err := c.Post(ctx, path, resourceGraphVersion, map[string]any{"subscriptions": subscriptions, "query": query, "options": options})
+			raw, err := c.Post(ctx, path, ResourceGraphVersion, map[string]any{"subscriptions": subscriptions, "query": query, "options": options})
 			if err != nil {
 				yield(nil, err)
 				return
@@ -242,43 +286,74 @@ func (c *Client) follow(link string) (string, error) {
 	return u.String(), nil
 }
 
+// do sends a request and reads the answer whole. One that breaks off is asked
+// for again: the SDK's own retries end when the header is read.
 func (c *Client) do(ctx context.Context, method, u, subject string, body any) (json.RawMessage, error) {
-	op := "read"
-	request, err := runtime.NewRequest(ctx, method, u)
+	var raw json.RawMessage
+	var err error
+	for range maxRereads + 1 {
+		if raw, err = c.once(ctx, c.arm, method, u, subject, body); !errors.Is(err, errBrokeOff) || ctx.Err() != nil {
+			break
+		}
+	}
+	return raw, err
+}
+
+var errBrokeOff = errors.New("the answer broke off")
+
+func (c *Client) once(ctx context.Context, pipeline runtime.Pipeline, method, u, subject string, body any) (json.RawMessage, error) {
+	const op = "read"
+	select {
+	case c.underWay <- struct{}{}:
+		defer func() { <-c.underWay }()
+	case <-ctx.Done():
+		return nil, explain(op, subject, ctx.Err())
+	}
+	request, err := newRequest(ctx, method, u, body)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", subject, err)
 	}
-	request.Raw().Header.Set("Accept", "application/json")
-	runtime.SkipBodyDownload(request)
-	if method == http.MethodPost {
-		raw, err := json.Marshal(body)
-		if err != nil {
-			return nil, fmt.Errorf("encode request for %s: %w", subject, err)
-		}
-		if body == nil {
-			raw = nil
-		}
-		if err := request.SetBody(nopCloser{bytes.NewReader(raw)}, "application/json"); err != nil {
-			return nil, fmt.Errorf("send request for %s: %w", subject, err)
-		}
-	}
-	response, err := c.arm.Do(request)
+	response, err := pipeline.Do(request)
 	if err != nil {
 		return nil, explain(op, subject, err)
 	}
-	defer response.Body.Close() //nolint:errcheck // read only
 	raw, err := bound.ReadAll(response.Body, maxBodyBytes, "the answer")
-	if err != nil {
-		return nil, unexpected(op, subject, "the answer broke off: "+err.Error(), err)
+	err = errors.Join(err, response.Body.Close())
+	switch {
+	case errors.Is(err, bound.ErrTooLarge):
+		return nil, unexpected(op, subject, err.Error(), err)
+	case err != nil && ctx.Err() != nil:
+		return nil, explain(op, subject, ctx.Err())
+	case err != nil:
+		return nil, unexpected(op, subject, "the answer broke off: "+rootCause(err), errors.Join(errBrokeOff, err))
 	}
-	response.Body = io.NopCloser(bytes.NewReader(raw))
 	if !runtime.HasStatusCode(response, http.StatusOK) {
+		response.Body = io.NopCloser(bytes.NewReader(raw))
 		return nil, explain(op, subject, runtime.NewResponseError(response))
 	}
 	if trimmed := bytes.TrimSpace(raw); len(trimmed) == 0 || trimmed[0] != '{' || !json.Valid(trimmed) {
 		return nil, unexpected(op, subject, fmt.Sprintf("the answer is no JSON object (%s)", contentType(response)), nil)
 	}
 	return raw, nil
+}
+
+func newRequest(ctx context.Context, method, u string, body any) (*policy.Request, error) {
+	request, err := runtime.NewRequest(ctx, method, u)
+	if err != nil {
+		return nil, err
+	}
+	request.Raw().Header.Set("Accept", "application/json")
+	runtime.SkipBodyDownload(request)
+	if method != http.MethodPost {
+		return request, nil
+	}
+	var raw []byte
+	if body != nil {
+		if raw, err = json.Marshal(body); err != nil {
+			return nil, err
+		}
+	}
+	return request, request.SetBody(nopCloser{bytes.NewReader(raw)}, "application/json")
 }
 
 func contentType(r *http.Response) string {

@@ -138,6 +138,16 @@ func explainResponse(op, subject string, r *azcore.ResponseError) error {
 	return e
 }
 
+// Code is the error code of Azure's answer ("AuthorizationFailed") behind an
+// error, "" when there is none.
+func Code(err error) string {
+	var response *azcore.ResponseError
+	if errors.As(err, &response) {
+		return response.ErrorCode
+	}
+	return ""
+}
+
 // messageOf reads the message of ARM's error document.
 func messageOf(r *azcore.ResponseError) string {
 	if r.RawResponse == nil || r.RawResponse.Body == nil {

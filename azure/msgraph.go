@@ -1,19 +1,13 @@
 package azure
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"strings"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
-
 	"github.com/azward/azward"
-	"github.com/azward/azward/internal/bound"
 )
 
 // MSGraph reads one object or page of Microsoft Graph by its path
@@ -29,31 +23,9 @@ func (c *Client) MSGraph(ctx context.Context, path string) (json.RawMessage, err
 			Remedy: "add graphEndpoint to the file of --cloud-config",
 		}
 	}
-	token, err := c.Token(ctx, c.Cloud.GraphEndpoint+"/.default")
+	raw, err := c.once(ctx, c.graph, http.MethodGet, c.Cloud.GraphEndpoint+path, path, nil)
 	if err != nil {
-		return nil, err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Cloud.GraphEndpoint+path, nil)
-	if err != nil {
-		return nil, fmt.Errorf("read %s from Microsoft Graph: %w", path, err)
-	}
-	request.Header.Set("Authorization", "Bearer "+token.Token)
-	request.Header.Set("Accept", "application/json")
-	response, err := c.http.Do(request)
-	if err != nil {
-		return nil, explain(op, path, err)
-	}
-	defer response.Body.Close()
-	raw, err := bound.ReadAll(response.Body, maxBodyBytes, "the answer")
-	if err != nil {
-		return nil, unexpected(op, path, "the answer broke off: "+err.Error(), err)
-	}
-	if response.StatusCode != http.StatusOK {
-		response.Body = io.NopCloser(bytes.NewReader(raw))
-		return nil, explainMSGraph(explain(op, path, runtime.NewResponseError(response)))
-	}
-	if !bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{")) || !json.Valid(raw) {
-		return nil, unexpected(op, path, fmt.Sprintf("the answer is no JSON object (%s)", contentType(response)), nil)
+		return nil, explainMSGraph(err)
 	}
 	return raw, nil
 }

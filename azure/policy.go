@@ -1,135 +1,68 @@
 package azure
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"golang.org/x/time/rate"
 
 	"github.com/azward/azward"
 )
 
-// readOnly is the last line before the wire: it lets through reads, and the
-// few read actions that Resource Manager has as POST. Whatever the caller
-// says, a write does not leave.
-type readOnly struct{}
+// Mode is what a client may do.
+type Mode string
 
-// readActions are the POSTs that read.
-var readActions = regexp.MustCompile(`(?i)^(/providers/Microsoft\.ResourceGraph/resources` +
-	`|/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.ContainerService/managedClusters/[^/]+/listClusterUserCredential)$`)
+// ModeRead is the mode of every client so far: it reads.
+const ModeRead Mode = "read"
 
-func (readOnly) Do(req *policy.Request) (*http.Response, error) {
-	raw := req.Raw()
-	if raw.Method == http.MethodGet || raw.Method == http.MethodPost && readActions.MatchString(raw.URL.Path) {
-		return req.Next()
-	}
-	return nil, &azward.Error{
-		Kind: azward.KindFailed, Op: raw.Method, Subject: raw.URL.Path,
-		Cause: "this client reads and the request is not a read that it knows", Remedy: "report this: azward must not have tried",
-	}
+// operation is something that a mode may send.
+type operation struct {
+	method string
+	path   *regexp.Regexp
 }
 
-// Azure's own limits for reads of one principal.
+// allowed lists what each mode may send; nothing else leaves. Resource Manager
+// and Microsoft Graph answer GET without changing anything; the POSTs are
+// reads that need a body, or an action that hands out what a reader may have.
 //
-// Source: https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling,
-// https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
-const (
-	armBurst       = 250
-	armPerSecond   = 25
-	graphBurst     = 15
-	graphPerSecond = 3
-)
-
-// quota keeps requests within Azure's limits: a token bucket for each
-// subscription and one for Resource Graph, led by what the headers say is left.
-type quota struct {
-	maxWait time.Duration
-	mu      sync.Mutex
-	buckets map[string]*bucket
+// Sources:
+// https://learn.microsoft.com/rest/api/azureresourcegraph/resourcegraph/resources/resources
+// https://learn.microsoft.com/rest/api/aks/managed-clusters/list-cluster-user-credentials
+var allowed = map[Mode][]operation{
+	ModeRead: {
+		{http.MethodGet, regexp.MustCompile(`^/`)},
+		{http.MethodPost, regexp.MustCompile(`(?i)^/providers/Microsoft\.ResourceGraph/resources$`)},
+		{http.MethodPost, regexp.MustCompile(`(?i)^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.ContainerService/managedClusters/[^/]+/listClusterUserCredential$`)},
+	},
 }
 
-type bucket struct {
-	*rate.Limiter
-	mu    sync.Mutex
-	until time.Time // no request before
+// gate is the last policy before the wire: whatever the caller says, only what
+// the mode allows leaves, and only to the host that the token is for.
+type gate struct {
+	mode Mode
+	host string
 }
 
-func newQuota(maxWait time.Duration) *quota {
-	return &quota{maxWait: maxWait, buckets: map[string]*bucket{}}
-}
-
-func (q *quota) bucket(path string) *bucket {
-	key, burst, perSecond := "", armBurst, armPerSecond
-	lower := strings.ToLower(path)
-	if strings.HasPrefix(lower, "/providers/microsoft.resourcegraph/") {
-		key, burst, perSecond = "resourcegraph", graphBurst, graphPerSecond
-	} else {
-		key = string(azward.ResourceID(lower).Subscription())
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	b, ok := q.buckets[key]
-	if !ok {
-		b = &bucket{Limiter: rate.NewLimiter(rate.Limit(perSecond), burst)}
-		q.buckets[key] = b
-	}
-	return b
-}
-
-func (q *quota) Do(req *policy.Request) (*http.Response, error) {
-	ctx := req.Raw().Context()
-	b := q.bucket(req.Raw().URL.Path)
-	if err := b.wait(ctx); err != nil {
-		return nil, err
-	}
-	response, err := req.Next()
-	if err != nil {
-		return nil, err
-	}
-	b.learn(response, q.maxWait)
-	return response, nil
-}
-
-func (b *bucket) wait(ctx context.Context) error {
-	b.mu.Lock()
-	pause := time.Until(b.until)
-	b.mu.Unlock()
-	if pause > 0 {
-		timer := time.NewTimer(pause)
-		defer timer.Stop()
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-timer.C:
+func (g gate) Do(req *policy.Request) (*http.Response, error) {
+	raw := req.Raw()
+	refuse := func(cause string) (*http.Response, error) {
+		return nil, &azward.Error{
+			Kind: azward.KindFailed, Op: raw.Method, Subject: raw.URL.Path, Cause: cause,
+			Remedy: "report this: azward must not have tried",
 		}
 	}
-	if err := b.Wait(ctx); err != nil {
-		return fmt.Errorf("wait for the request quota: %w", err)
+	if !strings.EqualFold(raw.URL.Host, g.host) || raw.URL.Scheme != "https" {
+		return refuse("the request would carry a token to another host than " + g.host)
 	}
-	return nil
-}
-
-// learn stops a bucket whose quota is used up until it is filled again.
-func (b *bucket) learn(r *http.Response, maxWait time.Duration) {
-	if r.Header.Get("x-ms-user-quota-remaining") != "0" {
-		return
+	for _, o := range allowed[g.mode] {
+		if raw.Method == o.method && o.path.MatchString(raw.URL.Path) && !strings.Contains(raw.URL.Path, "/../") {
+			return req.Next()
+		}
 	}
-	var h, m, s int
-	if _, err := fmt.Sscanf(r.Header.Get("x-ms-user-quota-resets-after"), "%d:%d:%d", &h, &m, &s); err != nil {
-		return
-	}
-	pause := min(time.Duration(h)*time.Hour+time.Duration(m)*time.Minute+time.Duration(s)*time.Second, maxWait)
-	b.mu.Lock()
-	b.until = time.Now().Add(pause)
-	b.mu.Unlock()
+	return refuse(fmt.Sprintf("a client in mode %q does not send this", g.mode))
 }
 
 // counter counts what is really sent, retries included.
@@ -138,15 +71,4 @@ type counter struct{ n *atomic.Int64 }
 func (c counter) Do(req *policy.Request) (*http.Response, error) {
 	c.n.Add(1)
 	return req.Next()
-}
-
-// retryAfter reads how long a throttled answer asks to wait, in words.
-func retryAfter(r *http.Response) string {
-	if r == nil {
-		return ""
-	}
-	if s, err := strconv.Atoi(r.Header.Get("Retry-After")); err == nil {
-		return fmt.Sprintf(" (it asks to wait %s)", time.Duration(s)*time.Second)
-	}
-	return ""
 }

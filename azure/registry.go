@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/internal/bound"
@@ -34,6 +36,9 @@ func (c *Client) RegistryToken(ctx context.Context, loginServer string, tenant a
 			Kind: azward.KindUsage, Op: "sign in to registry", Subject: loginServer,
 			Cause: "it is not a registry of this cloud (" + c.Cloud.ACRSuffix + "), and an Entra token must not be sent elsewhere", Remedy: "check the image's name",
 		}
+	}
+	if held, ok := c.registries.get(loginServer); ok {
+		return held, nil
 	}
 	token, err := c.Token(ctx, c.Cloud.ARMScope())
 	if err != nil {
@@ -71,5 +76,38 @@ func (c *Client) RegistryToken(ctx context.Context, loginServer string, tenant a
 	case json.Unmarshal(raw, &answer) != nil || answer.RefreshToken == "":
 		return "", unexpected("sign in to registry", loginServer, "the answer to the token exchange holds no token", nil)
 	}
+	c.registries.put(loginServer, answer.RefreshToken)
 	return answer.RefreshToken, nil
+}
+
+// refreshTokens holds tokens as long as they surely work.
+type refreshTokens struct {
+	mu   sync.Mutex
+	held map[string]refreshToken
+}
+
+type refreshToken struct {
+	token string
+	until time.Time
+}
+
+// refreshLifetime is well below the three hours that a refresh token lives.
+//
+// Source: https://learn.microsoft.com/azure/container-registry/container-registry-authentication
+const refreshLifetime = time.Hour
+
+func (r *refreshTokens) get(loginServer string) (string, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t, ok := r.held[strings.ToLower(loginServer)]
+	return t.token, ok && time.Now().Before(t.until)
+}
+
+func (r *refreshTokens) put(loginServer, token string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.held == nil {
+		r.held = map[string]refreshToken{}
+	}
+	r.held[strings.ToLower(loginServer)] = refreshToken{token, time.Now().Add(refreshLifetime)}
 }

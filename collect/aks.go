@@ -5,67 +5,94 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/estate"
-	"github.com/azward/azward/kube"
 )
 
-// clusterScope is the token scope of every Entra-integrated AKS API server.
-//
-// Source: https://learn.microsoft.com/azure/aks/kubelogin-authentication
-const clusterScope = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
+const (
+	clusterType      = "Microsoft.ContainerService/managedClusters"
+	clusterVersion   = "2024-09-01"
+	credentialAction = clusterType + "/listClusterUserCredential/action"
+	// entraServer is the application that AKS clusters take tokens for, the
+	// same in every tenant.
+	//
+	// Source: https://learn.microsoft.com/azure/aks/kubelogin-authentication
+	entraServer = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
+)
 
-// clusterObjects adds what runs in a cluster, read from its API server with
-// the user's kubeconfig (never the administrator's) and an Entra token.
-func clusterObjects(r *run, o object) error {
-	r.add(o.body, o.id, r.from(o.apiVersion))
-	var cluster struct {
+// Source: https://learn.microsoft.com/rest/api/aks/managed-clusters/list
+var kubernetes = service{name: "kubernetes", kinds: []kind{
+	{resourceType: clusterType, version: clusterVersion, decisive: true},
+}}
+
+// cluster is one AKS cluster to be read.
+type cluster struct {
+	id      azward.ResourceID
+	stopped bool
+}
+
+func clusterOf(id azward.ResourceID, body json.RawMessage) cluster {
+	var v struct {
 		Properties struct {
 			PowerState struct {
 				Code string `json:"code"`
 			} `json:"powerState"`
 		} `json:"properties"`
 	}
-	if json.Unmarshal(o.body, &cluster) == nil && strings.EqualFold(cluster.Properties.PowerState.Code, "Stopped") {
-		r.gap(azward.Gap{Scope: o.id, Kind: azward.GapUnreachable, Reads: estate.AllTypes, Needs: "a running cluster", Error: "the cluster is stopped"})
+	c := cluster{id: id}
+	c.stopped = json.Unmarshal(body, &v) == nil && strings.EqualFold(v.Properties.PowerState.Code, "Stopped")
+	return c
+}
+
+// readCluster reads the objects of a cluster into the estate. What cannot be
+// read is one gap for the cluster.
+func (r *run) readCluster(ctx context.Context, c cluster) error {
+	gap := azward.Gap{Scope: c.id, Kind: azward.GapNotRead, Reads: estate.AllTypes}
+	switch {
+	case r.o.Clusters == nil:
+		gap.Needs, gap.Error, gap.Remedy = "list of the cluster's objects", "the clusters' API servers were not asked", "collect without leaving clusters out"
+		r.sink.gap(gap)
+		return nil
+	case c.stopped:
+		gap.Kind, gap.Needs, gap.Error = azward.GapUnreachable, "a running API server", "the cluster is stopped"
+		gap.Remedy = "az aks start --ids " + string(c.id)
+		r.sink.gap(gap)
 		return nil
 	}
-	config, err := r.kubeconfig(o)
+	kubeconfig, err := r.kubeconfig(ctx, c.id)
 	if err != nil {
-		const action = "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action"
-		g, end := gapOf(o.id, estate.AllTypes, action, err)
-		if end != nil {
-			return end
+		if fatal(err) {
+			return err
 		}
-		if g.Kind == azward.GapDenied {
-			g.Remedy = "az role assignment create --role \"Azure Kubernetes Service Cluster User Role\" --assignee PRINCIPAL --scope " + string(o.id)
-		}
-		r.gap(g)
+		r.sink.gap(r.credentialGap(c.id, err))
 		return nil
 	}
-	// Read beside, so that the shared builder is not held while the cluster answers.
-	var objects estate.Builder
-	reader := kube.Reader{Config: config, Cluster: o.id, ReadAt: r.now(), Token: func(ctx context.Context) (string, error) {
-		token, err := r.client.Token(ctx, clusterScope)
-		return token.Token, err
-	}}
-	if err := r.limited(o.ctx, func() error { return reader.Read(o.ctx, &objects) }); err != nil {
-		return err
+	var b estate.Builder
+	token := func(ctx context.Context) (string, error) {
+		t, err := r.client.Token(ctx, entraServer)
+		return t.Token, err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.builder.Add(objects.Build())
+	err = r.o.Clusters(ctx, c.id, kubeconfig, token, r.readAt, &b)
+	r.sink.add(b.Build()) // what was read before an error stays
+	if err != nil {
+		if fatal(err) {
+			return err
+		}
+		gap.Kind, gap.Error, gap.Remedy = gapKind(err), causeOf(err), remedyOf(err)
+		r.sink.gap(gap)
+	}
 	return nil
 }
 
-func (r *run) kubeconfig(o object) (*kube.Config, error) {
-	var raw json.RawMessage
-	err := r.limited(o.ctx, func() (err error) {
-		raw, err = r.client.Post(o.ctx, string(o.id)+"/listClusterUserCredential", o.apiVersion, nil)
-		return err
-	})
+// kubeconfig asks for the user's kubeconfig: the address and the authority of
+// the API server. It is no admin's, and with Entra sign-in holds no secret.
+//
+// Source: https://learn.microsoft.com/rest/api/aks/managed-clusters/list-cluster-user-credentials
+func (r *run) kubeconfig(ctx context.Context, id azward.ResourceID) ([]byte, error) {
+	raw, err := r.client.Post(ctx, string(id)+"/listClusterUserCredential", clusterVersion, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -74,12 +101,23 @@ func (r *run) kubeconfig(o object) (*kube.Config, error) {
 			Value string `json:"value"`
 		} `json:"kubeconfigs"`
 	}
-	if err := json.Unmarshal(raw, &answer); err != nil || len(answer.Kubeconfigs) == 0 {
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return nil, fmt.Errorf("read the cluster's credential: %w", err)
+	}
+	if len(answer.Kubeconfigs) == 0 {
 		return nil, errors.New("the answer holds no kubeconfig")
 	}
-	text, err := base64.StdEncoding.DecodeString(answer.Kubeconfigs[0].Value)
+	kubeconfig, err := base64.StdEncoding.DecodeString(answer.Kubeconfigs[0].Value)
 	if err != nil {
-		return nil, errors.New("the kubeconfig is not in base64")
+		return nil, fmt.Errorf("read the cluster's credential: %w", err)
 	}
-	return kube.ParseConfig(text)
+	return kubeconfig, nil
+}
+
+func (r *run) credentialGap(id azward.ResourceID, err error) azward.Gap {
+	gap := azward.Gap{Scope: id, Kind: gapKind(err), Reads: estate.AllTypes, Needs: credentialAction, Error: causeOf(err), Remedy: remedyOf(err)}
+	if gap.Kind == azward.GapDenied {
+		gap.Remedy = r.grant("Azure Kubernetes Service Cluster User Role", id)
+	}
+	return gap
 }

@@ -2,79 +2,52 @@ package collect
 
 import (
 	"encoding/json"
-
-	"github.com/azward/azward"
+	"strings"
 )
 
-// siteConfiguration adds a site's configuration, with the access restrictions
-// that the site's own object leaves out, and its deployment slots with theirs:
-// each slot is a site of its own.
+const webVersion = "2023-12-01"
+
+// A list of sites leaves siteConfig, with its access restrictions and image,
+// empty; the record config/web has it. Function apps are sites too.
 //
-// Source: https://learn.microsoft.com/rest/api/appservice/web-apps/get-configuration
-func siteConfiguration(r *run, o object) error {
-	r.add(o.body, o.id, r.from(o.apiVersion))
-	if err := r.webConfig(o, o.id); err != nil {
-		return err
+// Sources:
+// https://learn.microsoft.com/rest/api/appservice/web-apps/list
+// https://learn.microsoft.com/rest/api/appservice/web-apps/get-configuration
+// https://learn.microsoft.com/rest/api/appservice/web-apps/get-auth-settings-v2-without-secrets
+var appService = service{name: "app service", kinds: []kind{
+	{
+		resourceType: "Microsoft.Web/sites", version: webVersion, decisive: true,
+		children: append(siteParts("Microsoft.Web/sites"), child{
+			resourceType: "Microsoft.Web/sites/slots", path: "slots", wanted: hasSlots,
+			children: siteParts("Microsoft.Web/sites/slots"),
+		}),
+	},
+	{resourceType: "Microsoft.Web/hostingEnvironments", version: webVersion, decisive: true},
+	{resourceType: "Microsoft.Web/serverFarms", version: webVersion},
+}}
+
+func siteParts(resourceType string) []child {
+	return []child{
+		{resourceType: resourceType + "/config", path: "config/web", single: true},
+		{resourceType: resourceType + "/config", path: "config/authsettingsV2", single: true},
+		{resourceType: resourceType + "/sitecontainers", path: "sitecontainers", version: "2024-04-01", wanted: runsContainers},
 	}
-	if o.id.Parent() != "" {
-		return nil // a slot has no slots
-	}
-	var slots []object
-	err := r.childObjects(o, "/slots", "Microsoft.Web/sites/slots", func(body json.RawMessage, id azward.ResourceID) {
-		r.add(body, o.id, r.from(o.apiVersion))
-		slots = append(slots, object{o.ctx, id, o.apiVersion, body})
-	})
-	if err != nil {
-		return err
-	}
-	for _, slot := range slots {
-		if err := r.webConfig(slot, slot.id); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
-func (r *run) webConfig(o object, site azward.ResourceID) error {
-	for _, part := range []struct{ path, needs string }{
-		{"/config/web", "Microsoft.Web/sites/config/read"},
-		{"/config/authsettingsV2", "Microsoft.Web/sites/config/read"},
-	} {
-		body, err := r.get(o.ctx, string(site)+part.path, o.apiVersion)
-		switch {
-		case err == nil:
-			r.add(body, site, r.from(o.apiVersion))
-		case azward.KindOf(err) == azward.KindNotFound:
-			// No such settings were ever written: that is not a gap in web, which
-			// always exists.
-			if part.path == "/config/web" {
-				if err := r.missing(site+azward.ResourceID(part.path), "Microsoft.Web/sites/config", part.needs, err); err != nil {
-					return err
-				}
-			}
-		default:
-			if err := r.missing(site+azward.ResourceID(part.path), "Microsoft.Web/sites/config", part.needs, err); err != nil {
-				return err
-			}
-		}
+// hasSlots: plans below Standard have none.
+//
+// Source: https://learn.microsoft.com/azure/app-service/deploy-staging-slots
+func hasSlots(site json.RawMessage) bool {
+	switch strings.ToLower(property(site, "sku")) {
+	case "free", "shared", "basic":
+		return false
 	}
-	return nil
+	return true
 }
 
-// childObjects lists children and hands each over with its ID.
-func (r *run) childObjects(o object, path, resourceType string, each func(json.RawMessage, azward.ResourceID)) error {
-	pages, err := r.list(o.ctx, string(o.id)+path, o.apiVersion, func(body json.RawMessage) error {
-		var head struct{ ID azward.ResourceID }
-		if err := json.Unmarshal(body, &head); err != nil || head.ID == "" {
-			r.gap(azward.Gap{Scope: o.id, Kind: azward.GapUnparsed, Reads: resourceType, Error: "an object of the list has no id"})
-			return nil
-		}
-		each(body, head.ID)
-		return nil
-	})
-	if err != nil && azward.KindOf(err) != azward.KindNotFound {
-		return r.missing(o.id, resourceType, resourceType+"/read", err)
+func runsContainers(site json.RawMessage) bool {
+	var v struct {
+		Kind string `json:"kind"`
 	}
-	r.listed(o.id, resourceType, "complete", pages)
-	return nil
+	return json.Unmarshal(site, &v) != nil || strings.Contains(strings.ToLower(v.Kind), "linux")
 }

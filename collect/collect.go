@@ -1,13 +1,7 @@
-// Package collect reads a tenant into an estate: each known type from Resource
-// Manager, whatever else there is from Resource Graph, and the objects of its
-// clusters. [Collect] is the call. What cannot be read becomes a gap, and only
-// a list that was read to its end by a principal who may see all of it becomes
-// a complete listing.
 package collect
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -21,268 +15,290 @@ import (
 	"github.com/azward/azward/estate"
 )
 
-// Options of a collection.
+// ClusterReader reads the objects of one cluster into a builder: kube.Read.
+// Token gives a token that the cluster takes when the kubeconfig holds none.
+// What cannot be read it files as gaps; an error is for all else.
+type ClusterReader func(ctx context.Context, cluster azward.ResourceID, kubeconfig []byte,
+	token func(context.Context) (string, error), readAt time.Time, b *estate.Builder) error
+
+// Options of a collection. The zero value reads every subscription that the
+// principal sees, without the objects inside clusters.
 type Options struct {
-	// Subscriptions to read; empty means all that the principal sees.
+	// Subscriptions to read; nil is all that the principal sees.
 	Subscriptions []azward.SubscriptionID
-	// Now gives the time that is noted as the time of each read; nil is time.Now.
-	Now func() time.Time
-	// Workers is the number of requests under way at once; 0 means 8.
-	Workers int
-	// Progress is told after each step, from many goroutines; nil is silent.
+	// WholeTenant is the user's word that these are all subscriptions of the
+	// tenant. It weighs less than a role at the root management group.
+	WholeTenant bool
+	// Clusters reads what is in AKS clusters; nil leaves it out, as a gap.
+	Clusters ClusterReader
+	// Prefer says where lists come from; see [Prefer].
+	Prefer Prefer
+	// Progress is told after each step, never from two goroutines at once.
 	Progress func(Progress)
+	// Now gives the time that is noted as that of the read; nil is time.Now.
+	Now func() time.Time
 }
 
-// Progress of a collection, in lists done and to do.
+// Prefer chooses between truth and requests.
+type Prefer string
+
+// Where lists come from.
+const (
+	PreferTruth         Prefer = ""              // decisive kinds from Resource Manager, the rest from Resource Graph
+	PreferResourceGraph Prefer = "resourcegraph" // all that Resource Graph holds from there: fewest requests
+	PreferARM           Prefer = "arm"           // everything from Resource Manager
+)
+
+// Progress is how far a collection is.
 type Progress struct {
-	Done, Total int
-	Note        string // what was read last
+	Subscription string // display name; "" for a step over several
+	Note         string // what was read last: "Microsoft.Network/loadBalancers", "cluster prod"
+	Done, Total  int    // steps; Total grows as more is found
+	Resources    int    // filed so far
+	Requests     int64  // sent so far
 }
 
-// Summary of a collection.
+// Summary is what a collection amounts to.
 type Summary struct {
 	Subscriptions int
-	Requests      int64 // sent to Resource Manager
+	// NotEnabled are subscriptions that are disabled, past due and the like.
+	NotEnabled []azward.ResourceID
+	Clusters   int
+	Resources  int
+	Requests   int64 // sent to Resource Manager and Resource Graph
+	Elapsed    time.Duration
+	// Complete is true when no gap was met.
+	Complete bool
 }
 
-// Collect reads the tenant into the builder. It fails when nothing can be read
-// at all (no sign-in, no subscription); otherwise what is missing is a gap.
+// Collect reads a tenant into the builder, which nobody else may use meanwhile.
+// It fails when nothing can be read (no sign-in, no subscription) or when it is
+// interrupted; what was read before stands. Anything less is a gap.
 func Collect(ctx context.Context, client *azure.Client, b *estate.Builder, o Options) (Summary, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Workers == 0 {
-		o.Workers = 8
+	r := &run{client: client, o: o, sink: sink{b: b}, readAt: o.Now().UTC(), principal: "PRINCIPAL", seen: map[string]bool{}}
+	start, before := o.Now(), client.Stats().Requests
+	err := r.collect(ctx)
+	r.summary.Resources, r.summary.Requests = r.sink.filed(), client.Stats().Requests-before
+	r.summary.Elapsed, r.summary.Complete = o.Now().Sub(start), err == nil && r.sink.gaps == 0
+	if err != nil && ctx.Err() != nil {
+		err = &azward.Error{
+			Kind: azward.KindInterrupted, Op: "collect", Cause: "it was interrupted; what was read stands", Remedy: "run again to read the rest",
+			Err: errors.Join(ctx.Err(), err),
+		}
 	}
-	r := &run{client: client, o: o, builder: b, slots: make(chan struct{}, o.Workers)}
-	before := client.Requests()
-	subscriptions, err := r.subscriptions(ctx)
-	if err != nil {
-		return Summary{}, err
-	}
-	r.progress.Total = len(subscriptions) * (len(services) + 1)
-	group, ctx := errgroup.WithContext(ctx)
-	for _, s := range subscriptions {
-		group.Go(func() error { return r.subscription(ctx, s) })
-	}
-	if err := group.Wait(); err != nil {
-		return Summary{}, err
-	}
-	return Summary{Subscriptions: len(subscriptions), Requests: client.Requests() - before}, nil
+	return r.summary, err
 }
 
-// run is one collection. The builder is shared and guarded.
+// Parallel work. The client bounds requests under way by itself.
+const (
+	subscriptionsAtOnce = 16
+	parentsAtOnce       = 16
+	clustersAtOnce      = 4
+)
+
+// run is one collection.
 type run struct {
-	client *azure.Client
-	o      Options
-	slots  chan struct{} // one for each request under way
+	client    *azure.Client
+	o         Options
+	sink      sink
+	readAt    time.Time
+	principal string // object ID, for commands in remedies
 
 	mu       sync.Mutex
-	builder  *estate.Builder
+	summary  Summary
+	clusters []cluster
+	rescue   []request
+	seen     map[string]bool
 	progress Progress
 }
 
-// object is one resource that a list gave.
-type object struct {
-	ctx        context.Context //nolint:containedctx // lives as long as the call of a service's then
-	id         azward.ResourceID
-	apiVersion string
-	body       json.RawMessage
+// request is one kind of one subscription.
+type request struct {
+	s   *subscription
+	k   kind
+	err error // that Resource Manager answered
 }
 
-func (r *run) now() time.Time { return r.o.Now().UTC().Truncate(time.Second) }
-
-func (r *run) from(apiVersion string) estate.Provenance {
-	return estate.Provenance{Source: azward.SourceARM, APIVersion: apiVersion, ReadAt: r.now()}
-}
-
-// add files a body; one that cannot be filed is a gap of its own.
-func (r *run) add(body json.RawMessage, within azward.ResourceID, from estate.Provenance) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.builder.AddARM(body, from); err != nil {
-		r.builder.AddGap(azward.Gap{Scope: within, Kind: azward.GapUnparsed, Reads: "an object", Error: err.Error()})
-	}
-}
-
-func (r *run) gap(g azward.Gap) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.builder.AddGap(g)
-}
-
-func (r *run) listed(scope azward.ResourceID, resourceType string, status estate.ListingStatus, pages int) {
-	l := estate.Listing{Scope: scope, Type: resourceType, Status: status, Pages: pages, ReadAt: r.now()}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.builder.AddListing(l)
-}
-
-func (r *run) step(note string) {
-	r.mu.Lock()
-	r.progress.Done++
-	r.progress.Note = note
-	p := r.progress
-	r.mu.Unlock()
-	if r.o.Progress != nil {
-		r.o.Progress(p)
-	}
-}
-
-// limited runs f when a slot is free.
-func (r *run) limited(ctx context.Context, f func() error) error {
-	select {
-	case r.slots <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { <-r.slots }()
-	return f()
-}
-
-// list reads all pages of a list and hands every object to each.
-func (r *run) list(ctx context.Context, path, apiVersion string, each func(json.RawMessage) error, query ...string) (pages int, err error) {
-	err = r.limited(ctx, func() error {
-		for page, err := range r.client.Pages(ctx, path, apiVersion, query...) {
-			if err != nil {
-				return err
-			}
-			pages++
-			for _, body := range page {
-				if err := each(body); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
-	return pages, err
-}
-
-func (r *run) get(ctx context.Context, path, apiVersion string, query ...string) (body json.RawMessage, err error) {
-	err = r.limited(ctx, func() error {
-		body, err = r.client.Get(ctx, path, apiVersion, query...)
+func (r *run) collect(ctx context.Context) error {
+	if token, err := r.client.Principal(ctx); err != nil {
 		return err
-	})
-	return body, err
-}
-
-// gapOf turns an error of a read into a gap; an interruption stays an error.
-func gapOf(scope azward.ResourceID, reads, needs string, err error) (azward.Gap, error) {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || azward.KindOf(err) == azward.KindInterrupted {
-		return azward.Gap{}, err
+	} else if token.ObjectID != "" {
+		r.principal = token.ObjectID
 	}
-	g := azward.Gap{Scope: scope, Reads: reads, Needs: needs, Kind: azward.GapFailed, Error: err.Error()}
-	var own *azward.Error
-	if errors.As(err, &own) {
-		g.Error, g.Remedy = own.Cause, own.Remedy
-		switch own.Kind {
-		case azward.KindRole, azward.KindSignIn:
-			g.Kind = azward.GapDenied
-		case azward.KindThrottled:
-			g.Kind = azward.GapThrottled
-		case azward.KindUnavailable:
-			g.Kind = azward.GapUnreachable
-		case azward.KindBadInput:
-			g.Kind = azward.GapUnparsed
-		}
-	}
-	return g, nil
-}
-
-// missing records what a read of scope did not give; it returns the error that
-// ends the run, if any.
-func (r *run) missing(scope azward.ResourceID, reads, needs string, err error) error {
-	g, err := gapOf(scope, reads, needs, err)
+	subscriptions, err := r.subscriptions(ctx)
 	if err != nil {
 		return err
 	}
-	r.gap(g)
-	return nil
-}
-
-// subscription reads every type in one subscription, types in parallel.
-func (r *run) subscription(ctx context.Context, s subscription) error {
-	scope := azward.ResourceID("/subscriptions/" + s.id)
-	rights, err := r.permissions(ctx, scope)
-	if err != nil {
+	r.summary.Subscriptions = len(subscriptions)
+	if err := each(ctx, subscriptionsAtOnce, subscriptions, (*subscription).loadAccess); err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	for _, service := range services {
-		group.Go(func() error {
-			defer r.step(service.resourceType)
-			return r.service(ctx, scope, service, rights)
+	listed, graphed := r.plan()
+	r.expect(len(subscriptions)*len(listed) + len(graphed))
+	g, inner := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return each(inner, subscriptionsAtOnce, subscriptions, func(s *subscription, ctx context.Context) error {
+			return s.lists(ctx, listed)
 		})
-	}
-	group.Go(func() error {
-		defer r.step("Resource Graph")
-		return r.everythingElse(ctx, s)
 	})
-	return group.Wait()
+	g.Go(func() error { return r.graph(inner, subscriptions, listed, graphed) })
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if err := r.rescueFromGraph(ctx); err != nil {
+		return err
+	}
+	r.summary.Clusters = len(r.clusters)
+	r.expect(len(r.clusters))
+	return each(ctx, clustersAtOnce, r.clusters, func(c cluster, ctx context.Context) error {
+		defer r.step("", "cluster "+c.id.Name())
+		return r.readCluster(ctx, c)
+	})
 }
 
-func (r *run) service(ctx context.Context, scope azward.ResourceID, s service, rights *permissions) error {
-	path := s.path
-	if path == "" {
-		path = "/providers/" + s.resourceType
-	}
-	var found []object
-	pages, err := r.list(ctx, string(scope)+path, s.apiVersion, func(body json.RawMessage) error {
-		var head struct{ ID azward.ResourceID }
-		if err := json.Unmarshal(body, &head); err != nil || head.ID == "" {
-			r.gap(azward.Gap{Scope: scope, Kind: azward.GapUnparsed, Reads: s.resourceType, Error: "an object of the list has no id"})
-			return nil
-		}
-		if s.then == nil {
-			r.add(body, scope, r.from(s.apiVersion))
-			return nil
-		}
-		found = append(found, object{ctx, head.ID, s.apiVersion, body})
-		return nil
-	})
-	needs := s.resourceType + "/read"
-	if err != nil {
-		if notRegistered(err) {
-			// A provider that is not registered has no resources here.
-			r.listed(scope, s.resourceType, estate.ListingComplete, 0)
-			return nil
-		}
-		if e := r.missing(scope, s.resourceType, needs, err); e != nil {
-			return e
+// plan parts the kinds into those listed by subscription and those asked of
+// Resource Graph.
+func (r *run) plan() (listed, graphed []kind) {
+	for _, service := range services {
+		for _, k := range service.kinds {
+			switch {
+			case k.version == "":
+				graphed = append(graphed, k) // Resource Graph alone has it
+			case k.table == noTable, r.o.Prefer == PreferARM, r.o.Prefer == PreferTruth && k.decisive:
+				listed = append(listed, k)
+			default:
+				graphed = append(graphed, k)
+			}
 		}
 	}
-	group := errgroup.Group{}
-	for _, o := range found {
-		group.Go(func() error { return s.then(r, o) })
-	}
-	if e := group.Wait(); e != nil || err != nil {
-		return e
-	}
-	switch rights.allows(needs) {
-	case azward.Yes:
-		r.listed(scope, s.resourceType, estate.ListingComplete, pages)
-	default:
-		// Azure leaves out, without a word, what the principal may not see.
-		r.listed(scope, s.resourceType, estate.ListingPartial, pages)
-		if !rights.nothing {
-			r.gap(azward.Gap{
-				Scope: scope, Kind: azward.GapDenied, Reads: s.resourceType, Needs: needs,
-				Error:  "the principal may not read this type in the whole subscription, so the list may leave some out",
-				Remedy: fmt.Sprintf("az role assignment create --role Reader --assignee PRINCIPAL --scope %s", scope),
-			})
+	return listed, graphed
+}
+
+// each calls f for every item, some at once, and stops at the first error.
+func each[T any](ctx context.Context, atOnce int, items []T, f func(T, context.Context) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for _, item := range items {
+		if ctx.Err() != nil {
+			break
 		}
+		g.Go(func() error { return f(item, ctx) })
 	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// first reports whether a key comes for the first time in this run.
+func (r *run) first(key string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.seen[key] {
+		return false
+	}
+	r.seen[key] = true
+	return true
+}
+
+func (r *run) expect(steps int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.progress.Total += steps
+}
+
+func (r *run) step(subscription, what string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.progress.Done++
+	if r.o.Progress == nil {
+		return
+	}
+	r.progress.Subscription, r.progress.Note = subscription, what
+	r.progress.Resources, r.progress.Requests = r.sink.filed(), r.client.Stats().Requests
+	r.o.Progress(r.progress)
+}
+
+// sink guards the builder, which is not safe for concurrent use.
+type sink struct {
+	mu    sync.Mutex
+	b     *estate.Builder
+	gaps  int
+	count int
+}
+
+func (s *sink) arm(body []byte, from estate.Provenance) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.b.AddARM(body, from); err != nil {
+		return err
+	}
+	s.count++
 	return nil
 }
 
-// notRegistered reports whether a type is unknown in this subscription or cloud.
-func notRegistered(err error) bool {
-	text := err.Error()
-	for _, code := range []string{"MissingSubscriptionRegistration", "InvalidResourceNamespace", "NoRegisteredProviderFound", "InvalidResourceType"} {
-		if strings.Contains(text, code) {
-			return true
-		}
+func (s *sink) listing(l estate.Listing) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.b.AddListing(l)
+}
+
+func (s *sink) gap(g azward.Gap) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gaps++
+	s.b.AddGap(g)
+}
+
+func (s *sink) add(e *estate.Estate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gaps += len(e.Gaps())
+	for range e.All() {
+		s.count++
 	}
-	return false
+	s.b.Add(e)
+}
+
+func (s *sink) filed() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.count
+}
+
+// gapKind, causeOf and remedyOf say of an error what a gap says.
+func gapKind(err error) azward.GapKind {
+	switch azward.KindOf(err) {
+	case azward.KindRole:
+		return azward.GapDenied
+	case azward.KindThrottled:
+		return azward.GapThrottled
+	case azward.KindUnavailable:
+		return azward.GapUnreachable
+	case azward.KindBadInput:
+		return azward.GapUnparsed
+	default:
+		return azward.GapFailed
+	}
+}
+
+func causeOf(err error) string {
+	var e *azward.Error
+	if errors.As(err, &e) && e.Cause != "" {
+		return e.Cause
+	}
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	const longest = 300
+	return fmt.Sprintf("%.*s", longest, line)
+}
+
+func remedyOf(err error) string {
+	var e *azward.Error
+	if errors.As(err, &e) {
+		return e.Remedy
+	}
+	return ""
 }

@@ -1,69 +1,109 @@
 package collect
 
-// service is one resource type that azward lists in every subscription.
-type service struct {
-	resourceType string
-	apiVersion   string
-	// path below /subscriptions/{id}; "" means /providers/{resourceType}.
-	path string
-	// then reads what the list leaves out of each object.
-	then func(*run, object) error
-}
+import (
+	"encoding/json"
 
-// services are all types that azward reads from Resource Manager itself, with
-// the API version whose shape the typed views know. Types that no engine looks
-// into stand here too when their absence proves something: a firewall, a
-// gateway or a front door that is not there is a way in that is not there.
-//
-// Versions: https://learn.microsoft.com/azure/templates/ (each type's page).
-var services = []service{
-	{resourceType: "Microsoft.Resources/subscriptions/resourceGroups", apiVersion: "2021-04-01", path: "/resourcegroups"},
-
-	{resourceType: "Microsoft.Network/virtualNetworks", apiVersion: "2024-05-01"},
-	{resourceType: "Microsoft.Network/networkSecurityGroups", apiVersion: "2024-05-01"},
-	{resourceType: "Microsoft.Network/applicationSecurityGroups", apiVersion: "2024-05-01"},
-	{resourceType: "Microsoft.Network/routeTables", apiVersion: "2024-05-01"},
-	{resourceType: "Microsoft.Network/networkInterfaces", apiVersion: "2024-05-01"},
-	{resourceType: "Microsoft.Network/publicIPAddresses", apiVersion: "2024-05-01"},
-	{resourceType: "Microsoft.Network/publicIPPrefixes", apiVersion: "2024-05-01"},
-	{resourceType: "Microsoft.Network/loadBalancers", apiVersion: "2024-05-01"},
-	{resourceType: "Microsoft.Network/applicationGateways", apiVersion: "2024-05-01"},
-	{resourceType: "Microsoft.Network/natGateways", apiVersion: "2024-05-01"},
-	{resourceType: "Microsoft.Network/privateEndpoints", apiVersion: "2024-05-01"},
-	{resourceType: "Microsoft.Network/privateLinkServices", apiVersion: "2024-05-01"},
-	{resourceType: "Microsoft.Network/azureFirewalls", apiVersion: "2024-05-01"},
-	{resourceType: "Microsoft.Network/firewallPolicies", apiVersion: "2024-05-01"},
-	{resourceType: "Microsoft.Network/bastionHosts", apiVersion: "2024-05-01"},
-	{resourceType: "Microsoft.Network/networkManagers", apiVersion: "2024-05-01"},
-	{resourceType: "Microsoft.Network/virtualHubs", apiVersion: "2024-05-01"},
-	{resourceType: "Microsoft.Network/virtualNetworkGateways", apiVersion: "2024-05-01"},
-	{resourceType: "Microsoft.Network/frontDoors", apiVersion: "2021-06-01"},
-	{resourceType: "Microsoft.Cdn/profiles", apiVersion: "2024-02-01"},
-	{resourceType: "Microsoft.ServiceNetworking/trafficControllers", apiVersion: "2023-11-01"},
-	{resourceType: "Microsoft.ApiManagement/service", apiVersion: "2023-05-01-preview"},
-
-	{resourceType: "Microsoft.Compute/virtualMachines", apiVersion: "2024-07-01", then: powerState},
-	{resourceType: "Microsoft.Compute/virtualMachineScaleSets", apiVersion: "2024-07-01", then: instances},
-
-	{resourceType: "Microsoft.ContainerService/managedClusters", apiVersion: "2025-05-01", then: clusterObjects},
-	{resourceType: "Microsoft.App/managedEnvironments", apiVersion: "2024-03-01"},
-	{resourceType: "Microsoft.App/containerApps", apiVersion: "2024-03-01"},
-	{resourceType: "Microsoft.App/jobs", apiVersion: "2024-03-01"},
-	{resourceType: "Microsoft.ContainerInstance/containerGroups", apiVersion: "2023-05-01", then: containerGroup},
-	{resourceType: "Microsoft.Web/serverfarms", apiVersion: "2023-12-01"},
-	{resourceType: "Microsoft.Web/hostingEnvironments", apiVersion: "2023-12-01"},
-	{resourceType: "Microsoft.Web/sites", apiVersion: "2023-12-01", then: siteConfiguration},
-
-	{resourceType: "Microsoft.ContainerRegistry/registries", apiVersion: "2023-07-01"},
-	{resourceType: "Microsoft.Storage/storageAccounts", apiVersion: "2023-05-01"},
-	{resourceType: "Microsoft.Sql/servers", apiVersion: "2023-08-01", then: firewallRules},
-	{resourceType: "Microsoft.KeyVault/vaults", apiVersion: "2023-07-01"},
-	{resourceType: "Microsoft.ManagedIdentity/userAssignedIdentities", apiVersion: "2023-01-31"},
-	{resourceType: "Microsoft.Authorization/roleAssignments", apiVersion: "2022-04-01"},
-	{resourceType: "Microsoft.Authorization/roleDefinitions", apiVersion: "2022-04-01"},
-}
-
-const (
-	subscriptionsVersion = "2022-12-01"
-	permissionsVersion   = "2022-04-01"
+	"github.com/azward/azward"
 )
+
+// services is everything that is read, in no particular order.
+var services = []service{
+	resourceGroups,
+	compute,
+	network,
+	edge,
+	kubernetes,
+	appService,
+	containerApps,
+	containerInstances,
+	registries,
+	storage,
+	databases,
+	keyVault,
+	identities,
+	authorization,
+}
+
+// service is what one Azure service has.
+type service struct {
+	name  string // as progress shows it
+	kinds []kind
+}
+
+// kind is one resource type, and how it is listed.
+type kind struct {
+	resourceType string
+	// version of Resource Manager's interface; the newest stable one that all
+	// three clouds know.
+	version string
+	action  string   // that reading takes; "" is resourceType + "/read"
+	path    string   // of the list below the subscription; "" is "/providers/" + resourceType
+	query   []string // further parameters of the list: name, value …
+	// decisive kinds are listed from Resource Manager although Resource Graph
+	// has them too.
+	decisive bool
+	// table of Resource Graph that holds the type; noTable when none does.
+	table string
+	// states is a second list of the same resources that alone carries their
+	// running state, merged into the bodies (see states.go).
+	states []string
+	// keep leaves items out, such as the tenth copy of a built-in role.
+	keep     func(r *run, body json.RawMessage) bool
+	children []child
+}
+
+func (k kind) needs() string {
+	if k.action != "" {
+		return k.action
+	}
+	return k.resourceType + "/read"
+}
+
+func (k kind) listPath(subscription azward.ResourceID) string {
+	if k.path != "" {
+		return string(subscription) + k.path
+	}
+	return string(subscription) + "/providers/" + k.resourceType
+}
+
+// Tables of Resource Graph.
+//
+// Source: https://learn.microsoft.com/azure/governance/resource-graph/reference/supported-tables-resources
+const (
+	tableResources = "" // "resources"
+	tableNetwork   = "networkresources"
+	noTable        = "-"
+)
+
+// child is what a list leaves out and the parent has.
+type child struct {
+	resourceType string
+	path         string // below the parent's ID
+	version      string // "" is the parent's
+	query        []string
+	action       string // "" is resourceType + "/read"
+	single       bool   // one object, not a list
+	// wanted says whether a parent has such children; nil is always. A parent
+	// without needs no request.
+	wanted   func(parent json.RawMessage) bool
+	children []child
+}
+
+func (c child) needs() string {
+	if c.action != "" {
+		return c.action
+	}
+	return c.resourceType + "/read"
+}
+
+// property reads one text below properties; "" when it is not there.
+func property(body json.RawMessage, name string) string {
+	var v struct {
+		Properties map[string]json.RawMessage `json:"properties"`
+	}
+	var text string
+	if json.Unmarshal(body, &v) != nil || json.Unmarshal(v.Properties[name], &text) != nil {
+		return ""
+	}
+	return text
+}

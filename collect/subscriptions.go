@@ -3,147 +3,177 @@ package collect
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/azure"
 	"github.com/azward/azward/estate"
 )
 
+const (
+	subscriptionType    = "Microsoft.Resources/subscriptions"
+	subscriptionVersion = "2022-12-01"
+)
+
+// Source: https://learn.microsoft.com/rest/api/resources/resource-groups/list
+var resourceGroups = service{name: "resource groups", kinds: []kind{{
+	resourceType: "Microsoft.Resources/resourceGroups", version: "2024-03-01", path: "/resourcegroups",
+	action: "Microsoft.Resources/subscriptions/resourceGroups/read", table: noTable,
+}}}
+
+// subscription is one subscription on its way into the estate.
 type subscription struct {
-	id    azward.SubscriptionID
-	state string
+	*run
+	id     azward.ResourceID // "/subscriptions/{id}"
+	guid   azward.SubscriptionID
+	name   string
+	state  string
+	access access
 }
 
-// subscriptions lists what the principal sees, narrowed to what was asked for.
-func (r *run) subscriptions(ctx context.Context) ([]subscription, error) {
-	var all []subscription
-	pages, err := r.list(ctx, "/subscriptions", subscriptionsVersion, func(body json.RawMessage) error {
-		var s struct {
-			SubscriptionID azward.SubscriptionID `json:"subscriptionId"`
-			State          string                `json:"state"`
+// subscriptions lists what the principal sees, files it, and returns what is
+// to be read. That the list holds the whole tenant is proved by a role at the
+// root management group alone: Azure lists the subscriptions where the
+// principal has some role and keeps silent about the others.
+//
+// Source: https://learn.microsoft.com/rest/api/resources/subscriptions/list,
+// https://learn.microsoft.com/azure/governance/management-groups/overview#root-management-group-for-each-directory
+func (r *run) subscriptions(ctx context.Context) ([]*subscription, error) {
+	var found []*subscription
+	pages, tenant := 0, ""
+	for page, err := range r.client.Pages(ctx, "/subscriptions", subscriptionVersion) {
+		if err != nil {
+			return nil, fmt.Errorf("list subscriptions: %w", err)
 		}
-		if err := json.Unmarshal(body, &s); err != nil || s.SubscriptionID == "" {
-			r.gap(azward.Gap{Scope: "/", Kind: azward.GapUnparsed, Reads: "Microsoft.Resources/subscriptions", Error: "a subscription of the list has no subscriptionId"})
-			return nil
-		}
-		all = append(all, subscription{s.SubscriptionID, s.State})
-		r.add(body, "/", r.from(subscriptionsVersion))
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	status := estate.ListingComplete
-	if len(r.o.Subscriptions) > 0 {
-		status = estate.ListingPartial // by the user's choice
-		if all, err = narrowed(all, r.o.Subscriptions); err != nil {
-			return nil, err
-		}
-	}
-	if len(all) == 0 {
-		return nil, &azward.Error{
-			Kind: azward.KindRole, Op: "list subscriptions", Cause: "the principal sees no subscription",
-			Remedy: "az role assignment create --role Reader --assignee PRINCIPAL --scope /subscriptions/SUBSCRIPTION-ID",
-		}
-	}
-	r.listed("/", "Microsoft.Resources/subscriptions", status, pages)
-	return slices.DeleteFunc(all, func(s subscription) bool {
-		// A deleted subscription answers nothing; a disabled one can be read.
-		return strings.EqualFold(s.state, "Deleted")
-	}), nil
-}
-
-func narrowed(all []subscription, wanted []azward.SubscriptionID) ([]subscription, error) {
-	var found []subscription
-	for _, id := range wanted {
-		i := slices.IndexFunc(all, func(s subscription) bool { return strings.EqualFold(string(s.id), string(id)) })
-		if i < 0 {
-			return nil, &azward.Error{
-				Kind: azward.KindNotFound, Op: "choose subscription", Subject: string(id), Cause: "the principal does not see it",
-				Remedy: "check the ID, or grant Reader: az role assignment create --role Reader --assignee PRINCIPAL --scope /subscriptions/" + string(id),
+		pages++
+		for _, body := range page {
+			s := &subscription{run: r}
+			var head struct {
+				ID             azward.ResourceID     `json:"id"`
+				SubscriptionID azward.SubscriptionID `json:"subscriptionId"`
+				DisplayName    string                `json:"displayName"`
+				State          string                `json:"state"`
+				TenantID       string                `json:"tenantId"`
 			}
+			if err := json.Unmarshal(body, &head); err != nil {
+				return nil, fmt.Errorf("list subscriptions: %w", err)
+			}
+			s.id, s.guid, s.name, s.state = head.ID, head.SubscriptionID, head.DisplayName, head.State
+			tenant = head.TenantID
+			if !r.wanted(s.guid) {
+				continue
+			}
+			if err := r.sink.arm(body, estate.Provenance{Source: azward.SourceARM, APIVersion: subscriptionVersion, ReadAt: r.readAt}); err != nil {
+				return nil, fmt.Errorf("list subscriptions: %w", err)
+			}
+			if !strings.EqualFold(s.state, "Enabled") {
+				r.notEnabled(s)
+			}
+			found = append(found, s)
 		}
-		found = append(found, all[i])
 	}
+	r.missing(found)
+	if len(found) == 0 {
+		return nil, r.noSubscription(ctx)
+	}
+	r.tenantListing(ctx, tenant, pages)
 	return found, nil
 }
 
-// permissions is what the principal may do at a subscription.
-type permissions struct {
-	blocks []struct {
-		Actions    []string `json:"actions"`
-		NotActions []string `json:"notActions"`
-	}
-	unread  bool
-	nothing bool // it was told already that nothing here can be read
+func (r *run) wanted(id azward.SubscriptionID) bool {
+	return len(r.o.Subscriptions) == 0 || slices.ContainsFunc(r.o.Subscriptions, func(s azward.SubscriptionID) bool {
+		return strings.EqualFold(string(s), string(id))
+	})
 }
 
-// permissions reads what the principal may do at the scope. When it may do
-// nothing there, that is one gap for everything.
-//
-// Source: https://learn.microsoft.com/rest/api/authorization/permissions/list-for-resource
-func (r *run) permissions(ctx context.Context, scope azward.ResourceID) (*permissions, error) {
-	p := &permissions{}
-	_, err := r.list(ctx, string(scope)+"/providers/Microsoft.Authorization/permissions", permissionsVersion, func(body json.RawMessage) error {
-		p.blocks = append(p.blocks, struct {
-			Actions    []string `json:"actions"`
-			NotActions []string `json:"notActions"`
-		}{})
-		if err := json.Unmarshal(body, &p.blocks[len(p.blocks)-1]); err != nil {
-			p.unread = true
+// missing notes the subscriptions that were asked for by ID and are not seen.
+func (r *run) missing(found []*subscription) {
+	for _, id := range r.o.Subscriptions {
+		if slices.ContainsFunc(found, func(s *subscription) bool { return strings.EqualFold(string(s.guid), string(id)) }) {
+			continue
 		}
-		return nil
-	})
-	if err != nil {
-		p.unread = true
-		return p, r.missing(scope, "the principal's permissions", "Microsoft.Authorization/permissions/read", err)
-	}
-	if len(p.blocks) == 0 {
-		p.nothing = true
-		r.gap(azward.Gap{
+		scope := azward.ResourceID("/subscriptions/" + id)
+		r.sink.gap(azward.Gap{
 			Scope: scope, Kind: azward.GapDenied, Reads: estate.AllTypes, Needs: "*/read",
-			Error:  "the principal has no role on the subscription itself, so every list may leave something out",
-			Remedy: "az role assignment create --role Reader --assignee PRINCIPAL --scope " + string(scope),
+			Error: "the principal does not see this subscription, or it is not in this tenant", Remedy: r.grant("Reader", scope),
 		})
 	}
-	return p, nil
 }
 
-// allows says whether the permissions hold the action: one role has to grant
-// it and not take it away again.
+// notEnabled notes a subscription whose resources do not run as they would.
+// They can still be read.
 //
-// Source: https://learn.microsoft.com/azure/role-based-access-control/role-definitions
-func (p *permissions) allows(action string) azward.Answer {
-	for _, b := range p.blocks {
-		if slices.ContainsFunc(b.Actions, func(pattern string) bool { return matches(pattern, action) }) &&
-			!slices.ContainsFunc(b.NotActions, func(pattern string) bool { return matches(pattern, action) }) {
-			return azward.Yes
-		}
-	}
-	if p.unread {
-		return azward.Unknown
-	}
-	return azward.No
+// Source: https://learn.microsoft.com/azure/cost-management-billing/manage/subscription-states
+func (r *run) notEnabled(s *subscription) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.summary.NotEnabled = append(r.summary.NotEnabled, s.id)
 }
 
-// matches compares an action with a pattern whose * stands for any text.
-func matches(pattern, action string) bool {
-	pattern, action = strings.ToLower(pattern), strings.ToLower(action)
-	parts := strings.Split(pattern, "*")
-	if len(parts) == 1 {
-		return pattern == action
+func (r *run) noSubscription(ctx context.Context) error {
+	who := "PRINCIPAL"
+	if token, err := r.client.Principal(ctx); err == nil {
+		who = token.ObjectID
 	}
-	if !strings.HasPrefix(action, parts[0]) {
-		return false
+	return &azward.Error{
+		Kind: azward.KindRole, Op: "list subscriptions", Subject: who, Cause: "the principal has no role on any subscription that was asked for",
+		Remedy: fmt.Sprintf("az role assignment create --role Reader --assignee %s --scope /subscriptions/SUBSCRIPTION-ID", who),
 	}
-	action = action[len(parts[0]):]
-	for _, part := range parts[1 : len(parts)-1] {
-		i := strings.Index(action, part)
-		if i < 0 {
-			return false
-		}
-		action = action[i+len(part):]
+}
+
+// tenantListing says whether the subscriptions are all that the tenant has.
+func (r *run) tenantListing(ctx context.Context, tenant string, pages int) {
+	listing := estate.Listing{Scope: "/", Type: subscriptionType, Status: estate.ListingPartial, Pages: pages, ReadAt: r.readAt}
+	root := azward.ResourceID("/providers/Microsoft.Management/managementGroups/" + tenant)
+	gap := azward.Gap{
+		Scope: "/", Kind: azward.GapDenied, Reads: subscriptionType, Needs: subscriptionType + "/read",
+		Error:  "Azure lists the subscriptions where the principal has a role; without one at the root management group there may be others",
+		Remedy: r.grant("Reader", root),
 	}
-	return strings.HasSuffix(action, parts[len(parts)-1])
+	switch {
+	case r.o.WholeTenant:
+		listing.Status = estate.ListingDeclared
+	case len(r.o.Subscriptions) > 0:
+		gap.Kind, gap.Error, gap.Remedy = azward.GapNotRead, "only the subscriptions that were asked for were read", "read the tenant without naming subscriptions"
+	case r.coversTenant(ctx, root):
+		listing.Status = estate.ListingComplete
+	}
+	r.sink.listing(listing)
+	if listing.Status == estate.ListingPartial {
+		r.sink.gap(gap)
+	}
+}
+
+func (r *run) coversTenant(ctx context.Context, root azward.ResourceID) bool {
+	permissions, err := r.client.Permissions(ctx, root)
+	return err == nil && access{permissions: permissions}.covers(subscriptionType+"/read")
+}
+
+// grant is the command that gives the principal a role.
+func (r *run) grant(role string, scope azward.ResourceID) string {
+	return fmt.Sprintf("az role assignment create --role %q --assignee %s --scope %s", role, r.principal, scope)
+}
+
+// fatal reports an error that ends the run: nothing else would be answered.
+func fatal(err error) bool {
+	var e *azward.Error
+	return errors.As(err, &e) && (e.Kind == azward.KindSignIn || e.Kind == azward.KindInterrupted) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// access is what the principal may do at a subscription.
+type access struct {
+	permissions []azure.Permission
+	denied      []azure.Permission // of deny assignments, whoever they name
+	err         error              // permissions could not be read
+}
+
+// covers reports whether an action is allowed at the subscription itself, and
+// so at everything in it. A deny assignment counts whoever it names: whether
+// the principal is in a group that it names cannot be seen.
+func (a access) covers(action string) bool {
+	allows := func(p azure.Permission) bool { return p.Allows(action) }
+	return slices.ContainsFunc(a.permissions, allows) && !slices.ContainsFunc(a.denied, allows)
 }

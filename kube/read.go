@@ -27,6 +27,17 @@ const (
 	maxRestarts  = 3    // of a list whose continue token expired
 )
 
+// Read reads the objects of one cluster: a kubeconfig for its address, a token
+// for where the kubeconfig holds none. See [Reader.Read].
+func Read(ctx context.Context, cluster azward.ResourceID, kubeconfig []byte, token func(context.Context) (string, error), readAt time.Time, b *estate.Builder) error {
+	config, err := ParseConfig(kubeconfig)
+	if err != nil {
+		return err
+	}
+	reader := Reader{Config: config, Token: token, Cluster: cluster, ReadAt: readAt}
+	return reader.Read(ctx, b)
+}
+
 // Reader reads one cluster.
 type Reader struct {
 	Config *Config

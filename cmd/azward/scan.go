@@ -16,6 +16,7 @@ import (
 	"github.com/azward/azward/connect"
 	"github.com/azward/azward/estate"
 	"github.com/azward/azward/image"
+	"github.com/azward/azward/kube"
 	"github.com/azward/azward/report"
 	"github.com/azward/azward/scan"
 	"github.com/azward/azward/store"
@@ -79,7 +80,7 @@ func (a *app) client(ctx context.Context, name string) (*azure.Client, store.Con
 }
 
 func (a *app) collectWith(ctx context.Context, client *azure.Client, name string, subscriptions []string, b *estate.Builder) error {
-	o := collect.Options{Progress: func(p collect.Progress) {
+	o := collect.Options{Clusters: kube.Read, Progress: func(p collect.Progress) {
 		a.progress.show("reading %s: %d of %d lists, %s", name, p.Done, p.Total, p.Note)
 	}}
 	for _, s := range subscriptions {

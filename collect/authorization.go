@@ -1,0 +1,34 @@
+package collect
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+const authorizationVersion = "2022-04-01"
+
+// Assignments of scopes above a subscription are listed in each subscription
+// below it; they have one ID and are one.
+//
+// Source: https://learn.microsoft.com/rest/api/authorization/
+var authorization = service{name: "authorization", kinds: []kind{
+	{resourceType: "Microsoft.Authorization/roleAssignments", version: authorizationVersion, decisive: true, table: noTable},
+	{resourceType: "Microsoft.Authorization/denyAssignments", version: authorizationVersion, decisive: true, table: noTable},
+	{
+		resourceType: "Microsoft.Authorization/roleDefinitions", version: authorizationVersion, decisive: true, table: noTable,
+		keep: firstOfRole,
+	},
+}}
+
+// firstOfRole keeps each role once: some six hundred built-in roles come again
+// with every subscription, differing by its ID alone. A role is found by the
+// last segment of its ID.
+func firstOfRole(r *run, body json.RawMessage) bool {
+	var v struct {
+		Name string `json:"name"`
+	}
+	if json.Unmarshal(body, &v) != nil || v.Name == "" {
+		return true
+	}
+	return r.first("role " + strings.ToLower(v.Name))
+}

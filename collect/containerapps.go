@@ -1,0 +1,32 @@
+package collect
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+const appVersion = "2024-03-01" // the first with runningStatus
+
+// Sources:
+// https://learn.microsoft.com/rest/api/containerapps/container-apps/list-by-subscription
+// https://learn.microsoft.com/rest/api/containerapps/container-apps-revisions/list-revisions
+var containerApps = service{name: "container apps", kinds: []kind{
+	{
+		resourceType: "Microsoft.App/containerApps", version: appVersion, decisive: true,
+		children: []child{{resourceType: "Microsoft.App/containerApps/revisions", path: "revisions", wanted: severalRevisions}},
+	},
+	{resourceType: "Microsoft.App/managedEnvironments", version: appVersion, decisive: true},
+	{resourceType: "Microsoft.App/jobs", version: appVersion, decisive: true},
+}}
+
+// severalRevisions: with one active revision the app's own template is it.
+func severalRevisions(app json.RawMessage) bool {
+	var v struct {
+		Properties struct {
+			Configuration struct {
+				ActiveRevisionsMode string `json:"activeRevisionsMode"`
+			} `json:"configuration"`
+		} `json:"properties"`
+	}
+	return json.Unmarshal(app, &v) != nil || !strings.EqualFold(v.Properties.Configuration.ActiveRevisionsMode, "Single")
+}

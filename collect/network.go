@@ -1,0 +1,55 @@
+package collect
+
+import (
+	"slices"
+)
+
+const networkVersion = "2024-05-01"
+
+// Subnets, peerings, rules and routes stand in their parents' bodies.
+//
+// Source: https://learn.microsoft.com/rest/api/virtualnetwork/
+var network = service{name: "network", kinds: slices.Concat(
+	decisiveNetwork(
+		"networkInterfaces", "networkSecurityGroups", "applicationSecurityGroups", "virtualNetworks", "routeTables",
+		"publicIPAddresses", "loadBalancers", "natGateways", "privateEndpoints", "privateLinkServices", "ipGroups", "networkManagers",
+	),
+	[]kind{
+		{
+			resourceType: "Microsoft.Network/firewallPolicies", version: networkVersion, decisive: true,
+			children: []child{{resourceType: "Microsoft.Network/firewallPolicies/ruleCollectionGroups", path: "ruleCollectionGroups"}},
+		},
+		{resourceType: "Microsoft.Network/azureFirewalls", version: networkVersion, decisive: true},
+		{resourceType: "Microsoft.Network/applicationGateways", version: networkVersion, decisive: true},
+		{
+			resourceType: "Microsoft.Network/virtualHubs", version: networkVersion, decisive: true,
+			children: []child{
+				{resourceType: "Microsoft.Network/virtualHubs/hubVirtualNetworkConnections", path: "hubVirtualNetworkConnections"},
+				{resourceType: "Microsoft.Network/virtualHubs/hubRouteTables", path: "hubRouteTables"},
+				{resourceType: "Microsoft.Network/virtualHubs/routingIntent", path: "routingIntent"},
+			},
+		},
+		{resourceType: "Microsoft.Network/publicIPPrefixes", version: networkVersion},
+		{resourceType: "Microsoft.Network/bastionHosts", version: networkVersion},
+		{resourceType: "Microsoft.Network/virtualWans", version: networkVersion},
+		{resourceType: "Microsoft.Network/networkVirtualAppliances", version: networkVersion},
+		// Resource Manager lists gateways by resource group alone.
+		{resourceType: "Microsoft.Network/virtualNetworkGateways", table: tableResources},
+		{resourceType: "Microsoft.Network/localNetworkGateways", table: tableResources},
+		{resourceType: "Microsoft.Network/connections", table: tableResources},
+		// What Virtual Network Manager puts on networks that it manages is told
+		// by Resource Graph with Reader; Resource Manager asks for an action.
+		// Source: https://learn.microsoft.com/azure/virtual-network-manager/how-to-view-applied-configurations
+		{resourceType: "Microsoft.Network/effectiveSecurityAdminRules", table: tableNetwork, action: "Microsoft.Network/virtualNetworks/read"},
+		{resourceType: "Microsoft.Network/effectiveConnectivityConfigurations", table: tableNetwork, action: "Microsoft.Network/virtualNetworks/read"},
+		{resourceType: "Microsoft.Network/networkGroupMemberships", table: tableNetwork},
+	},
+)}
+
+func decisiveNetwork(types ...string) []kind {
+	kinds := make([]kind, len(types))
+	for i, t := range types {
+		kinds[i] = kind{resourceType: "Microsoft.Network/" + t, version: networkVersion, decisive: true}
+	}
+	return kinds
+}
