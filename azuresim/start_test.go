@@ -88,6 +88,21 @@ func (s *sim) secretToken(app, scope string) (string, error) {
 	return token.Token, err
 }
 
+func (s *sim) signIn(tenant, client, secret string) string {
+	s.t.Helper()
+	cred, err := azidentity.NewClientSecretCredential(tenant, client, secret, &azidentity.ClientSecretCredentialOptions{
+		ClientOptions: s.options(), DisableInstanceDiscovery: true,
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	token, err := cred.GetToken(s.t.Context(), policy.TokenRequestOptions{Scopes: []string{managementScope}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return token.Token
+}
+
 func (s *sim) token(app string) string {
 	s.t.Helper()
 	token, err := s.secretToken(app, managementScope)

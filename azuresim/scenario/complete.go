@@ -3,7 +3,6 @@ package scenario
 import (
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 )
@@ -93,6 +92,9 @@ func (s *Scenario) checkGrants() error {
 
 var services = []string{"", "arm", "entra", "msgraph", "kubernetes", "registry"}
 
+// maxStars keeps matching a fault's path cheap.
+const maxStars = 8
+
 func (s *Scenario) checkFaults() error {
 	for i, f := range s.Faults {
 		name := f.Name
@@ -102,8 +104,8 @@ func (s *Scenario) checkFaults() error {
 		if !slices.Contains(services, f.Service) {
 			return &Error{File: "scenario.yaml", Msg: fmt.Sprintf("fault %.60s: service is one of arm, entra, msgraph, kubernetes and registry", name)}
 		}
-		if _, err := path.Match(f.Path, ""); err != nil {
-			return &Error{File: "scenario.yaml", Msg: fmt.Sprintf("fault %.60s: path is not a glob", name), Err: err}
+		if strings.Count(f.Path, "*") > maxStars {
+			return &Error{File: "scenario.yaml", Msg: fmt.Sprintf("fault %.60s: path has more than %d stars", name, maxStars)}
 		}
 		if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
 			return &Error{File: "scenario.yaml", Msg: fmt.Sprintf("fault %.60s: status %d is none of HTTP's", name, f.Status)}

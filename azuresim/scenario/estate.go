@@ -41,7 +41,7 @@ func FromEstate(r io.Reader) (*Scenario, error) {
 		Grants: []Grant{
 			{App: "reader", Role: "Reader", Scope: "/"},
 			{App: "reader", Role: "Azure Kubernetes Service Cluster User Role", Scope: "/"},
-			{App: "reader", Role: "Azure Kubernetes Service RBAC Reader", Scope: "/"},
+			{App: "reader", Role: "Azure Kubernetes Service RBAC Cluster Admin", Scope: "/"},
 			{App: "reader", Role: "AcrPull", Scope: "/"},
 		},
 	}
@@ -54,6 +54,7 @@ func FromEstate(r io.Reader) (*Scenario, error) {
 			s.Notes = append(s.Notes, fmt.Sprintf("%d %s records are not served", n, source))
 		}
 	}
+	s.lastOfEach()
 	s.tenantFromRecords()
 	return s, s.complete()
 }
@@ -152,6 +153,26 @@ func (s *Scenario) line(data []byte, skipped map[string]int) error {
 		return fmt.Errorf("source %.40q is none of arm, kubernetes, msgraph, image, listing and gap", l.Source)
 	}
 	return nil
+}
+
+// lastOfEach keeps the last record of each ID: a file that was appended to
+// holds the newer reading below.
+func (s *Scenario) lastOfEach() {
+	last := make(map[string]int, len(s.ARM))
+	for i, r := range s.ARM {
+		last[strings.ToLower(r.ID)] = i
+	}
+	if len(last) == len(s.ARM) {
+		return
+	}
+	s.Notes = append(s.Notes, fmt.Sprintf("%d older records of the same resources are not served", len(s.ARM)-len(last)))
+	kept := s.ARM[:0]
+	for i, r := range s.ARM {
+		if last[strings.ToLower(r.ID)] == i {
+			kept = append(kept, r)
+		}
+	}
+	s.ARM = kept
 }
 
 // tenantFromRecords takes the tenant from the first subscription that says.
