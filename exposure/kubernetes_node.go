@@ -84,7 +84,7 @@ func (k *kubeView) nodeWays(protocol string, port int) []*way {
 		return []*way{w}
 	}
 	return k.eachFilter(w, sets, func(w *way, f nodeFilter) {
-		if len(f.groups) == 0 {
+		if len(f.groups) == 0 && len(f.gaps) == 0 {
 			k.noGroup(w, f)
 		}
 		for _, g := range f.groups {
@@ -136,7 +136,8 @@ func (k *kubeView) nodeHop(w *way) azward.Answer {
 // the agent pools and from the nodes' own status.
 func (k *kubeView) nodesPublic() (azward.Answer, []azward.Evidence, []azward.Gap) {
 	var evidence []azward.Evidence
-	for _, r := range k.e.Objects(k.id, "Node", "") {
+	nodes := k.e.Objects(k.id, "Node", "")
+	for _, r := range nodes {
 		v, err := estate.Decode[estate.KubernetesNode](r)
 		if err != nil {
 			return azward.Unknown, nil, []azward.Gap{unparsed(r, err)}
@@ -166,7 +167,7 @@ func (k *kubeView) nodesPublic() (azward.Answer, []azward.Evidence, []azward.Gap
 		return azward.No, evidence, nil
 	}
 	proof, missing := k.e.Absence(k.id, "nodes")
-	if len(missing) == 0 {
+	if len(missing) == 0 && len(nodes) > 0 {
 		return azward.No, append(evidence, proof...), nil
 	}
 	return azward.Unknown, nil, append(missing, k.clusterGap("/properties/agentPoolProfiles/*/enableNodePublicIP"))

@@ -233,6 +233,8 @@ func (k *kubeView) frontWay(svc service, f frontend, portIndex int, target uint1
 		if f.lb != nil {
 			k.ruleHop(w, f, p)
 		}
+	}
+	if f.public == azward.Yes { // else what AKS writes for the Service is in doubt too
 		ways = k.nodeRules(w, svc, f.address, p, family)
 	}
 	entries := make([]entry, len(ways))
