@@ -287,6 +287,7 @@ func TestKubectl(t *testing.T) {
 		}
 		return text
 	}
+	old := !strings.Contains(run("admin", "auth", "--help"), "whoami") // Debian 12 has 1.20
 	for name, c := range map[string]struct {
 		token string
 		args  []string
@@ -311,6 +312,9 @@ func TestKubectl(t *testing.T) {
 		"describe_no": {"admin", []string{"get", "gadgets"}, []string{`the server doesn't have a resource type "gadgets"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if old && (name == "whoami" || name == "version") {
+				t.Skip("needs kubectl 1.28 or later: auth whoami, and the short form of version")
+			}
 			got := run(c.token, c.args...)
 			for _, want := range c.want {
 				if !strings.Contains(got, want) {
