@@ -236,11 +236,16 @@ func (s *Server) CACertPEM() []byte { return s.tls.caPEM }
 // CAFile is a file with CACertPEM; Close removes it.
 func (s *Server) CAFile() string { return filepath.Join(s.dir, "ca.pem") }
 
-// AuthorityHost, ARMEndpoint and GraphEndpoint are the base URLs, without a
-// slash at the end. RegistryAddress is the registries' host:port.
-func (s *Server) AuthorityHost() string   { return s.entraURL }
-func (s *Server) ARMEndpoint() string     { return s.armURL }   //nolint:revive // the comment above covers it
-func (s *Server) GraphEndpoint() string   { return s.graphURL } //nolint:revive // the comment above covers it
+// AuthorityHost is Entra's base URL, without a slash at the end.
+func (s *Server) AuthorityHost() string { return s.entraURL }
+
+// ARMEndpoint is Resource Manager's base URL, without a slash at the end.
+func (s *Server) ARMEndpoint() string { return s.armURL }
+
+// GraphEndpoint is Microsoft Graph's base URL, without a slash at the end.
+func (s *Server) GraphEndpoint() string { return s.graphURL }
+
+// RegistryAddress is the host:port that all registries share.
 func (s *Server) RegistryAddress() string { return s.registryAddr }
 
 // ClientCertificate gives private key and certificate, PEM, of an app whose

@@ -20,7 +20,8 @@ func (c *call) authorization() (handled bool, e *Error) {
 	kind := strings.ToLower(c.target.tail[0])
 	switch {
 	case kind == "permissions" && len(c.target.tail) == 1:
-		return true, c.listPermissions()
+		c.listPermissions()
+		return true, nil
 	case kind == "roledefinitions" && len(c.target.tail) == 2:
 		return true, c.getRoleDefinition()
 	case kind == "roledefinitions" && len(c.target.tail) == 1:
@@ -134,13 +135,12 @@ func ScopeOf(r *inventory.Resource) string {
 // listPermissions gives the caller's own roles at the scope.
 //
 // Source: https://learn.microsoft.com/rest/api/authorization/permissions/list-for-resource-group
-func (c *call) listPermissions() *Error {
+func (c *call) listPermissions() {
 	values := []any{}
 	for _, p := range c.o.Policy.PermissionsAt(c.who.Principal, c.target.scope) {
 		values = append(values, permissionBody(p))
 	}
 	writeJSON(c.w, http.StatusOK, map[string]any{"value": values})
-	return nil
 }
 
 func permissionBody(p rbac.Permission) map[string]any {
