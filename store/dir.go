@@ -56,7 +56,7 @@ func EstateFile(scan string) (string, error) {
 		return "", &azward.Error{
 			Kind: azward.KindUsage, Op: "name estate file", Subject: fmt.Sprintf("%.40q", scan),
 			Cause:  fmt.Sprintf("a scan's ID has letters, digits, - and _ alone, at most %d", maxScanID),
-			Remedy: "copy the ID from `azward scans`",
+			Remedy: "scan again: azward scan",
 		}
 	}
 	return filepath.Join(EstateFolder, scan+".ndjson.zst"), nil

@@ -11,7 +11,7 @@ import (
 
 const connectionColumns = `name, kind, tenant_id, client_id, cloud, cloud_config, auth, credential_file, sealed, created_at, updated_at`
 
-const findConnection = "see `azward connections` for those there are, or add it with `azward connect azure`"
+const findConnection = "see `azward connections list` for those there are, or add it with `azward connect azure`"
 
 // AddConnection saves a new connection. One of that name gives KindConflict and
 // stays as it is.

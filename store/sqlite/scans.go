@@ -13,7 +13,7 @@ import (
 
 const scanColumns = `id, source, state, started_at, finished_at, gaps, counts, estate`
 
-const findScan = "see `azward scans` for those there are"
+const findScan = "scan again: azward scan"
 
 // BeginScan saves a scan as running. An ID that was used before gives
 // KindConflict.
