@@ -56,7 +56,10 @@ func (c *call) parseAssignmentFilter() (assignmentTest, *Error) {
 		case m[3] != "":
 			t.principal = []string{m[4]}
 		default:
-			t.principal = append(c.o.GroupsOf(m[2]), m[2])
+			t.principal = []string{m[2]}
+			if c.o.GroupsOf != nil {
+				t.principal = append(t.principal, c.o.GroupsOf(m[2])...)
+			}
 		}
 	}
 	return t, nil
