@@ -121,7 +121,9 @@ func (s *Scenario) line(data []byte, skipped map[string]int) error {
 		return fmt.Errorf("this line is not a JSON record: %w", err)
 	}
 	switch l.Source {
-	case "arm":
+	case "arm", "resourcegraph", "export":
+		// Three interfaces to the same objects; whoever reads them here reads
+		// them anew.
 		fields, err := decodeObject(l.Body)
 		if err != nil {
 			return err
@@ -150,7 +152,7 @@ func (s *Scenario) line(data []byte, skipped map[string]int) error {
 	case "image", "listing":
 		skipped[l.Source]++
 	default:
-		return fmt.Errorf("source %.40q is none of arm, kubernetes, msgraph, image, listing and gap", l.Source)
+		return fmt.Errorf("source %.40q is none of arm, resourcegraph, export, kubernetes, msgraph, image, listing and gap", l.Source)
 	}
 	return nil
 }
