@@ -16,19 +16,18 @@ var authorization = service{name: "authorization", kinds: []kind{
 	{resourceType: "Microsoft.Authorization/denyAssignments", version: authorizationVersion, decisive: true, table: noTable},
 	{
 		resourceType: "Microsoft.Authorization/roleDefinitions", version: authorizationVersion, decisive: true, table: noTable,
-		keep: firstOfRole,
+		once: roleKey,
 	},
 }}
 
-// firstOfRole keeps each role once: some six hundred built-in roles come again
-// with every subscription, differing by its ID alone. A role is found by the
-// last segment of its ID.
-func firstOfRole(r *run, body json.RawMessage) bool {
+// roleKey: some six hundred built-in roles come again with every subscription,
+// differing by its ID alone. A role is found by the last segment of its ID.
+func roleKey(body json.RawMessage) string {
 	var v struct {
 		Name string `json:"name"`
 	}
-	if json.Unmarshal(body, &v) != nil || v.Name == "" {
-		return true
+	if json.Unmarshal(body, &v) != nil {
+		return ""
 	}
-	return r.first("role " + strings.ToLower(v.Name))
+	return strings.ToLower(v.Name)
 }

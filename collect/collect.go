@@ -78,7 +78,7 @@ func Collect(ctx context.Context, client *azure.Client, b *estate.Builder, o Opt
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &run{client: client, o: o, sink: sink{b: b}, readAt: o.Now().UTC(), principal: "PRINCIPAL", seen: map[string]bool{}}
+	r := &run{client: client, o: o, sink: sink{b: b}, readAt: o.Now().UTC(), principal: "PRINCIPAL", held: map[string]copyOf{}}
 	start, before := o.Now(), client.Stats().Requests
 	err := r.collect(ctx)
 	r.summary.Resources, r.summary.Requests = r.sink.filed(), client.Stats().Requests-before
@@ -111,7 +111,7 @@ type run struct {
 	summary  Summary
 	clusters []cluster
 	rescue   []request
-	seen     map[string]bool
+	held     map[string]copyOf
 	progress Progress
 }
 
@@ -138,6 +138,7 @@ func (r *run) collect(ctx context.Context) error {
 	}
 	listed, graphed := r.plan()
 	r.expect(len(subscriptions)*len(listed) + len(graphed))
+	defer r.fileHeld()
 	g, inner := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return each(inner, subscriptionsAtOnce, subscriptions, func(s *subscription, ctx context.Context) error {
@@ -179,29 +180,18 @@ func (r *run) plan() (listed, graphed []kind) {
 
 // each calls f for every item, some at once, and stops at the first error.
 func each[T any](ctx context.Context, atOnce int, items []T, f func(T, context.Context) error) error {
-	g, ctx := errgroup.WithContext(ctx)
+	g, inner := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	for _, item := range items {
-		if ctx.Err() != nil {
+		if inner.Err() != nil {
 			break
 		}
-		g.Go(func() error { return f(item, ctx) })
+		g.Go(func() error { return f(item, inner) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
 	return ctx.Err()
-}
-
-// first reports whether a key comes for the first time in this run.
-func (r *run) first(key string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.seen[key] {
-		return false
-	}
-	r.seen[key] = true
-	return true
 }
 
 func (r *run) expect(steps int) {

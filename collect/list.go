@@ -195,8 +195,11 @@ func (l *lister) read(ctx context.Context, query []string, item func(json.RawMes
 
 // file puts one item into the estate.
 func (l *lister) file(body json.RawMessage) {
-	if l.k.keep != nil && !l.k.keep(l.s.run, body) {
-		return
+	if l.k.once != nil {
+		if key := l.k.once(body); key != "" {
+			l.s.hold(key, copyOf{l.s, l.k.resourceType, body, l.from})
+			return
+		}
 	}
 	id, ok := l.s.file(l.k.resourceType, body, l.from)
 	if !ok {
@@ -210,6 +213,30 @@ func (l *lister) file(body json.RawMessage) {
 		l.s.mu.Lock()
 		l.s.clusters = append(l.s.clusters, clusterOf(id, body))
 		l.s.mu.Unlock()
+	}
+}
+
+// copyOf is one of several copies of the same thing.
+type copyOf struct {
+	s            *subscription
+	resourceType string
+	body         json.RawMessage
+	from         estate.Provenance
+}
+
+// hold keeps the copy of the lowest subscription, so that the same tenant gives
+// the same estate whichever answered first.
+func (r *run) hold(key string, c copyOf) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if held, ok := r.held[key]; !ok || c.s.id.Key() < held.s.id.Key() {
+		r.held[key] = c
+	}
+}
+
+func (r *run) fileHeld() {
+	for _, c := range r.held {
+		c.s.file(c.resourceType, c.body, c.from)
 	}
 }
 

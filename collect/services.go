@@ -47,8 +47,9 @@ type kind struct {
 	// states is a second list of the same resources that alone carries their
 	// running state, merged into the bodies (see states.go).
 	states []string
-	// keep leaves items out, such as the tenth copy of a built-in role.
-	keep     func(r *run, body json.RawMessage) bool
+	// once gives a key to items that come again in every subscription, such as
+	// built-in roles: the copy with the lowest ID is kept.
+	once     func(body json.RawMessage) string
 	children []child
 }
 
