@@ -1,0 +1,512 @@
+package exposure
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/estate"
+	"github.com/azward/azward/exposure/netset"
+)
+
+// reachMachine answers for a virtual machine or a scale set: every public
+// address and load balancer that leads to one of its interfaces, through the
+// security groups of subnet and interface.
+func reachMachine(e *estate.Estate, w estate.Workload) Exposure {
+	end := closing{none: "no public address and no public load balancer leads to it"}
+	interfaces, missing := interfacesOf(e, w.Resource)
+	end.missing = append(end.missing, missing...)
+	var ways []*way
+	for _, n := range interfaces {
+		ways = append(ways, waysToInterface(e, w.Resource, n)...)
+		end.missing = append(end.missing, n.gaps...)
+		for _, scope := range n.subscription {
+			// What could lead to a private address lies in its network or in one
+			// that is peered with it.
+			end.absence(e.Absence(scope, "Microsoft.Network/loadBalancers", "Microsoft.Network/applicationGateways", "Microsoft.Network/azureFirewalls"))
+		}
+	}
+	ways = append(ways, unmodelledWays(e, w.Resource, interfaces)...)
+	if len(interfaces) == 0 && len(missing) == 0 {
+		end.none = "it has no network interface"
+		end.proof = append(end.proof, w.Resource.Evidence("/properties/networkProfile", "no network interface"))
+	}
+	for _, n := range interfaces {
+		end.proof = append(end.proof, n.holder.Evidence(n.pointer, "its only ways in are what this names"))
+	}
+	return settle(w.Workload, ways, end)
+}
+
+// interfacesOf reads the ip configurations of a machine or scale set.
+func interfacesOf(e *estate.Estate, r *estate.Resource) (all []*netInterface, missing []azward.Gap) {
+	m, err := estate.Decode[estate.Machine](r)
+	if err != nil {
+		return nil, []azward.Gap{unparsed(r, err)}
+	}
+	add := func(nic *estate.Resource) {
+		v, err := estate.Decode[estate.NetworkInterface](nic)
+		if err != nil {
+			missing = append(missing, unparsed(nic, err))
+			return
+		}
+		for i := range v.Properties.IPConfigurations {
+			all = append(all, interfaceOf(e, nic, fmt.Sprintf("/properties/ipConfigurations/%d", i), &v.Properties.IPConfigurations[i], v.Properties.NetworkSecurityGroup))
+		}
+	}
+	switch {
+	case m.Properties.VirtualMachineProfile != nil:
+		profile := m.Properties.VirtualMachineProfile.NetworkProfile.NetworkInterfaceConfigurations
+		for i := range profile {
+			for j := range profile[i].Properties.IPConfigurations {
+				all = append(all, interfaceOf(e, r, fmt.Sprintf("/properties/virtualMachineProfile/networkProfile/networkInterfaceConfigurations/%d/properties/ipConfigurations/%d", i, j),
+					&profile[i].Properties.IPConfigurations[j], profile[i].Properties.NetworkSecurityGroup))
+			}
+		}
+	case m.Properties.NetworkProfile != nil:
+		for _, ref := range m.Properties.NetworkProfile.NetworkInterfaces {
+			if nic, ok := e.Resource(ref.ID); ok {
+				add(nic)
+			} else {
+				missing = append(missing, *unreadRef(e, ref.ID))
+			}
+		}
+	default:
+		missing = append(missing, azward.Gap{Scope: r.ID, Kind: azward.GapNotRead, Reads: "networkProfile", Needs: r.Type + "/read", Error: "the object does not say which network interfaces it has"})
+	}
+	return all, missing
+}
+
+// door is one translation from a public address to the interface.
+type door struct {
+	hops     []Hop
+	doubt    *azward.Gap // the last hop could not be decided
+	basic    bool        // Basic SKU: open where no group is
+	near     netset.Addrs
+	shown    netset.Ports // as clients name them
+	backend  func(netset.Ports) netset.Ports
+	protocol []netset.Protocol
+	by       string
+}
+
+func same(p netset.Ports) netset.Ports { return p }
+
+// waysToInterface walks back from an interface to every public frontend.
+func waysToInterface(e *estate.Estate, machine *estate.Resource, n *netInterface) []*way {
+	var ways []*way
+	for _, d := range append(publicAddressDoors(e, n), balancerDoors(e, machine, n)...) {
+		ways = append(ways, d.ways(e, n)...)
+	}
+	return ways
+}
+
+// publicAddressDoors are the addresses on the interface itself.
+//
+// Source: https://learn.microsoft.com/azure/virtual-network/ip-services/public-ip-addresses
+func publicAddressDoors(e *estate.Estate, n *netInterface) []door {
+	d := door{near: n.own, shown: netset.AllPorts(), backend: same, protocol: []netset.Protocol{netset.TCP, netset.UDP, netset.ICMP}}
+	if c := n.conf.Properties.PublicIPAddressConfiguration; c != nil {
+		d.by = "its own public address"
+		d.basic = c.SKU != nil && strings.EqualFold(c.SKU.Name, "Basic")
+		d.hops = []Hop{{Resource: n.holder.ID, Kind: "publicIPAddress", Name: c.Name, Answer: azward.Yes, Summary: "each instance has a public address",
+			Evidence: []azward.Evidence{n.holder.Evidence(n.pointer+"/properties/publicIPAddressConfiguration", "each instance has a public address")}}}
+		return []door{d}
+	}
+	ref := n.conf.Properties.PublicIPAddress
+	if ref == nil {
+		return nil
+	}
+	r, ok := e.Resource(ref.ID)
+	if !ok {
+		d.doubt = unreadRef(e, ref.ID)
+		d.hops = []Hop{{Resource: ref.ID, Kind: "publicIPAddress", Name: ref.ID.Name(), Summary: "its public address could not be read",
+			Evidence: []azward.Evidence{n.holder.Evidence(n.pointer+"/properties/publicIPAddress", "names a public address")}}}
+		return []door{d}
+	}
+	h, basic, gap := addressHop(r)
+	d.hops, d.basic, d.doubt, d.by = []Hop{h}, basic, gap, "public address "+r.Name
+	return []door{d}
+}
+
+func addressHop(r *estate.Resource) (h Hop, basic bool, gap *azward.Gap) {
+	h = Hop{Resource: r.ID, Kind: "publicIPAddress", Name: r.Name, Answer: azward.Yes}
+	v, err := estate.Decode[estate.PublicIPAddress](r)
+	if err != nil {
+		g := unparsed(r, err)
+		h.Answer, h.Summary = azward.Unknown, "the public address has an unexpected shape"
+		return h, false, &g
+	}
+	h.Evidence = []azward.Evidence{r.Evidence("/properties/ipAddress", "a public address"), r.Evidence("/sku/name", "its SKU")}
+	h.Summary = "public address " + v.Properties.IPAddress
+	if v.Properties.IPAddress == "" {
+		h.Summary = "a public address that is not allocated now"
+	}
+	switch {
+	case strings.EqualFold(v.SKU.Name, "Basic"), v.SKU.Name == "":
+		return h, strings.EqualFold(v.SKU.Name, "Basic"), nil
+	case strings.EqualFold(v.SKU.Name, "Standard"), strings.EqualFold(v.SKU.Name, "StandardV2"):
+		return h, false, nil
+	}
+	g := azward.Gap{Scope: r.ID, Kind: azward.GapUnsupported, Reads: "sku", Error: "azward does not know the SKU " + v.SKU.Name}
+	h.Answer = azward.Unknown
+	return h, false, &g
+}
+
+// balancerDoors are the rules of load balancers whose pools hold the interface.
+//
+// Source: https://learn.microsoft.com/azure/load-balancer/components
+func balancerDoors(e *estate.Estate, machine *estate.Resource, n *netInterface) []door {
+	var doors []door
+	named := map[azward.ResourceKey]bool{}
+	var balancers []*estate.Resource
+	for _, r := range e.Referrers(n.holder.ID, "Microsoft.Network/loadBalancers") {
+		named[r.ID.Key()] = true
+		balancers = append(balancers, r)
+	}
+	for _, pool := range n.conf.Properties.LoadBalancerBackendAddressPools {
+		id := pool.ID.Parent()
+		if named[id.Key()] {
+			continue
+		}
+		named[id.Key()] = true
+		if r, ok := e.Resource(id); ok {
+			balancers = append(balancers, r)
+			continue
+		}
+		doors = append(doors, door{doubt: unreadRef(e, id), hops: []Hop{{
+			Resource: id, Kind: "loadBalancer", Name: id.Name(), Summary: "a load balancer leads to it that could not be read",
+			Evidence: []azward.Evidence{n.holder.Evidence(n.pointer+"/properties/loadBalancerBackendAddressPools", "is in a load balancer's pool")},
+		}}})
+	}
+	for _, r := range balancers {
+		doors = append(doors, doorsOf(e, r, machine, n)...)
+	}
+	return doors
+}
+
+func doorsOf(e *estate.Estate, r, machine *estate.Resource, n *netInterface) []door {
+	v, err := estate.Decode[estate.LoadBalancer](r)
+	if err != nil {
+		gap := unparsed(r, err)
+		return []door{{doubt: &gap, hops: []Hop{{Resource: r.ID, Kind: "loadBalancer", Name: r.Name, Summary: "the load balancer has an unexpected shape"}}}}
+	}
+	var doors []door
+	mine := func(id azward.ResourceID) bool {
+		return id.Within(n.conf.ID) && n.conf.ID != "" || n.conf.ID == "" && id.Within(machine.ID)
+	}
+	pools := map[azward.ResourceKey]bool{}
+	for _, p := range n.conf.Properties.LoadBalancerBackendAddressPools {
+		pools[p.ID.Key()] = true
+	}
+	for _, p := range v.Properties.BackendAddressPools {
+		for _, c := range p.Properties.BackendIPConfigurations {
+			if mine(c.ID) {
+				pools[p.ID.Key()] = true
+			}
+		}
+	}
+	for i, rule := range v.Properties.LoadBalancingRules {
+		member := rule.Properties.BackendAddressPool != nil && pools[rule.Properties.BackendAddressPool.ID.Key()]
+		for _, p := range rule.Properties.BackendAddressPools {
+			member = member || pools[p.ID.Key()]
+		}
+		if member {
+			doors = append(doors, ruleDoor(e, r, v, rule, fmt.Sprintf("/properties/loadBalancingRules/%d/properties", i), n))
+		}
+	}
+	for i, rule := range v.Properties.InboundNATRules {
+		direct := rule.Properties.BackendIPConfiguration != nil && mine(rule.Properties.BackendIPConfiguration.ID)
+		pooled := rule.Properties.BackendAddressPool != nil && pools[rule.Properties.BackendAddressPool.ID.Key()]
+		if direct || pooled {
+			doors = append(doors, ruleDoor(e, r, v, rule, fmt.Sprintf("/properties/inboundNatRules/%d/properties", i), n))
+		}
+	}
+	if len(v.Properties.InboundNATPools) > 0 && len(pools) > 0 {
+		gap := azward.Gap{Scope: r.ID, Kind: azward.GapUnsupported, Reads: "inboundNatPools", Error: "inbound NAT pools are not modelled yet"}
+		doors = append(doors, door{doubt: &gap, hops: []Hop{{Resource: r.ID, Kind: "loadBalancer", Name: r.Name, Summary: "an inbound NAT pool may lead to it",
+			Evidence: []azward.Evidence{r.Evidence("/properties/inboundNatPools", "inbound NAT pools")}}}})
+	}
+	return doors
+}
+
+// ruleDoor is one rule with its frontend.
+func ruleDoor(e *estate.Estate, r *estate.Resource, v *estate.LoadBalancer, rule estate.LoadBalancingRule, pointer string, n *netInterface) door {
+	p := rule.Properties
+	d := door{near: n.own, by: "load balancer " + r.Name, basic: strings.EqualFold(v.SKU.Name, "Basic")}
+	hop := Hop{Resource: r.ID, Kind: "loadBalancer", Name: r.Name + " / " + rule.Name, Answer: azward.Yes,
+		Summary: fmt.Sprintf("rule %s forwards %s %d to port %d", rule.Name, strings.ToLower(p.Protocol), p.FrontendPort, p.BackendPort)}
+	rulePorts(&d, p.Protocol, p.FrontendPort, p.FrontendPortRangeStart, p.FrontendPortRangeEnd, p.BackendPort)
+	hop.Evidence = []azward.Evidence{r.Evidence(pointer, hop.Summary)}
+	unclear := func(reads, cause string) door {
+		gap := azward.Gap{Scope: r.ID, Kind: azward.GapUnsupported, Reads: reads, Error: cause}
+		hop.Answer = azward.Unknown
+		d.doubt, d.hops = &gap, append(d.hops, hop)
+		return d
+	}
+	if len(d.protocol) == 0 {
+		return unclear("protocol", "azward does not know the protocol "+p.Protocol)
+	}
+	if p.FrontendIPConfiguration == nil {
+		return unclear("frontendIPConfiguration", "the rule names no frontend")
+	}
+	at := slices.IndexFunc(v.Properties.FrontendIPConfigurations, func(f struct {
+		ID         azward.ResourceID `json:"id"`
+		Name       string            `json:"name"`
+		Properties struct {
+			PublicIPAddress  *estate.ResourceRef `json:"publicIPAddress"`
+			PublicIPPrefix   *estate.ResourceRef `json:"publicIPPrefix"`
+			PrivateIPAddress string              `json:"privateIPAddress"`
+			Subnet           *estate.ResourceRef `json:"subnet"`
+		} `json:"properties"`
+	}) bool {
+		return f.ID.Equal(p.FrontendIPConfiguration.ID)
+	})
+	if at < 0 {
+		return unclear("frontendIPConfigurations", "the rule's frontend is not among the load balancer's")
+	}
+	front := v.Properties.FrontendIPConfigurations[at]
+	frontPointer := fmt.Sprintf("/properties/frontendIPConfigurations/%d/properties", at)
+	switch {
+	case front.Properties.PublicIPAddress != nil:
+		address, ok := e.Resource(front.Properties.PublicIPAddress.ID)
+		if !ok {
+			d.doubt = unreadRef(e, front.Properties.PublicIPAddress.ID)
+			d.hops = []Hop{{Resource: front.Properties.PublicIPAddress.ID, Kind: "publicIPAddress", Name: front.Properties.PublicIPAddress.ID.Name(),
+				Summary: "the frontend's public address could not be read", Evidence: []azward.Evidence{r.Evidence(frontPointer, "the frontend is public")}}}
+			return d
+		}
+		addressed, _, gap := addressHop(address)
+		if gap != nil {
+			d.doubt = gap
+		}
+		if p.EnableFloatingIP {
+			if pip, err := estate.Decode[estate.PublicIPAddress](address); err == nil {
+				d.near = prefixes([]string{pip.Properties.IPAddress}) // the packet keeps the frontend as its destination
+			}
+		}
+		d.hops = []Hop{addressed, hop}
+	case front.Properties.PublicIPPrefix != nil:
+		return unclear("publicIPPrefix", "frontends on a public address prefix are not modelled yet")
+	case front.Properties.Subnet != nil:
+		if len(e.Referrers(front.ID, "Microsoft.Network/privateLinkServices")) > 0 {
+			return unclear("privateLinkServices", "a private link service stands before this frontend, and its consumers are not modelled yet")
+		}
+		hop.Answer, hop.Summary = azward.No, "the frontend "+front.Name+" of load balancer "+r.Name+" is private"
+		hop.Evidence = []azward.Evidence{r.Evidence(frontPointer, "a frontend with a subnet and no public address")}
+		d.hops = []Hop{hop}
+	default:
+		return unclear("frontendIPConfigurations", "the frontend is neither public nor private")
+	}
+	return d
+}
+
+func rulePorts(d *door, protocol string, front, start, end, back int) {
+	d.backend = same
+	switch strings.ToLower(protocol) {
+	case "tcp":
+		d.protocol = []netset.Protocol{netset.TCP}
+	case "udp":
+		d.protocol = []netset.Protocol{netset.UDP}
+	case "all":
+		d.protocol = []netset.Protocol{netset.TCP, netset.UDP}
+		if front == 0 {
+			d.shown = netset.AllPorts()
+			return
+		}
+	}
+	port := func(p int) uint16 { return uint16(min(max(p, 0), 65535)) } //nolint:gosec // bounded here
+	d.shown = netset.Port(port(front))
+	if start > 0 && end >= start {
+		d.shown = netset.Span(port(start), port(end))
+	}
+	d.backend = func(netset.Ports) netset.Ports { return netset.Port(port(back)) }
+}
+
+// ways sends the internet through a door and the interface's filters: one way
+// for each protocol.
+func (d door) ways(e *estate.Estate, n *netInterface) []*way {
+	first := &way{by: d.by, class: InternetAny}
+	for i, h := range d.hops {
+		if d.doubt != nil && i == len(d.hops)-1 {
+			first.doubt(h, *d.doubt)
+			continue
+		}
+		first.hop(h)
+	}
+	if first.answer() != azward.Yes || len(d.protocol) == 0 {
+		first.flows = []Flow{{Protocol: "any", Ports: d.shown.String(), Sources: sourceNames(publicAddrs)}}
+		return []*way{first}
+	}
+	if managers := e.OfType("Microsoft.Network/networkManagers"); len(managers) > 0 {
+		first.doubt(Hop{Resource: managers[0].ID, Kind: "networkManager", Name: managers[0].Name, Summary: "security admin rules of a network manager may decide before the security groups"},
+			azward.Gap{Scope: managers[0].ID, Kind: azward.GapUnsupported, Reads: "Microsoft.Network/networkManagers/securityAdminConfigurations", Error: "security admin rules are not modelled yet"})
+	}
+	if h, gap, ok := n.defaultRoute(e); ok {
+		first.doubt(h, gap)
+	}
+	var ways []*way
+	for _, protocol := range d.protocol {
+		ways = append(ways, d.filtered(e, n, first.clone(), protocol))
+	}
+	return ways
+}
+
+func (d door) filtered(e *estate.Estate, n *netInterface, w *way, protocol netset.Protocol) *way {
+	shown := d.shown
+	if !protocol.HasPorts() {
+		shown = netset.AllPorts()
+	}
+	region := netset.Product(publicAddrs, d.backend(shown))
+	layers := n.layers(e, packet{direction: inbound, near: d.near, protocol: protocol, srcPort: -1})
+	if len(layers) == 0 {
+		h := Hop{Resource: n.holder.ID, Kind: "networkInterface", Name: n.holder.Name,
+			Evidence: []azward.Evidence{n.holder.Evidence("/properties/networkSecurityGroup", "no security group on the interface, none on the subnet")}}
+		if d.basic {
+			h.Answer, h.Summary = azward.Yes, "no security group stands before it, and a Basic address is open without one"
+		} else {
+			h.Answer, h.Summary = azward.No, "no security group stands before it, and a Standard address stays closed without one"
+		}
+		w.hop(h)
+		w.flows = flowsOf(protocol, region, d, shown)
+		return w
+	}
+	maybe := region
+	for i := range layers {
+		var h Hop
+		h, region, maybe = layers[i].hop(region, maybe, protocol)
+		if layers[i].gap != nil {
+			w.doubt(h, *layers[i].gap)
+		} else if h.Answer == azward.Unknown {
+			w.doubt(h, azward.Gap{Scope: h.Resource, Kind: azward.GapUnsupported, Reads: "securityRules", Error: h.Summary})
+		} else {
+			w.hop(h)
+		}
+	}
+	w.flows = flowsOf(protocol, region, d, shown)
+	if region.IsEmpty() {
+		w.flows = flowsOf(protocol, maybe, d, shown)
+	} else {
+		w.narrow(classOf(region.Sources()))
+	}
+	return w
+}
+
+// maxRulesCited keeps a hop readable; the regions hold the rest.
+const maxRulesCited = 3
+
+// hop sends what is certain and what may be through one group.
+func (l *layer) hop(certain, maybe netset.Region, protocol netset.Protocol) (h Hop, yes, perhaps netset.Region) {
+	h = Hop{Kind: "networkSecurityGroup"}
+	if l.group != nil {
+		h.Resource, h.Name = l.group.ID, l.group.Name
+	} else {
+		h.Resource, h.Summary = l.gap.Scope, "the security group of the "+l.where+" could not be read"
+		return h, netset.Region{}, maybe
+	}
+	yes = l.painted.Select(certain, func(c netset.Cell) bool { return c.Answer == azward.Yes })
+	perhaps = l.painted.Select(maybe, func(c netset.Cell) bool { return c.Answer != azward.No })
+	switch {
+	case !yes.IsEmpty():
+		h.Answer = azward.Yes
+		rules := l.deciding(yes, azward.Yes)
+		h.Evidence = l.cite(rules)
+		h.Summary = fmt.Sprintf("%s of the %s lets %s %s in: %s", l.group.Name, l.where, protocol, yes.Ports(), l.names(rules))
+	case perhaps.IsEmpty():
+		h.Answer = azward.No
+		rules := l.deciding(maybe, azward.No)
+		h.Evidence = l.cite(rules)
+		h.Summary = fmt.Sprintf("security group %s of the %s lets no public address in: %s", l.group.Name, l.where, l.names(rules))
+	default:
+		h.Answer = azward.Unknown
+		rules := l.deciding(perhaps, azward.Unknown)
+		h.Evidence = l.cite(rules)
+		h.Summary = fmt.Sprintf("whether security group %s of the %s lets it in cannot be told: %s", l.group.Name, l.where, l.names(rules))
+	}
+	return h, yes, perhaps
+}
+
+// deciding are the rules that decided cells of a region with this answer.
+func (l *layer) deciding(within netset.Region, answer azward.Answer) []int32 {
+	var rules []int32
+	for cell := range l.painted.Values(within) {
+		if cell.Answer == answer && !slices.Contains(rules, cell.Rule) {
+			rules = append(rules, cell.Rule)
+		}
+	}
+	slices.Sort(rules)
+	return rules
+}
+
+func (l *layer) cite(rules []int32) []azward.Evidence {
+	evidence := []azward.Evidence{}
+	for _, r := range rules[:min(len(rules), maxRulesCited)] {
+		evidence = append(evidence, l.evidence(r))
+	}
+	return evidence
+}
+
+func (l *layer) names(rules []int32) string {
+	var names []string
+	for _, r := range rules[:min(len(rules), maxRulesCited)] {
+		if r >= 0 && int(r) < len(l.rules) {
+			names = append(names, fmt.Sprintf("%s (priority %d)", l.rules[r].name, l.rules[r].priority))
+		}
+	}
+	if len(rules) > maxRulesCited {
+		names = append(names, "…")
+	}
+	return strings.Join(names, ", ")
+}
+
+func flowsOf(protocol netset.Protocol, region netset.Region, d door, shown netset.Ports) []Flow {
+	flows := []Flow{}
+	for _, b := range region.Bands() {
+		ports := b.Ports
+		if mapped := d.backend(shown); !mapped.Equal(shown) {
+			ports = shown // the frontend's port is what clients name
+		}
+		text := ports.String()
+		if !protocol.HasPorts() {
+			text = "*"
+		}
+		flows = append(flows, Flow{Protocol: protocol.String(), Ports: text, Sources: sourceNames(b.Sources)})
+	}
+	return flows
+}
+
+// unmodelledWays are what may lead to the machine and is not modelled yet: an
+// application gateway or a firewall that names it, or could.
+func unmodelledWays(e *estate.Estate, machine *estate.Resource, interfaces []*netInterface) []*way {
+	var ways []*way
+	doubt := func(r *estate.Resource, what string) {
+		w := &way{class: InternetAny, by: what + " " + r.Name, flows: []Flow{}}
+		w.doubt(Hop{Resource: r.ID, Kind: what, Name: r.Name, Summary: what + " " + r.Name + " may lead to it", Evidence: []azward.Evidence{r.Evidence("/properties/provisioningState", "it is there")}},
+			azward.Gap{Scope: r.ID, Kind: azward.GapUnsupported, Reads: r.Type, Error: "what a " + what + " lets through is not modelled for machines yet"})
+		ways = append(ways, w)
+	}
+	for _, r := range e.OfType("Microsoft.Network/applicationGateways") {
+		for _, n := range interfaces {
+			address := n.conf.Properties.PrivateIPAddress
+			if len(n.conf.Properties.ApplicationGatewayBackendAddressPools) > 0 || bytes.Contains(r.Body, []byte(`"`+address+`"`)) && address != "" ||
+				bytes.Contains(bytes.ToLower(r.Body), []byte(strings.ToLower(string(n.holder.ID)))) || bytes.Contains(r.Body, []byte(`"fqdn":`)) {
+				doubt(r, "application gateway")
+				break
+			}
+		}
+	}
+	for _, r := range e.OfType("Microsoft.Network/azureFirewalls") {
+		if len(interfaces) > 0 {
+			doubt(r, "firewall")
+		}
+	}
+	for _, r := range e.OfType("Microsoft.Network/loadBalancers") {
+		for _, n := range interfaces {
+			if a := n.conf.Properties.PrivateIPAddress; a != "" && bytes.Contains(r.Body, []byte(`"ipAddress":"`+a+`"`)) {
+				doubt(r, "load balancer")
+				break
+			}
+		}
+	}
+	return ways
+}
