@@ -341,6 +341,8 @@ func (d door) ways(e *estate.Estate, n *netInterface) []*way {
 	if managers := e.OfType("Microsoft.Network/networkManagers"); len(managers) > 0 {
 		first.doubt(Hop{Resource: managers[0].ID, Kind: "networkManager", Name: managers[0].Name, Summary: "security admin rules of a network manager may decide before the security groups"},
 			azward.Gap{Scope: managers[0].ID, Kind: azward.GapUnsupported, Reads: "Microsoft.Network/networkManagers/securityAdminConfigurations", Error: "security admin rules are not modelled yet"})
+		first.flows = []Flow{{Protocol: "any", Ports: d.shown.String(), Sources: sourceNames(publicAddrs)}}
+		return []*way{first} // AlwaysAllow overrides what a group denies, Deny what it allows
 	}
 	if h, gap, ok := n.defaultRoute(e); ok {
 		first.doubt(h, gap)

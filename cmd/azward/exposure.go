@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/estate"
+	"github.com/azward/azward/exposure"
+	"github.com/azward/azward/report"
+)
+
+// estateFlags name what an analysing command reads.
+type estateFlags struct {
+	files    []string
+	cluster  string
+	complete bool
+}
+
+func (f *estateFlags) add(c *cobra.Command) {
+	flags := c.PersistentFlags()
+	flags.StringArrayVar(&f.files, "estate", nil, "estate file, export or folder (repeatable)")
+	flags.StringVar(&f.cluster, "cluster", "", "cluster that pods, or Kubernetes objects of the files, belong to")
+	flags.BoolVar(&f.complete, "complete", false, "the files leave nothing out: on your word, at the price of confidence")
+}
+
+func (f *estateFlags) open(c *cobra.Command) (*estate.Estate, error) {
+	return estate.Open(c.Context(), estate.ReadOptions{Cluster: f.cluster, Complete: f.complete}, f.files...)
+}
+
+func exposureCommand(a *app) *cobra.Command {
+	var f estateFlags
+	var to string
+	c := &cobra.Command{
+		Use: "exposure --estate FILE", Short: "Who can reach what from the internet", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.only("table", "json"); err != nil {
+				return err
+			}
+			e, err := f.open(cmd)
+			if err != nil {
+				return err
+			}
+			all := []exposure.Exposure{}
+			if to == "" {
+				all = append(all, exposure.All(e)...)
+			} else {
+				id, err := azward.ParseResourceID(to)
+				if err != nil {
+					return err
+				}
+				one, err := exposure.Of(e, id)
+				if err != nil {
+					return err
+				}
+				all = append(all, one)
+			}
+			return a.write(func(w io.Writer) error {
+				if a.output == "json" {
+					return report.JSON(w, all)
+				}
+				return exposureTable(w, all)
+			})
+		},
+	}
+	c.Flags().StringVar(&to, "to", "", "this workload alone, by its resource ID")
+	f.add(c)
+	c.AddCommand(exposureCheckCommand(a, &f))
+	return c
+}
+
+func exposureTable(w io.Writer, all []exposure.Exposure) error {
+	t := newTable("reached", "kind", "workload", "class", "flows", "why")
+	t.SetColumnConfigs([]table.ColumnConfig{{Name: "why", WidthMax: 80}, {Name: "flows", WidthMax: 30}, {Name: "workload", WidthMax: 40}})
+	for _, x := range all {
+		var flows []string
+		for _, f := range x.Flows {
+			flows = append(flows, f.Protocol+" "+f.Ports)
+		}
+		t.AppendRow(table.Row{x.Answer, x.Workload.Kind, x.Workload.Name, x.Class, strings.Join(flows, ", "), x.Summary})
+	}
+	_, err := fmt.Fprintln(w, t.Render())
+	return err
+}
+
+func exposureCheckCommand(a *app, f *estateFlags) *cobra.Command {
+	var q exposure.Question
+	var flows string
+	c := &cobra.Command{
+		Use: "check --from PLACE --to PLACE --protocol tcp --port 443", Short: "May one flow pass, and which rule decides", Args: cobra.NoArgs,
+		Long: `Answer one flow, or with --flows one a line: {"from":…,"to":…,"protocol":"tcp",
+"port":443,"expect":"no"}. PLACE is an address or prefix, internet, an ARM ID in
+any case, or pod/NAMESPACE/NAME, deployment/NAMESPACE/NAME, service/NAMESPACE/NAME.
+Exit code 3 when an expectation is not met.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.only("table", "json"); err != nil {
+				return err
+			}
+			e, err := f.open(cmd)
+			if err != nil {
+				return err
+			}
+			q.Cluster = f.cluster
+			if flows != "" {
+				return a.checkFlows(e, flows, q.Cluster)
+			}
+			r, err := exposure.Check(e, q)
+			if err != nil {
+				return err
+			}
+			return a.write(func(w io.Writer) error {
+				if a.output == "json" {
+					return report.JSON(w, r)
+				}
+				return writeCheck(w, r)
+			})
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&q.From, "from", "", "where the flow comes from")
+	flags.StringVar(&q.To, "to", "", "where it goes")
+	flags.StringVar(&q.Protocol, "protocol", "tcp", "tcp, udp, icmp, esp, ah or sctp")
+	flags.IntVar(&q.Port, "port", 0, "destination port")
+	flags.IntVar(&q.SourcePort, "source-port", 0, "source port (default any)")
+	flags.StringVar(&q.FiltersOnly, "filters-only", "", "inbound or outbound: the packet filters at one end alone, as IP flow verify answers")
+	flags.StringVar(&flows, "flows", "", "file with one question a line, - for standard input")
+	return c
+}
+
+func writeCheck(w io.Writer, r exposure.Result) error {
+	if _, err := fmt.Fprintf(w, "%s: %s\n", r.Answer, r.Summary); err != nil {
+		return err
+	}
+	for _, d := range r.DecidedBy {
+		if _, err := fmt.Fprintf(w, "  %s\n    %s %s\n", d.Rule, d.Resource, d.Property); err != nil {
+			return err
+		}
+	}
+	for _, g := range r.Gaps {
+		if _, err := fmt.Fprintf(w, "  missing: %s of %s: %s\n", g.Reads, g.Scope, g.Error); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Bounds of a file with questions.
+const (
+	maxQuestionBytes = 64 << 10
+	maxQuestions     = 1_000_000
+)
+
+// checkFlows answers one question a line, in order, as it reads them.
+func (a *app) checkFlows(e *estate.Estate, file, cluster string) error {
+	in := a.stdin
+	if file != "-" {
+		f, err := os.Open(file) //nolint:gosec // the user names the file
+		if err != nil {
+			return &azward.Error{Kind: azward.KindUsage, Op: "read questions", Subject: file, Cause: err.Error(), Remedy: "name a file that can be read with --flows", Err: err}
+		}
+		defer f.Close() //nolint:errcheck // read only
+		in = f
+	}
+	asked, unmet := 0, 0
+	err := a.write(func(w io.Writer) error {
+		out := bufio.NewWriter(w)
+		scanner := bufio.NewScanner(in)
+		scanner.Buffer(make([]byte, 0, 4096), maxQuestionBytes)
+		for line := 1; scanner.Scan(); line++ {
+			text := strings.TrimSpace(scanner.Text())
+			if text == "" {
+				continue
+			}
+			if asked++; asked > maxQuestions {
+				return &azward.Error{Kind: azward.KindUsage, Op: "read questions", Subject: file, Cause: fmt.Sprintf("it has more than %d", maxQuestions), Remedy: "split the file"}
+			}
+			r, err := answerLine(e, text, cluster)
+			if err != nil {
+				return fmt.Errorf("%s line %d: %w", file, line, err)
+			}
+			if r.Met != nil && !*r.Met {
+				unmet++
+			}
+			raw, err := json.Marshal(r)
+			if err != nil {
+				return fmt.Errorf("write answer: %w", err)
+			}
+			if _, err := out.Write(append(raw, '\n')); err != nil {
+				return err
+			}
+		}
+		if err := scanner.Err(); err != nil {
+			return &azward.Error{Kind: azward.KindBadInput, Op: "read questions", Subject: file, Cause: err.Error(), Remedy: "write one JSON question a line", Err: err}
+		}
+		return out.Flush()
+	})
+	if err == nil && unmet > 0 {
+		return &azward.Error{Kind: azward.KindFailOn, Op: "check flows", Cause: fmt.Sprintf("%d of %d answers are not the expected ones", unmet, asked)}
+	}
+	return err
+}
+
+func answerLine(e *estate.Estate, text, cluster string) (exposure.Result, error) {
+	q := exposure.Question{Protocol: "tcp", Cluster: cluster}
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&q); err != nil {
+		return exposure.Result{}, &azward.Error{
+			Kind: azward.KindUsage, Op: "read question", Cause: err.Error(), Err: err,
+			Remedy: `write {"from":"internet","to":"pod/shop/cart","protocol":"tcp","port":443,"expect":"no"}`,
+		}
+	}
+	return exposure.Check(e, q)
+}

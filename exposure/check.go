@@ -1,0 +1,389 @@
+package exposure
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/estate"
+	"github.com/azward/azward/exposure/netset"
+)
+
+// Question asks for one flow: may it pass? Places are an address or prefix,
+// "internet", an ARM ID in any case, or "pod/NAMESPACE/NAME",
+// "deployment/NAMESPACE/NAME", "service/NAMESPACE/NAME".
+type Question struct {
+	From     string `json:"from"`
+	To       string `json:"to"`
+	Protocol string `json:"protocol"` // "tcp", "udp", "icmp", "esp", "ah", "sctp"
+	Port     int    `json:"port"`
+	// SourcePort of the flow; 0 means any.
+	SourcePort int `json:"sourcePort,omitempty"`
+	// FiltersOnly is "inbound" or "outbound" to ask the packet filters at one
+	// interface or pod alone, as Network Watcher's IP flow verify does.
+	FiltersOnly string `json:"filtersOnly,omitempty"`
+	// Cluster that pods belong to: an ARM ID or a name; "" takes the only one.
+	Cluster string `json:"cluster,omitempty"`
+	// Expect is "yes" or "no" where the question is a test.
+	Expect string `json:"expect,omitempty"`
+}
+
+// Result answers one question.
+type Result struct {
+	Answer    azward.Answer `json:"answer"`
+	From      string        `json:"from"`
+	To        string        `json:"to"`
+	Protocol  string        `json:"protocol"`
+	Port      int           `json:"port"`
+	Summary   string        `json:"summary"`
+	DecidedBy []Decider     `json:"decidedBy"`
+	Hops      []Hop         `json:"hops"`
+	Gaps      []azward.Gap  `json:"gaps"`
+	// Met says whether the answer is the expected one, where one is.
+	Met *bool `json:"met,omitempty"`
+}
+
+// Decider is one fact that decided.
+type Decider struct {
+	Resource azward.ResourceID `json:"resource"`
+	Rule     string            `json:"rule"`
+	Property string            `json:"property"`
+	Value    any               `json:"value"`
+}
+
+// Check answers one flow. A question that cannot be read is a usage error;
+// whatever the estate does not tell makes the answer unknown.
+func Check(e *estate.Estate, q Question) (Result, error) {
+	if err := q.check(); err != nil {
+		return Result{}, err
+	}
+	x, err := q.answer(e)
+	if err != nil {
+		return Result{}, err
+	}
+	r := Result{
+		Answer: x.Answer, From: q.From, To: q.To, Protocol: strings.ToLower(q.Protocol), Port: q.Port, Summary: x.Summary,
+		DecidedBy: []Decider{}, Hops: x.Path, Gaps: x.Gaps,
+	}
+	for _, h := range x.Path {
+		if h.Answer != x.Answer && x.Answer != azward.Yes {
+			continue
+		}
+		for _, f := range h.Evidence {
+			r.DecidedBy = append(r.DecidedBy, Decider{Resource: f.Resource, Rule: h.Name, Property: f.Property, Value: f.Value})
+		}
+	}
+	if len(r.DecidedBy) == 0 {
+		for _, f := range x.Evidence {
+			r.DecidedBy = append(r.DecidedBy, Decider{Resource: f.Resource, Rule: f.Meaning, Property: f.Property, Value: f.Value})
+		}
+	}
+	if r.Hops == nil {
+		r.Hops = []Hop{}
+	}
+	if r.Gaps == nil {
+		r.Gaps = []azward.Gap{}
+	}
+	if q.Expect != "" {
+		met := r.Answer.String() == q.Expect
+		r.Met = &met
+	}
+	return r, nil
+}
+
+var checkProtocols = map[string]netset.Protocol{
+	"tcp": netset.TCP, "udp": netset.UDP, "icmp": netset.ICMP, "esp": netset.ESP, "ah": netset.AH, "sctp": netset.SCTP,
+}
+
+func (q Question) check() error {
+	bad := func(what, subject, cause, remedy string) error {
+		return &azward.Error{Kind: azward.KindUsage, Op: "read " + what, Subject: fmt.Sprintf("%.80q", subject), Cause: cause, Remedy: remedy}
+	}
+	protocol, ok := checkProtocols[strings.ToLower(q.Protocol)]
+	switch {
+	case !ok:
+		return bad("protocol", q.Protocol, "there is no such protocol", "use tcp, udp, icmp, esp, ah or sctp")
+	case q.Port < 0 || q.Port > 65535 || protocol.HasPorts() && q.Port == 0:
+		return bad("port", fmt.Sprint(q.Port), "it is not between 1 and 65535", "give the destination port with --port")
+	case q.SourcePort < 0 || q.SourcePort > 65535:
+		return bad("source port", fmt.Sprint(q.SourcePort), "it is not between 1 and 65535", "leave it out for any")
+	case !slices.Contains([]string{"", "inbound", "outbound"}, q.FiltersOnly):
+		return bad("filters", q.FiltersOnly, "it is neither inbound nor outbound", "use inbound or outbound, or leave it out")
+	case !slices.Contains([]string{"", "yes", "no"}, q.Expect):
+		return bad("expect", q.Expect, "it is neither yes nor no", "use yes or no, or leave it out")
+	case q.From == "" || q.To == "":
+		return bad("places", q.From+" → "+q.To, "one of them is empty", "give both --from and --to")
+	}
+	return nil
+}
+
+func (q Question) answer(e *estate.Estate) (Exposure, error) {
+	if inCluster(q.From) || inCluster(q.To) {
+		return q.inCluster(e)
+	}
+	protocol := checkProtocols[strings.ToLower(q.Protocol)]
+	from, to := findEnd(e, q.From), findEnd(e, q.To)
+	switch {
+	case to.unreadable != "":
+		return Exposure{}, placeError(q.To, to.unreadable)
+	case from.unreadable != "":
+		return Exposure{}, placeError(q.From, from.unreadable)
+	case q.FiltersOnly == "inbound" && len(to.interfaces) > 0:
+		return q.filters(e, to.interfaces, inbound, from, protocol), nil
+	case q.FiltersOnly == "outbound" && len(from.interfaces) > 0:
+		return q.filters(e, from.interfaces, outbound, to, protocol), nil
+	case q.FiltersOnly != "":
+		return unsure(q.To, "packet filters of this place", "no network interface stands there that the estate knows"), nil
+	case from.public && to.workload != nil:
+		return q.fromInternet(e, *to.workload, from), nil
+	case from.public && len(to.interfaces) > 0:
+		return q.throughMachine(e, to, from)
+	case len(from.interfaces) > 0 && len(to.interfaces) > 0:
+		return q.endToEnd(e, from, to, protocol), nil
+	case len(from.interfaces) > 0 && to.public:
+		return q.filters(e, from.interfaces, outbound, to, protocol), nil
+	}
+	return unsure(q.To, "the way from "+q.From, "this pair of places is not modelled yet"), nil
+}
+
+func inCluster(place string) bool {
+	kind, rest, ok := strings.Cut(place, "/")
+	return ok && kind != "" && rest != "" && !strings.Contains(place, "providers/") && strings.Count(place, "/") == 2 && kind != "subscriptions"
+}
+
+func (q Question) inCluster(e *estate.Estate) (Exposure, error) {
+	clusters := e.OfType("Microsoft.ContainerService/managedClusters")
+	matching := slices.DeleteFunc(slices.Clone(clusters), func(r *estate.Resource) bool {
+		return q.Cluster != "" && !strings.EqualFold(r.Name, q.Cluster) && !r.ID.Equal(azward.ResourceID(q.Cluster))
+	})
+	if len(matching) != 1 {
+		return Exposure{}, &azward.Error{
+			Kind: azward.KindUsage, Op: "choose cluster", Subject: fmt.Sprintf("%.80q", q.Cluster),
+			Cause: fmt.Sprintf("%d clusters of the estate fit", len(matching)), Remedy: "name one with --cluster NAME",
+		}
+	}
+	return CheckPod(e, PodQuestion{
+		Cluster: matching[0].ID, From: q.From, To: q.To, Protocol: strings.ToLower(q.Protocol), Port: uint16(q.Port), FiltersOnly: q.FiltersOnly, //nolint:gosec // checked before
+	}), nil
+}
+
+func placeError(place, cause string) error {
+	return &azward.Error{
+		Kind: azward.KindUsage, Op: "find place", Subject: fmt.Sprintf("%.200q", place), Cause: cause,
+		Remedy: "give an address, a prefix, internet, an ARM ID of the estate, or pod/NAMESPACE/NAME",
+	}
+}
+
+func unsure(scope, reads, cause string) Exposure {
+	gap := azward.Gap{Scope: azward.ResourceID(scope), Kind: azward.GapUnsupported, Reads: reads, Error: cause}
+	return settle(azward.Workload{Name: scope}, nil, closing{missing: []azward.Gap{gap}})
+}
+
+// end is one end of a flow, as far as the estate knows it.
+type end struct {
+	addrs      netset.Addrs
+	public     bool // on the internet
+	interfaces []*netInterface
+	machine    *estate.Resource
+	workload   *estate.Workload
+	unreadable string
+}
+
+func findEnd(e *estate.Estate, place string) end {
+	if strings.EqualFold(place, "internet") {
+		return end{addrs: publicAddrs, public: true}
+	}
+	if p, _, err := netset.ParsePrefix(place); err == nil {
+		return addressEnd(e, p)
+	}
+	id, err := azward.ParseResourceID(place)
+	if err != nil {
+		return end{unreadable: "it is no address, no prefix and no resource ID"}
+	}
+	r, ok := e.Resource(id)
+	if !ok {
+		return end{unreadable: "the estate does not hold it"}
+	}
+	found := end{machine: r}
+	if w, ok := e.Workload(r.ID); ok {
+		found.workload = &w
+	}
+	switch strings.ToLower(r.Type) {
+	case "microsoft.network/networkinterfaces":
+		found.interfaces = interfacesOfNIC(e, r)
+	case "microsoft.compute/virtualmachines", "microsoft.compute/virtualmachinescalesets":
+		found.interfaces, _ = interfacesOf(e, r)
+	}
+	for _, n := range found.interfaces {
+		found.addrs = found.addrs.Union(n.own)
+	}
+	return found
+}
+
+// addressEnd is an address: of an interface when one of the estate has it,
+// else somewhere on the internet or in a network that azward does not see.
+func addressEnd(e *estate.Estate, p netip.Prefix) end {
+	set := netset.PrefixAddrs(p)
+	found := end{addrs: set, public: set.Subset(publicAddrs)}
+	if !p.IsSingleIP() {
+		return found
+	}
+	for _, r := range e.WithAddress(p.Addr()) {
+		if strings.EqualFold(r.Type, "Microsoft.Network/networkInterfaces") {
+			for _, n := range interfacesOfNIC(e, r) {
+				if n.own.Contains(p.Addr()) {
+					found.interfaces, found.machine, found.public = append(found.interfaces, n), r, false
+				}
+			}
+		}
+	}
+	return found
+}
+
+func interfacesOfNIC(e *estate.Estate, r *estate.Resource) []*netInterface {
+	v, err := estate.Decode[estate.NetworkInterface](r)
+	if err != nil {
+		return nil
+	}
+	var all []*netInterface
+	for i := range v.Properties.IPConfigurations {
+		all = append(all, interfaceOf(e, r, fmt.Sprintf("/properties/ipConfigurations/%d", i), &v.Properties.IPConfigurations[i], v.Properties.NetworkSecurityGroup))
+	}
+	return all
+}
+
+// filters asks the packet filters at one end alone.
+func (q Question) filters(e *estate.Estate, at []*netInterface, d direction, other end, protocol netset.Protocol) Exposure {
+	var ways []*way
+	for _, n := range at {
+		ways = append(ways, q.filterWay(e, n, d, other.addrs, protocol))
+	}
+	return settle(azward.Workload{ID: at[0].holder.ID, Name: at[0].holder.Name}, ways, closing{none: ""})
+}
+
+// filterWay is every layer of one interface for one flow.
+func (q Question) filterWay(e *estate.Estate, n *netInterface, d direction, far netset.Addrs, protocol netset.Protocol) *way {
+	w := &way{class: classOf(far), flows: []Flow{{Protocol: protocol.String(), Ports: fmt.Sprint(q.Port), Sources: far.Strings()}}}
+	if managers := e.OfType("Microsoft.Network/networkManagers"); len(managers) > 0 {
+		w.doubt(Hop{Resource: managers[0].ID, Kind: "networkManager", Name: managers[0].Name, Summary: "security admin rules of a network manager may decide before the security groups"},
+			azward.Gap{Scope: managers[0].ID, Kind: azward.GapUnsupported, Reads: "Microsoft.Network/networkManagers/securityAdminConfigurations", Error: "security admin rules are not modelled yet"})
+		return w // AlwaysAllow overrides what a group denies, Deny what it allows
+	}
+	p := packet{direction: d, near: n.own, protocol: protocol, srcPort: q.SourcePort}
+	if q.SourcePort == 0 {
+		p.srcPort = -1
+	}
+	ports := netset.AllPorts()
+	if protocol.HasPorts() {
+		ports = netset.Port(uint16(q.Port)) //nolint:gosec // checked before
+	}
+	region := netset.Product(far, ports)
+	layers := n.layers(e, p)
+	for i := range layers {
+		w.hop(layers[i].check(region))
+		if layers[i].gap != nil {
+			w.missing(*layers[i].gap)
+		} else if w.hops[len(w.hops)-1].Answer == azward.Unknown {
+			w.missing(azward.Gap{Scope: layers[i].group.ID, Kind: azward.GapUnsupported, Reads: "securityRules", Error: w.hops[len(w.hops)-1].Summary})
+		}
+	}
+	if len(layers) == 0 {
+		w.hop(Hop{Resource: n.holder.ID, Kind: "networkInterface", Name: "no NSG", Answer: azward.Yes, Summary: "no security group stands on the interface or its subnet",
+			Evidence: []azward.Evidence{n.holder.Evidence("/properties/networkSecurityGroup", "none on the interface, none on its subnet")}})
+	}
+	return w
+}
+
+// check decides a region as a whole: yes when all of it passes, no when none
+// does. A part is not an answer, and is unknown.
+func (l *layer) check(region netset.Region) Hop {
+	h := Hop{Kind: "networkSecurityGroup"}
+	if l.group == nil {
+		h.Resource, h.Summary = l.gap.Scope, "the security group of the "+l.where+" could not be read"
+		return h
+	}
+	h.Resource = l.group.ID
+	var answers []azward.Answer
+	var rules []int32
+	for cell := range l.painted.Values(region) {
+		answers = append(answers, cell.Answer)
+		if !slices.Contains(rules, cell.Rule) {
+			rules = append(rules, cell.Rule)
+		}
+	}
+	slices.Sort(rules)
+	switch {
+	case len(answers) > 0 && !slices.ContainsFunc(answers, func(a azward.Answer) bool { return a != azward.Yes }):
+		h.Answer = azward.Yes
+	case len(answers) > 0 && !slices.ContainsFunc(answers, func(a azward.Answer) bool { return a != azward.No }):
+		h.Answer = azward.No
+	}
+	h.Evidence = l.cite(rules)
+	h.Name = l.group.Name + " / " + l.names(rules)
+	words := map[azward.Answer]string{azward.Yes: "lets it pass", azward.No: "denies it", azward.Unknown: "may or may not let it pass"}
+	h.Summary = fmt.Sprintf("%s of the %s %s: %s", l.group.Name, l.where, words[h.Answer], l.names(rules))
+	return h
+}
+
+// endToEnd is a flow between two interfaces: out at the source, over a network
+// or a peering, in at the destination.
+func (q Question) endToEnd(e *estate.Estate, from, to end, protocol netset.Protocol) Exposure {
+	var ways []*way
+	for _, source := range from.interfaces {
+		for _, target := range to.interfaces {
+			w := q.filterWay(e, source, outbound, target.own, protocol)
+			switch {
+			case source.vnetID.Equal(target.vnetID):
+			case target.own.Subset(source.vnet) && source.own.Subset(target.vnet):
+			default:
+				w.doubt(Hop{Resource: source.vnetID, Kind: "virtualNetwork", Name: source.vnetID.Name(), Summary: "the two networks are not peered directly"},
+					azward.Gap{Scope: source.vnetID, Kind: azward.GapUnsupported, Reads: "routes between the networks", Error: "ways over gateways and appliances are not modelled yet"})
+			}
+			in := q.filterWay(e, target, inbound, source.own, protocol)
+			w.extend(in.hops...)
+			w.missing(in.gaps...)
+			ways = append(ways, w)
+		}
+	}
+	return settle(azward.Workload{ID: to.machine.ID, Name: to.machine.Name}, ways, closing{})
+}
+
+// fromInternet asks the way from the internet into a workload for one port.
+func (q Question) fromInternet(e *estate.Estate, w estate.Workload, from end) Exposure {
+	return q.narrowed(Reach(e, w), from)
+}
+
+// narrowed keeps of an answer what concerns the asked flow. A workload that is
+// reached, but not by this flow as far as azward computes flows, is unknown.
+func (q Question) narrowed(x Exposure, from end) Exposure {
+	x.From = q.From
+	if x.Answer != azward.Yes {
+		return x
+	}
+	for _, f := range x.Flows {
+		if !strings.EqualFold(f.Protocol, q.Protocol) && f.Protocol != "any" {
+			continue
+		}
+		ports, err := netset.ParsePorts(f.Ports)
+		sources := prefixes(f.Sources)
+		if err == nil && (ports.Contains(uint16(q.Port)) || f.Ports == "*") && from.addrs.Subset(sources) { //nolint:gosec // checked before
+			return x
+		}
+	}
+	x.Answer = azward.Unknown
+	x.Summary = "it is reached from the internet, but no computed flow holds this one: " + x.Summary
+	x.Gaps = append(x.Gaps, azward.Gap{Scope: x.Workload.ID, Kind: azward.GapUnsupported, Reads: "this flow", Error: "which flows are closed is not proven port by port yet"})
+	return x
+}
+
+// throughMachine asks the way from the internet to an interface.
+func (q Question) throughMachine(e *estate.Estate, to, from end) (Exposure, error) {
+	for _, r := range e.Referrers(to.machine.ID, "Microsoft.Compute/virtualMachines") {
+		if w, ok := e.Workload(r.ID); ok {
+			return q.fromInternet(e, w, from), nil
+		}
+	}
+	return unsure(q.To, "the machine of this interface", "no machine of the estate has it"), nil
+}
