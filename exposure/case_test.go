@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -50,7 +51,8 @@ func shorten(s string) string {
 //	-- arm.yaml --       ARM objects, as documents of one YAML stream
 //	-- kubernetes.yaml -- objects of the cluster ${cluster}
 //	-- missing --        listings that were not read, one a line (else all were)
-//	-- question --       from internet to ID, or to KIND/NAMESPACE/NAME
+//	-- question --       from internet to ID, or to KIND/NAMESPACE/NAME; or one
+//	                     flow: from PLACE to PLACE PROTOCOL PORT [inbound|outbound]
 //	-- want --           the answer; `go test ./exposure -update` writes it
 func TestCases(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
@@ -69,7 +71,12 @@ func TestCases(t *testing.T) {
 				t.Fatal(err)
 			}
 			c := readCase(t, archive)
-			got := render(ask(t, c.estate(t, nil), c.question))
+			tracked, tracker := c.estate(t, nil).Tracked()
+			got := render(ask(t, tracked, c.question))
+			// A proof keeps what was looked up: on that alone the answer is the same.
+			if diff := cmp.Diff(got, render(ask(t, tracker.Slice(), c.question))); diff != "" {
+				t.Errorf("replayed on the facts that were looked up (-first +replay):\n%s", diff)
+			}
 			if *update {
 				section(archive, "want").Data = []byte(got)
 				if err := os.WriteFile(file, txtar.Format(archive), 0o600); err != nil {
@@ -206,6 +213,17 @@ func (c exposureCase) estate(t testing.TB, drop func(kind string, i int) bool) *
 // ask reads "from internet to deployment/shop/cart" or "… to ${rg}/providers/…".
 func ask(t testing.TB, e *estate.Estate, question string) Exposure {
 	t.Helper()
+	if words := strings.Fields(question); len(words) >= 6 { // from A to B tcp 443 [inbound]
+		port, err := strconv.ParseUint(words[5], 10, 16)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := PodQuestion{Cluster: caseCluster, From: words[1], To: words[3], Protocol: words[4], Port: uint16(port)}
+		if len(words) == 7 {
+			q.FiltersOnly = words[6]
+		}
+		return CheckPod(e, q)
+	}
 	if !strings.HasPrefix(question, "from internet to ") {
 		t.Fatalf("question %q does not start with \"from internet to\"", question)
 	}
@@ -219,12 +237,13 @@ func ask(t testing.TB, e *estate.Estate, question string) Exposure {
 
 // idOf is the workload that a question is about.
 func idOf(question string) azward.ResourceID {
-	place := strings.TrimPrefix(question, "from internet to ")
+	_, place, _ := strings.Cut(question, " to ")
+	place, _, _ = strings.Cut(place, " ")
 	id := azward.ResourceID(caseNames.Replace(place))
 	if kind, rest, ok := strings.Cut(place, "/"); ok && !strings.HasPrefix(place, "$") {
 		namespace, name, _ := strings.Cut(rest, "/")
 		group, version := "apps", "v1"
-		if kind == "pod" {
+		if kind == "pod" || kind == "service" {
 			group = ""
 		}
 		id = azward.ResourceID(caseCluster).Kubernetes(group, version, namespace, kind+"s", name)
@@ -336,7 +355,7 @@ func (c exposureCase) lessObjects(t *testing.T, kind string, bodies []json.RawMe
 		world := c.estate(t, func(k string, j int) bool {
 			return k == kind && i == j || k == "listing" && strings.HasPrefix(strings.ToLower(listing), strings.ToLower(listed[j]))
 		})
-		if _, ok := world.Workload(idOf(c.question)); !ok {
+		if _, ok := world.Resource(idOf(c.question)); !ok {
 			continue // the workload itself is gone
 		}
 		if after := ask(t, world, c.question).Answer; after == azward.No && before != azward.No {

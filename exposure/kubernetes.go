@@ -272,10 +272,18 @@ func (k *kubeView) admit(w *way, in entry, s *shape) {
 	} else {
 		d = k.policies.Allowed(in.seen, netpol.AtPod(&s.pod), in.protocol, in.port)
 	}
+	k.policyWords(&h, d)
+	w.missing(d.Gaps...)
+	w.hop(h)
+}
+
+// policyWords puts a decision of the network policies into a hop.
+func (k *kubeView) policyWords(h *Hop, d netpol.Decision) {
 	h.Answer, h.Evidence = d.Answer, d.DecidedBy
-	if len(d.DecidedBy) > 0 && d.DecidedBy[0].Resource != k.id && d.DecidedBy[0].Source == azward.SourceKubernetes {
-		h.Resource = d.DecidedBy[0].Resource
-		h.Name = s.pod.Namespace + " / " + h.Resource.Name()
+	if i := slices.IndexFunc(d.DecidedBy, isPolicy); i >= 0 {
+		h.Resource = d.DecidedBy[i].Resource
+		namespace, _, _ := strings.Cut(h.Name, " / ")
+		h.Name = namespace + " / " + h.Resource.Name()
 	}
 	switch d.Answer {
 	case azward.Yes:
@@ -290,9 +298,13 @@ func (k *kubeView) admit(w *way, in entry, s *shape) {
 		if len(d.Gaps) > 0 && d.Gaps[0].Error != "" {
 			h.Summary = d.Gaps[0].Error
 		}
-		w.missing(d.Gaps...)
 	}
-	w.hop(h)
+}
+
+// isPolicy tells evidence of a policy from that of listings and of the cluster.
+func isPolicy(e azward.Evidence) bool {
+	_, object := e.Resource.SplitKubernetes()
+	return object != "" && e.Source != azward.SourceListing && e.Source != azward.SourceUser
 }
 
 // admitPublic asks for the way's own sources, exactly, and narrows its flows

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/estate"
@@ -24,17 +25,17 @@ type adminPolicy struct {
 	broken *azward.Gap
 }
 
-func readAdminPolicy(r *estate.Resource, ordered bool) *adminPolicy {
-	p := &adminPolicy{where: where{resource: r}}
+func readAdminPolicy(r *estate.Resource, ordered bool, quiet *bool) *adminPolicy {
+	p := &adminPolicy{where: where{resource: r, quiet: quiet}}
 	v, err := estate.Decode[estate.AdminNetworkPolicy](r)
 	var gap azward.Gap
 	switch {
 	case r.APIVersion != adminVersion:
-		gap = p.at("/apiVersion").unsupported("azward knows version v1alpha1 of this kind alone")
+		gap = p.at("apiVersion").unsupported("azward knows version v1alpha1 of this kind alone")
 	case err != nil:
-		gap = p.at("/spec").unparsed("the policy has an unexpected shape")
+		gap = p.at("spec").unparsed("the policy has an unexpected shape")
 	case ordered && v.Spec.Priority == nil:
-		gap = p.at("/spec/priority").unparsed("the policy has no priority")
+		gap = p.at("spec/priority").unparsed("the policy has no priority")
 	default:
 		p.view = v
 		return p
@@ -45,10 +46,10 @@ func readAdminPolicy(r *estate.Resource, ordered bool) *adminPolicy {
 
 // adminTiers groups policies of the same priority, lowest number first; broken
 // ones come first, alone, since they may be anywhere.
-func adminTiers(resources []*estate.Resource) [][]*adminPolicy {
+func adminTiers(resources []*estate.Resource, quiet *bool) [][]*adminPolicy {
 	var policies []*adminPolicy
 	for _, r := range resources {
-		policies = append(policies, readAdminPolicy(r, true))
+		policies = append(policies, readAdminPolicy(r, true, quiet))
 	}
 	priority := func(p *adminPolicy) int {
 		if p.broken != nil {
@@ -94,7 +95,7 @@ func (g *Engine) anyOrder(group []*adminPolicy, d direction, at *Pod, f flow, t 
 		missed &= one
 	}
 	if many(result) && len(group) > 1 {
-		t.gap(group[1].at("/spec/priority").unsupported("policies of the same priority disagree, and their order is not defined"))
+		t.gap(group[1].at("spec/priority").unsupported("policies of the same priority disagree, and their order is not defined"))
 	}
 	return result | missed
 }
@@ -121,7 +122,7 @@ func (g *Engine) firstMatch(p *adminPolicy, d direction, at *Pod, f flow, t *tra
 		rules = p.view.Spec.Egress
 	}
 	for i := range rules {
-		w := p.at("/spec/%s/%d", d, i)
+		w := p.at("spec").item(d.String(), i)
 		m := allOf(g.adminPeers(&rules[i], d, f.peer(d), w), adminPorts(&rules[i], f, w))
 		if m.answer == azward.No {
 			continue
@@ -146,25 +147,25 @@ func act(r *estate.AdminNetworkPolicyRule, w where, t *trace) outcome {
 	case "Pass":
 		return passes
 	}
-	t.gap(w.at("/action").unparsed(fmt.Sprintf("%q is none of Allow, Deny and Pass", r.Action)))
+	t.gap(w.at("action").unparsed(fmt.Sprintf("%q is none of Allow, Deny and Pass", r.Action)))
 	return allows | denies | passes
 }
 
 // isSubject answers whether the policy is about this pod. Pods of the host's
 // network are never a subject, which judge takes care of.
 func (g *Engine) isSubject(p *adminPolicy, at *Pod) matching {
-	s, w := &p.view.Spec.Subject, p.at("/spec/subject")
+	s, w := &p.view.Spec.Subject, p.at("spec/subject")
 	switch {
 	case len(s.Unknown) > 0:
 		return w.unknownFields(s.Unknown)
 	case (s.Namespaces == nil) == (s.Pods == nil):
 		return unclear(w.unparsed("it needs one of namespaces and pods"))
 	case s.Namespaces != nil:
-		return g.selectsNamespace(s.Namespaces, at.Namespace, w.at("/namespaces"))
+		return g.selectsNamespace(s.Namespaces, at.Namespace, w.at("namespaces"))
 	}
 	return allOf(
-		g.selectsNamespace(&s.Pods.NamespaceSelector, at.Namespace, w.at("/pods/namespaceSelector")),
-		selects(&s.Pods.PodSelector, at.Labels, w.at("/pods/podSelector")),
+		g.selectsNamespace(&s.Pods.NamespaceSelector, at.Namespace, w.at("pods/namespaceSelector")),
+		selects(&s.Pods.PodSelector, at.Labels, w.at("pods/podSelector")),
 	)
 }
 
@@ -178,7 +179,7 @@ func (g *Engine) adminPeers(r *estate.AdminNetworkPolicyRule, d direction, end E
 	}
 	result := miss
 	for i := range peers {
-		one := g.matchAdminPeer(&peers[i], end, w.at("/%s/%d", name, i))
+		one := g.matchAdminPeer(&peers[i], end, w.item(name, i))
 		if one.answer == azward.Yes {
 			return hit
 		}
@@ -192,9 +193,9 @@ func (g *Engine) matchAdminPeer(peer *estate.AdminNetworkPolicyPeer, end Endpoin
 	case len(peer.Unknown) > 0:
 		return w.unknownFields(peer.Unknown)
 	case len(peer.Networks) > 0:
-		return g.inNetworks(peer.Networks, end, w.at("/networks"))
+		return g.inNetworks(peer.Networks, end, w.at("networks"))
 	case peer.Nodes != nil:
-		return g.isNode(peer.Nodes, end, w.at("/nodes"))
+		return g.isNode(peer.Nodes, end, w.at("nodes"))
 	case peer.Namespaces == nil && peer.Pods == nil:
 		return unclear(w.unparsed("the peer is empty, which the API server refuses"))
 	case end.Pod == nil:
@@ -202,7 +203,7 @@ func (g *Engine) matchAdminPeer(peer *estate.AdminNetworkPolicyPeer, end Endpoin
 	case peer.Namespaces != nil:
 		return g.selectsPeer(end.Pod, peer.Namespaces, nil, "", w)
 	}
-	return g.selectsPeer(end.Pod, &peer.Pods.NamespaceSelector, &peer.Pods.PodSelector, "", w.at("/pods"))
+	return g.selectsPeer(end.Pod, &peer.Pods.NamespaceSelector, &peer.Pods.PodSelector, "", w.at("pods"))
 }
 
 // inNetworks matches addresses; traffic to pods is checked by address too, as
@@ -210,7 +211,7 @@ func (g *Engine) matchAdminPeer(peer *estate.AdminNetworkPolicyPeer, end Endpoin
 func (g *Engine) inNetworks(networks []string, end Endpoint, w where) matching {
 	result := miss
 	for i, cidr := range networks {
-		one := g.inBlock(estate.IPBlock{CIDR: cidr}, end, w.at("/%d", i))
+		one := g.inBlock(estate.IPBlock{CIDR: cidr}, end, w.at(strconv.Itoa(i)))
 		if one.answer == azward.Yes {
 			return hit
 		}
@@ -249,11 +250,11 @@ func adminPorts(r *estate.AdminNetworkPolicyRule, f flow, w where) matching {
 		return hit
 	}
 	if len(*r.Ports) == 0 {
-		return unclear(w.at("/ports").unparsed("an empty list of ports has no documented meaning"))
+		return unclear(w.at("ports").unparsed("an empty list of ports has no documented meaning"))
 	}
 	result := miss
 	for i := range *r.Ports {
-		one := matchAdminPort(&(*r.Ports)[i], f, w.at("/ports/%d", i))
+		one := matchAdminPort(&(*r.Ports)[i], f, w.item("ports", i))
 		if one.answer == azward.Yes {
 			return hit
 		}

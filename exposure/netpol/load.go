@@ -34,9 +34,9 @@ func (g *Engine) load() {
 		return
 	}
 	g.loaded = true
-	g.admin = adminTiers(g.estate.Objects(g.cluster, adminKind, ""))
+	g.admin = adminTiers(g.estate.Objects(g.cluster, adminKind, ""), &g.quiet)
 	for _, r := range g.estate.Objects(g.cluster, baselineKind, "") {
-		g.baseline = append(g.baseline, readAdminPolicy(r, false))
+		g.baseline = append(g.baseline, readAdminPolicy(r, false, &g.quiet))
 	}
 	listings := []string{"networkpolicies.networking.k8s.io"}
 	for _, k := range foreignKinds {

@@ -3,6 +3,7 @@ package netpol
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/azward/azward"
@@ -85,10 +86,22 @@ func combine(decides, otherwise azward.Answer, of []matching) matching {
 type where struct {
 	resource *estate.Resource
 	pointer  string
+	quiet    *bool // nobody will ask for the place: don't spell it
 }
 
-func (w where) at(format string, args ...any) where {
-	return where{w.resource, w.pointer + fmt.Sprintf(format, args...)}
+func (w where) at(name string) where {
+	if !*w.quiet {
+		w.pointer += "/" + name
+	}
+	return w
+}
+
+// item is the place of one element of a list.
+func (w where) item(name string, i int) where {
+	if !*w.quiet {
+		w.pointer += "/" + name + "/" + strconv.Itoa(i)
+	}
+	return w
 }
 
 func (w where) unparsed(cause string) azward.Gap {
@@ -144,11 +157,11 @@ func (g *Engine) namespaceLabel(key, name string, m matching) matching {
 func (g *Engine) selectsPeer(p *Pod, ns, pods *estate.LabelSelector, own string, w where) matching {
 	inNamespace := decided(p.Namespace == own)
 	if ns != nil {
-		inNamespace = g.selectsNamespace(ns, p.Namespace, w.at("/namespaceSelector"))
+		inNamespace = g.selectsNamespace(ns, p.Namespace, w.at("namespaceSelector"))
 	}
 	byLabel := hit
 	if pods != nil {
-		byLabel = selects(pods, p.Labels, w.at("/podSelector"))
+		byLabel = selects(pods, p.Labels, w.at("podSelector"))
 	}
 	m := allOf(inNamespace, byLabel)
 	if m.answer == azward.Yes && p.HostNetwork {
@@ -161,12 +174,12 @@ func (g *Engine) selectsPeer(p *Pod, ns, pods *estate.LabelSelector, own string,
 func (g *Engine) inBlock(b estate.IPBlock, end Endpoint, w where) matching {
 	cidr, err := netip.ParsePrefix(b.CIDR)
 	if err != nil {
-		return unclear(w.at("/cidr").unparsed(fmt.Sprintf("%q is not a CIDR", b.CIDR)))
+		return unclear(w.at("cidr").unparsed(fmt.Sprintf("%q is not a CIDR", b.CIDR)))
 	}
 	except := make([]netip.Prefix, len(b.Except))
 	for i, s := range b.Except {
 		if except[i], err = netip.ParsePrefix(s); err != nil {
-			return unclear(w.at("/except/%d", i).unparsed(fmt.Sprintf("%q is not a CIDR", s)))
+			return unclear(w.item("except", i).unparsed(fmt.Sprintf("%q is not a CIDR", s)))
 		}
 	}
 	inside := func(a netip.Addr) bool {

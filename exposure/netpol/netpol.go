@@ -73,7 +73,8 @@ type Decision struct {
 }
 
 // Engine judges flows by the policies of one cluster. It reads policies when
-// a flow first needs them and is not safe for concurrent use.
+// a flow first needs them, remembers which select a pod (so a pod that was
+// asked about must not change), and is not safe for concurrent use.
 type Engine struct {
 	estate  *estate.Estate
 	cluster azward.ResourceID
@@ -87,6 +88,8 @@ type Engine struct {
 	foreign    []*foreignPolicy
 	proof      []azward.Evidence // that every policy was read
 	missing    []azward.Gap
+	quiet      bool // answers alone are wanted, without places and reasons
+	isolation  map[isolationKey][]selected
 }
 
 // New makes an engine for the policies of a cluster that the estate holds.
@@ -94,6 +97,7 @@ func New(e *estate.Estate, cluster azward.ResourceID) *Engine {
 	return &Engine{
 		estate: e, cluster: cluster, enforce: readEnforcement(e, cluster),
 		namespaces: map[string]namespace{}, policies: map[string][]*policy{},
+		isolation: map[isolationKey][]selected{},
 	}
 }
 
@@ -125,6 +129,8 @@ func (g *Engine) Answer(from, to Endpoint, protocol string, port uint16) azward.
 	if samePod(from.Pod, to.Pod) {
 		return azward.Yes
 	}
+	g.quiet = true
+	defer func() { g.quiet = false }()
 	f := flow{from: from, to: to, protocol: strings.ToLower(protocol), port: port}
 	out, in := azward.Yes, azward.Yes
 	if from.Pod != nil {
@@ -139,6 +145,11 @@ func (g *Engine) Answer(from, to Endpoint, protocol string, port uint16) azward.
 // Inbound answers the ingress half of [Engine.Allowed].
 func (g *Engine) Inbound(from Endpoint, to *Pod, protocol string, port uint16) Decision {
 	return g.judge(ingress, to, flow{from: from, to: AtPod(to), protocol: strings.ToLower(protocol), port: port})
+}
+
+// Outbound answers the egress half of [Engine.Allowed].
+func (g *Engine) Outbound(from *Pod, to Endpoint, protocol string, port uint16) Decision {
+	return g.judge(egress, from, flow{from: AtPod(from), to: to, protocol: strings.ToLower(protocol), port: port})
 }
 
 // both joins the decisions of the two ends: a flow needs every end's Yes.

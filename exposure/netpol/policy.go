@@ -2,6 +2,7 @@ package netpol
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/azward/azward"
@@ -25,17 +26,17 @@ func (g *Engine) policiesIn(ns string) []*policy {
 	}
 	var list []*policy
 	for _, r := range g.estate.Objects(g.cluster, policyKind, ns) {
-		list = append(list, readPolicy(r))
+		list = append(list, readPolicy(r, &g.quiet))
 	}
 	g.policies[ns] = list
 	return list
 }
 
-func readPolicy(r *estate.Resource) *policy {
-	p := &policy{where: where{resource: r}}
+func readPolicy(r *estate.Resource, quiet *bool) *policy {
+	p := &policy{where: where{resource: r, quiet: quiet}}
 	v, err := estate.Decode[estate.NetworkPolicy](r)
 	if err != nil {
-		gap := p.at("/spec").unparsed("the policy has an unexpected shape")
+		gap := p.at("spec").unparsed("the policy has an unexpected shape")
 		p.broken = &gap
 		return p
 	}
@@ -78,31 +79,58 @@ func (p *policy) isolates(d direction, at *Pod) matching {
 	}
 	typed := matching{answer: p.types[d]}
 	if typed.answer == azward.Unknown {
-		typed.gaps = []azward.Gap{p.at("/spec/policyTypes").unsupported("azward does not know one of the policy types")}
+		typed.gaps = []azward.Gap{p.at("spec/policyTypes").unsupported("azward does not know one of the policy types")}
 	}
 	selected := hit
 	if p.view.Spec.PodSelector != nil {
-		selected = selects(p.view.Spec.PodSelector, at.Labels, p.at("/spec/podSelector"))
+		selected = selects(p.view.Spec.PodSelector, at.Labels, p.at("spec/podSelector"))
 	}
 	return allOf(typed, selected)
+}
+
+// selected is a policy that selects a pod, or may.
+type selected struct {
+	policy *policy
+	matching
+}
+
+type isolationKey struct {
+	pod *Pod
+	d   direction
+}
+
+// isolating returns the policies that select the pod, or may, for a direction.
+func (g *Engine) isolating(d direction, at *Pod) []selected {
+	key := isolationKey{at, d}
+	if held, ok := g.isolation[key]; ok && !slices.ContainsFunc(held, func(s selected) bool { return s.answer == azward.Unknown }) {
+		return held
+	}
+	var list []selected
+	for _, p := range g.policiesIn(at.Namespace) {
+		if m := p.isolates(d, at); m.answer != azward.No {
+			list = append(list, selected{p, m})
+		}
+	}
+	g.isolation[key] = list
+	return list
 }
 
 // policyTier is the union of the rules of all policies that select the pod.
 func (g *Engine) policyTier(d direction, at *Pod, f flow, t *trace) outcome {
 	isolated, allowed := miss, miss
-	for _, p := range g.policiesIn(at.Namespace) {
-		selected := p.isolates(d, at)
-		if selected.answer == azward.No {
-			continue
-		}
+	for _, s := range g.isolating(d, at) {
+		p, selected := s.policy, s.matching
 		isolated = anyOf(isolated, selected)
 		rule, m := g.admits(p, d, f)
 		lets := allOf(selected, m)
+		if g.quiet && lets.answer == azward.Yes {
+			return allows
+		}
 		switch {
 		case lets.answer == azward.Yes && allowed.answer != azward.Yes:
-			t.allowed = append(t.allowed, reason{where: where{p.resource, rule}})
+			t.allowed = append(t.allowed, reason{where: where{p.resource, rule, p.quiet}})
 		case lets.answer == azward.No && selected.answer == azward.Yes:
-			t.denied = append(t.denied, reason{where: p.at("/spec/%s", d), absent: true})
+			t.denied = append(t.denied, reason{where: p.at("spec/" + d.String()), absent: true})
 		}
 		allowed = anyOf(allowed, lets)
 	}
@@ -142,7 +170,7 @@ func (g *Engine) admits(p *policy, d direction, f flow) (pointer string, m match
 	}
 	result := miss
 	for i := range rules {
-		w := p.at("/spec/%s/%d", d, i)
+		w := p.at("spec").item(d.String(), i)
 		one := allOf(g.rulePeers(p, d, &rules[i], f.peer(d), w), rulePorts(&rules[i], f, w))
 		if one.answer == azward.Yes {
 			return w.pointer, one
@@ -162,7 +190,7 @@ func (g *Engine) rulePeers(p *policy, d direction, r *estate.NetworkPolicyRule, 
 	}
 	result := miss
 	for i := range peers {
-		one := g.matchPeer(&peers[i], end, p.resource.Namespace, w.at("/%s/%d", name, i))
+		one := g.matchPeer(&peers[i], end, p.resource.Namespace, w.item(name, i))
 		if one.answer == azward.Yes {
 			return hit
 		}
@@ -179,7 +207,7 @@ func (g *Engine) matchPeer(peer *estate.NetworkPolicyPeer, end Endpoint, own str
 	case peer.IPBlock != nil && selector:
 		return unclear(w.unparsed("ipBlock stands beside a selector, which the API server refuses"))
 	case peer.IPBlock != nil:
-		return g.inBlock(*peer.IPBlock, end, w.at("/ipBlock"))
+		return g.inBlock(*peer.IPBlock, end, w.at("ipBlock"))
 	case !selector:
 		return unclear(w.unparsed("the peer is empty, which the API server refuses"))
 	case end.Pod == nil:
@@ -194,7 +222,7 @@ func rulePorts(r *estate.NetworkPolicyRule, f flow, w where) matching {
 	}
 	result := miss
 	for i := range r.Ports {
-		one := matchPolicyPort(&r.Ports[i], f, w.at("/ports/%d", i))
+		one := matchPolicyPort(&r.Ports[i], f, w.item("ports", i))
 		if one.answer == azward.Yes {
 			return hit
 		}
