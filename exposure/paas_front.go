@@ -26,7 +26,7 @@ var frontTypes = []string{
 // frontParts are children and companions of front services that name targets
 // by themselves.
 var frontParts = map[string][]string{
-	"microsoft.cdn/profiles":           {"Microsoft.Cdn/profiles/originGroups", "Microsoft.Cdn/profiles/originGroups/origins"},
+	"microsoft.cdn/profiles":           {"Microsoft.Cdn/profiles/originGroups", "Microsoft.Cdn/profiles/originGroups/origins", "Microsoft.Cdn/profiles/endpoints"},
 	"microsoft.network/azurefirewalls": {"Microsoft.Network/firewallPolicies", "Microsoft.Network/firewallPolicies/ruleCollectionGroups"},
 	"microsoft.apimanagement/service":  {"Microsoft.ApiManagement/service/backends", "Microsoft.ApiManagement/service/apis"},
 }

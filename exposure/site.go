@@ -69,7 +69,9 @@ func siteEntry(e *estate.Estate, r *estate.Resource, v *estate.Site, w *way) {
 	h := siteHop(r)
 	if p := v.Properties.HostingEnvironmentProfile; p != nil && p.ID != "" {
 		siteEnvironment(e, azward.ResourceID(p.ID), w)
-	} else if absent, _ := absentOrNull(r, "/properties/hostingEnvironmentProfile"); absent {
+	} else if absent, _ := absentOrNull(r, "/properties/hostingEnvironmentProfile"); absent && v.Properties.DefaultHostName == "" {
+		// A body without its host name is a part of the answer: what else it
+		// lacks says nothing.
 		h.Summary = "whether the site lives in an App Service Environment was not read"
 		w.doubt(h, notRead(r, "/properties/hostingEnvironmentProfile", readSite, h.Summary, "az webapp show --ids "+string(r.ID)))
 		return
