@@ -127,7 +127,7 @@ func (c *Client) Stats() Stats {
 func (c *Client) Token(ctx context.Context, scope string) (azcore.AccessToken, error) {
 	token, err := c.credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{scope}})
 	if err != nil {
-		return azcore.AccessToken{}, explain("sign in", scope, err)
+		return azcore.AccessToken{}, named(c.credential, explain("sign in", scope, err))
 	}
 	return token, nil
 }
@@ -315,7 +315,7 @@ func (c *Client) once(ctx context.Context, pipeline runtime.Pipeline, method, u,
 	}
 	response, err := pipeline.Do(request)
 	if err != nil {
-		return nil, explain(op, subject, err)
+		return nil, named(c.credential, explain(op, subject, err))
 	}
 	raw, err := bound.ReadAll(response.Body, maxBodyBytes, "the answer")
 	err = errors.Join(err, response.Body.Close())

@@ -1,6 +1,8 @@
 package azure
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -22,6 +24,10 @@ const (
 	FederatedToken  Method = "federatedToken"
 	ManagedIdentity Method = "managedIdentity"
 	AzureCLI        Method = "azureCLI"
+	// Environment takes AZURE_TENANT_ID, AZURE_CLIENT_ID and a secret,
+	// certificate or federated token file from the environment, as Azure's own
+	// tools do.
+	Environment Method = "environment"
 )
 
 // SignIn says who signs in, and how.
@@ -29,11 +35,22 @@ type SignIn struct {
 	Method   Method
 	TenantID azward.TenantID
 	ClientID string
-	// Secret gives the client secret, or the PEM with key and certificate, at
-	// the moment it is needed.
+	// Secret gives the client secret, or the certificate with its key (PEM or
+	// PKCS #12), at the moment it is needed.
 	Secret func() (string, error)
+	// Password gives that of an encrypted certificate; nil is none.
+	Password func() (string, error)
+	// Assertion gives the federated assertion; nil reads TokenFile.
+	Assertion func(context.Context) (string, error)
 	// TokenFile holds the federated assertion; it is read for each token.
 	TokenFile string
+}
+
+// credential is the SDK's, with the names that a remedy needs.
+type credential struct {
+	azcore.TokenCredential
+	tenantID azward.TenantID
+	clientID string
 }
 
 // Credential makes the SDK's credential for this cloud.
@@ -46,21 +63,25 @@ func (c Cloud) Credential(s SignIn) (azcore.TokenCredential, error) {
 		Cloud: c.configuration(), Transport: &http.Client{Transport: transport},
 		Retry: policy.RetryOptions{MaxRetries: 2},
 	}
-	credential, err := c.credential(s, options)
+	made, err := c.credential(s, options)
 	if err != nil {
+		var own *azward.Error
+		if errors.As(err, &own) {
+			return nil, err
+		}
 		return nil, &azward.Error{
-			Kind: azward.KindSignIn, Op: "prepare sign-in", Subject: string(s.TenantID), Cause: err.Error(), Err: err,
+			Kind: azward.KindSignIn, Op: "prepare sign-in", Subject: string(s.TenantID), Cause: firstLine(err.Error()), Err: err,
 			Remedy: "check tenant ID, client ID and the credential given to `azward connect azure`",
 		}
 	}
-	return credential, nil
+	return credential{made, s.TenantID, s.ClientID}, nil
 }
 
 func (c Cloud) credential(s SignIn, options azcore.ClientOptions) (azcore.TokenCredential, error) {
 	tenant := string(s.TenantID)
 	switch s.Method {
 	case ClientSecret:
-		secret, err := s.Secret()
+		secret, err := s.secret()
 		if err != nil {
 			return nil, err
 		}
@@ -68,24 +89,9 @@ func (c Cloud) credential(s SignIn, options azcore.ClientOptions) (azcore.TokenC
 			ClientOptions: options, DisableInstanceDiscovery: c.custom,
 		})
 	case Certificate:
-		pem, err := s.Secret()
-		if err != nil {
-			return nil, err
-		}
-		certificates, key, err := azidentity.ParseCertificates([]byte(pem), nil)
-		if err != nil {
-			return nil, fmt.Errorf("the certificate cannot be read: %w", err)
-		}
-		return azidentity.NewClientCertificateCredential(tenant, s.ClientID, certificates, key, &azidentity.ClientCertificateCredentialOptions{
-			ClientOptions: options, DisableInstanceDiscovery: c.custom,
-		})
+		return c.certificate(s, options)
 	case FederatedToken:
-		if _, err := os.Stat(s.TokenFile); err != nil {
-			return nil, fmt.Errorf("the federated token file cannot be read: %w", err)
-		}
-		return azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
-			ClientOptions: options, ClientID: s.ClientID, TenantID: tenant, TokenFilePath: s.TokenFile, DisableInstanceDiscovery: c.custom,
-		})
+		return c.federated(s, options)
 	case ManagedIdentity:
 		o := &azidentity.ManagedIdentityCredentialOptions{ClientOptions: options}
 		if s.ClientID != "" {
@@ -94,6 +100,59 @@ func (c Cloud) credential(s SignIn, options azcore.ClientOptions) (azcore.TokenC
 		return azidentity.NewManagedIdentityCredential(o)
 	case AzureCLI:
 		return azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{TenantID: tenant})
+	case Environment:
+		if os.Getenv("AZURE_FEDERATED_TOKEN_FILE") != "" {
+			return azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
+				ClientOptions: options, DisableInstanceDiscovery: c.custom,
+			})
+		}
+		return azidentity.NewEnvironmentCredential(&azidentity.EnvironmentCredentialOptions{
+			ClientOptions: options, DisableInstanceDiscovery: c.custom,
+		})
 	}
 	return nil, fmt.Errorf("there is no sign-in method %.40q", s.Method)
+}
+
+func (s SignIn) secret() (string, error) {
+	if s.Secret == nil {
+		return "", errors.New("no secret is stored")
+	}
+	return s.Secret()
+}
+
+func (c Cloud) certificate(s SignIn, options azcore.ClientOptions) (azcore.TokenCredential, error) {
+	data, err := s.secret()
+	if err != nil {
+		return nil, err
+	}
+	var password []byte
+	if s.Password != nil {
+		text, err := s.Password()
+		if err != nil {
+			return nil, err
+		}
+		password = []byte(text)
+	}
+	certificates, key, err := azidentity.ParseCertificates([]byte(data), password)
+	if err != nil {
+		// The SDK's error may quote what it parsed.
+		return nil, errors.New("the certificate cannot be read: it takes a certificate and its private key, as PEM or PKCS #12")
+	}
+	return azidentity.NewClientCertificateCredential(string(s.TenantID), s.ClientID, certificates, key, &azidentity.ClientCertificateCredentialOptions{
+		ClientOptions: options, DisableInstanceDiscovery: c.custom,
+	})
+}
+
+func (c Cloud) federated(s SignIn, options azcore.ClientOptions) (azcore.TokenCredential, error) {
+	if s.Assertion != nil {
+		return azidentity.NewClientAssertionCredential(string(s.TenantID), s.ClientID, s.Assertion, &azidentity.ClientAssertionCredentialOptions{
+			ClientOptions: options, DisableInstanceDiscovery: c.custom,
+		})
+	}
+	if _, err := os.Stat(s.TokenFile); err != nil {
+		return nil, fmt.Errorf("the federated token file cannot be read: %w", err)
+	}
+	return azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
+		ClientOptions: options, ClientID: s.ClientID, TenantID: string(s.TenantID), TokenFilePath: s.TokenFile, DisableInstanceDiscovery: c.custom,
+	})
 }
