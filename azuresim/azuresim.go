@@ -25,6 +25,7 @@ import (
 	"github.com/azward/azward/azuresim/arm"
 	"github.com/azward/azward/azuresim/entra"
 	"github.com/azward/azward/azuresim/fault"
+	"github.com/azward/azward/azuresim/imagespec"
 	"github.com/azward/azward/azuresim/inventory"
 	"github.com/azward/azward/azuresim/rbac"
 	"github.com/azward/azward/azuresim/scenario"
@@ -68,6 +69,7 @@ type Server struct {
 	policy    *rbac.Policy
 	faults    *fault.Injector
 	clusters  map[string]*cluster // by ARM ID in lower case
+	images    []imagespec.Image
 
 	entraURL, armURL, graphURL, registryAddr string
 
@@ -145,6 +147,9 @@ func (s *Server) handlers(ctx context.Context, address string) ([]http.Handler, 
 	}
 	resourceManager, err := arm.New(s.armOptions())
 	if err != nil {
+		return nil, err
+	}
+	if err := s.buildImages(); err != nil {
 		return nil, err
 	}
 	if err := s.startClusters(ctx, address); err != nil {

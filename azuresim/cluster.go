@@ -108,8 +108,12 @@ func (s *Server) objects(r *inventory.Resource) []json.RawMessage {
 }
 
 func (c *cluster) handler(behaviour scenario.Cluster) (http.Handler, error) {
+	objects, err := c.withDigests(c.o.Scenario.Kubernetes[strings.ToLower(c.id)])
+	if err != nil {
+		return nil, err
+	}
 	inner, err := kubeapi.New(kubeapi.Options{
-		Objects: c.o.Scenario.Kubernetes[strings.ToLower(c.id)], PageLimit: c.o.Scenario.Paging.Kubernetes,
+		Objects: objects, PageLimit: c.o.Scenario.Paging.Kubernetes,
 		Version: behaviour.Version, Authenticate: c.authenticate, Authorize: c.authorize, Now: c.now,
 	})
 	if err != nil {

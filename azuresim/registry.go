@@ -76,9 +76,9 @@ func (s *Server) registryHandler(ctx context.Context) (http.Handler, error) {
 // registryKey is made once a process, since it takes a noticeable time.
 var registryKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
-// pushImages builds the scenario's images and puts each into its registry, the
-// first one where it names none.
-func (s *Server) pushImages(ctx context.Context, server *acr.Server, records []registryRecord) error {
+// buildImages makes the scenario's images, once, before the clusters start:
+// their pods may name a digest as ${digest:REPOSITORY:TAG}.
+func (s *Server) buildImages() error {
 	var specs []imagespec.Spec
 	for _, f := range s.o.Scenario.Images {
 		parsed, err := imagespec.Parse(f.Data)
@@ -87,15 +87,43 @@ func (s *Server) pushImages(ctx context.Context, server *acr.Server, records []r
 		}
 		specs = append(specs, parsed...)
 	}
-	if len(specs) == 0 {
+	var err error
+	if s.images, err = imagespec.Build(specs); err != nil {
+		return fmt.Errorf("make the registries' images: %w", err)
+	}
+	return nil
+}
+
+// withDigests puts the digests of images where objects name them.
+func (s *Server) withDigests(objects []json.RawMessage) ([]json.RawMessage, error) {
+	var pairs []string
+	for _, image := range s.images {
+		for _, tag := range image.Tags {
+			pairs = append(pairs, "${digest:"+image.Repository+":"+tag+"}", image.Digest)
+		}
+	}
+	digests := strings.NewReplacer(pairs...)
+	expanded := make([]json.RawMessage, len(objects))
+	for i, o := range objects {
+		text := digests.Replace(string(o))
+		if _, rest, left := strings.Cut(text, "${digest:"); left {
+			name, _, _ := strings.Cut(rest, "}")
+			return nil, fmt.Errorf("an object names the digest of image %.100q, which images/ does not have", name)
+		}
+		expanded[i] = json.RawMessage(text)
+	}
+	return expanded, nil
+}
+
+// pushImages puts each image into its registry, the first one where it names
+// none.
+func (s *Server) pushImages(ctx context.Context, server *acr.Server, records []registryRecord) error {
+	images := s.images
+	if len(images) == 0 {
 		return nil
 	}
 	if len(records) == 0 {
 		return errors.New("the scenario has images and no container registry")
-	}
-	images, err := imagespec.Build(specs)
-	if err != nil {
-		return fmt.Errorf("make the registries' images: %w", err)
 	}
 	byRegistry := map[string][]imagespec.Image{}
 	for _, image := range images {

@@ -124,27 +124,27 @@ func (r *run) noSubscription(ctx context.Context) error {
 	}
 }
 
-// tenantListing says whether the subscriptions are all that the tenant has.
+// tenantListing says what the subscriptions read are of the tenant. Azure lists
+// those where the principal has a role, and these are the frame of every
+// answer: what lies in another one leads to a resource here over a peering or
+// an approved private link, and both stand on this side too. The listing says
+// so; with a role at the root management group it is the whole tenant.
 func (r *run) tenantListing(ctx context.Context, tenant string, pages int) {
-	listing := estate.Listing{Scope: "/", Type: subscriptionType, Status: estate.ListingPartial, Pages: pages, ReadAt: r.readAt}
+	listing := estate.Listing{Scope: "/", Type: subscriptionType, Status: estate.ListingComplete, Via: azward.SourceARM, Pages: pages, ReadAt: r.readAt}
 	root := azward.ResourceID("/providers/Microsoft.Management/managementGroups/" + tenant)
-	gap := azward.Gap{
-		Scope: "/", Kind: azward.GapDenied, Reads: subscriptionType, Needs: subscriptionType + "/read",
-		Error:  "Azure lists the subscriptions where the principal has a role; without one at the root management group there may be others",
-		Remedy: r.grant("Reader", root),
-	}
 	switch {
 	case r.o.WholeTenant:
-		listing.Status = estate.ListingDeclared
+		listing.Status, listing.Via = estate.ListingDeclared, ""
 	case len(r.o.Subscriptions) > 0:
-		gap.Kind, gap.Error, gap.Remedy = azward.GapNotRead, "only the subscriptions that were asked for were read", "read the tenant without naming subscriptions"
+		listing.Status = estate.ListingPartial
+		r.sink.gap(azward.Gap{
+			Scope: "/", Kind: azward.GapNotRead, Reads: subscriptionType, Needs: subscriptionType + "/read",
+			Error: "only the subscriptions that were asked for were read", Remedy: "read the tenant without naming subscriptions",
+		})
 	case r.coversTenant(ctx, root):
-		listing.Status = estate.ListingComplete
+		listing.Via = ""
 	}
 	r.sink.listing(listing)
-	if listing.Status == estate.ListingPartial {
-		r.sink.gap(gap)
-	}
 }
 
 func (r *run) coversTenant(ctx context.Context, root azward.ResourceID) bool {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -56,17 +57,17 @@ func Table(w io.Writer, verdicts []azward.Verdict, style Style) error {
 	t.AppendHeader(table.Row{"exploitable", "vulnerability", "severity", "package", "workload", "why", "verdict"})
 	width := style.Width
 	if width == 0 {
-		width = 160
+		width = 190
 	}
-	why := max(30, width-13-16-10-28-30-20-6)
+	whyWidth := max(30, width-13-18-10-30-30-20-6)
 	t.SetColumnConfigs([]table.ColumnConfig{
 		{Name: "package", WidthMax: 30}, {Name: "workload", WidthMax: 30},
-		{Name: "why", WidthMax: why, WidthMaxEnforcer: text.WrapSoft},
+		{Name: "why", WidthMax: whyWidth, WidthMaxEnforcer: text.WrapSoft},
 	})
 	for _, v := range verdicts {
 		t.AppendRow(table.Row{
 			style.mark(v.Exploitable), v.Vulnerability + kevMark(v), v.Finding.Severity,
-			packageOf(v), v.Workload.Name, why1(v), v.ID,
+			packageOf(v), v.Workload.Name, why(v), v.ID,
 		})
 	}
 	_, err := fmt.Fprintln(w, t.Render())
@@ -84,16 +85,22 @@ func kevMark(v azward.Verdict) string {
 func packageOf(v azward.Verdict) string {
 	purl, _, _ := strings.Cut(v.Finding.PURL, "?")
 	purl = purl[strings.LastIndexByte(purl, '/')+1:]
+	if plain, err := url.PathUnescape(purl); err == nil {
+		purl = plain
+	}
 	return strings.Replace(purl, "@", " ", 1)
 }
 
-// why1 is the summary without the word that its column already says.
-func why1(v azward.Verdict) string {
-	_, why, ok := strings.Cut(v.Summary, ": ")
-	if !ok {
-		return v.Summary
+// why is the summary of what decided: for an exploitable verdict the way in,
+// which is what a reader can change.
+func why(v azward.Verdict) string {
+	var parts []string
+	for _, c := range v.Conditions {
+		if c.Answer == v.Exploitable && (v.Exploitable != azward.Yes || c.ID == azward.Reachable) {
+			parts = append(parts, c.Summary)
+		}
 	}
-	return why
+	return strings.Join(parts, "; ")
 }
 
 // JSON writes the verdicts as one array, in the shape of docs/json.md.

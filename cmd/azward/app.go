@@ -33,6 +33,7 @@ type app struct {
 
 	progress progress
 	opened   *sqlite.Store
+	decided  []azward.Verdict // by the scan of this run, in the order shown
 }
 
 // formats are all that any command writes.

@@ -75,7 +75,7 @@ func (a *app) demo(ctx context.Context, once bool) (err error) {
 		return err
 	}
 	if a.output == "table" && a.out == "" {
-		if err := a.demoProof(ctx); err != nil {
+		if err := a.demoProof(); err != nil {
 			return err
 		}
 	}
@@ -140,20 +140,16 @@ func (a *app) demoAdvisories(ctx context.Context, tenant *scenario.Scenario) (er
 	return err
 }
 
-// demoProof shows one proof in full: the worst exploitable verdict.
-func (a *app) demoProof(ctx context.Context) error {
-	kept, err := a.store(ctx)
-	if err != nil {
+// demoProof shows one proof in full: the first of the list.
+func (a *app) demoProof() error {
+	if len(a.decided) == 0 {
+		return nil
+	}
+	if _, err := fmt.Fprintln(a.stdout, "\nThe proof of the first one, as azward explain prints it:"); err != nil {
 		return err
 	}
-	for v, err := range kept.Verdicts(ctx, store.Filter{Exploitable: []azward.Answer{azward.Yes}, Limit: 1}) {
-		if err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintln(a.stdout, "\nThe proof of the first one (azward explain):"); err != nil {
-			return err
-		}
-		return report.Explain(a.stdout, v, a.style())
+	if _, err := fmt.Fprintln(a.stdout); err != nil {
+		return err
 	}
-	return nil
+	return report.Explain(a.stdout, a.decided[0], a.style())
 }

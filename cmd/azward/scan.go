@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -302,6 +303,7 @@ func (a *app) writeScans(results []*scan.Result, f failOn) error {
 		verdicts = append(verdicts, r.Verdicts...)
 		gaps = append(gaps, r.Estate.Gaps()...)
 	}
+	a.decided = verdicts
 	err := a.write(func(w io.Writer) error {
 		switch a.output {
 		case "table":
@@ -350,28 +352,58 @@ func (a *app) summary(w io.Writer, results []*scan.Result, verdicts []azward.Ver
 // maxGapsShown keeps a summary on one screen.
 const maxGapsShown = 8
 
+// gapGroup is gaps with one cause: the same scope and the same remedy.
+type gapGroup struct {
+	gap   azward.Gap
+	reads []string
+}
+
+// writeGaps tells each cause once, with what it kept from being read.
 func writeGaps(w io.Writer, gaps []azward.Gap) error {
 	if len(gaps) == 0 {
 		return nil
 	}
+	var groups []*gapGroup
+	for _, g := range gaps {
+		at := slices.IndexFunc(groups, func(o *gapGroup) bool {
+			return o.gap.Scope == g.Scope && o.gap.Kind == g.Kind && o.gap.Remedy == g.Remedy
+		})
+		if at < 0 {
+			groups, at = append(groups, &gapGroup{gap: g}), len(groups)
+		}
+		groups[at].reads = append(groups[at].reads, g.Reads)
+	}
 	if _, err := fmt.Fprintf(w, "\n%d gaps in what was read; answers that needed them are unknown\n", len(gaps)); err != nil {
 		return err
 	}
-	hinted := map[string]bool{}
-	for i, g := range gaps {
+	for i, g := range groups {
 		if i == maxGapsShown {
-			_, err := fmt.Fprintf(w, "  and %d more: --output json has them all\n", len(gaps)-i)
+			_, err := fmt.Fprintf(w, "  and %d more causes: --output json has them all\n", len(groups)-i)
 			return err
 		}
-		if _, err := fmt.Fprintf(w, "  %s  %s: %s\n", g.Reads, g.Scope, g.Error); err != nil {
+		if err := g.write(w); err != nil {
 			return err
-		}
-		if g.Remedy != "" && !hinted[g.Remedy] {
-			hinted[g.Remedy] = true
-			if _, err := fmt.Fprintf(w, "      hint: %s\n", g.Remedy); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
+}
+
+func (g *gapGroup) write(w io.Writer) error {
+	const shown = 4
+	reads := strings.Join(g.reads[:min(len(g.reads), shown)], ", ")
+	if more := len(g.reads) - shown; more > 0 {
+		reads += fmt.Sprintf(" and %d more", more)
+	}
+	cause := g.gap.Error
+	if len(g.reads) > 1 && g.gap.Kind == azward.GapDenied {
+		cause = "the right to read them is missing"
+	}
+	if _, err := fmt.Fprintf(w, "  %s\n      %s: %s\n", g.gap.Scope, reads, cause); err != nil {
+		return err
+	}
+	if g.gap.Remedy == "" {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "      hint: %s\n", g.gap.Remedy)
+	return err
 }
