@@ -24,7 +24,7 @@ fi
 golangci-lint run ./... || status=1
 
 # Tests count as a way in: contract suites and test support have no other.
-unreached=$(deadcode -test ./...)
+unreached=$(deadcode -test -tags e2e ./...)
 if [ -n "$unreached" ]; then
   printf 'lint: nothing calls these; delete them:\n%s\n' "$unreached" >&2
   status=1

@@ -29,7 +29,7 @@ type listed struct {
 // its imports.
 func list(ctx context.Context, dir, goos string, patterns ...string) ([]listed, error) {
 	args := append([]string{
-		"list", "-e", "-deps",
+		"list", "-e", "-deps", "-tags=e2e",
 		"-json=ImportPath,Standard,Dir,GoFiles,Imports,TestImports,XTestImports",
 	}, patterns...)
 	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the patterns are constants in our tests

@@ -85,6 +85,7 @@ func rows() []Row {
 		{Folder: "", Level: LevelRoot, Is: "the nouns"},
 		{Folder: "estate", Level: LevelEstate, Is: "what a tenant looks like"},
 		{Folder: "cmd/azward", Level: LevelCommand, Is: "the only place that wires"},
+		{Folder: "e2e", Level: LevelCommand, Is: "tests of the whole, behind a build tag"},
 		{
 			Folder: "azuresim", Level: LevelCommand, Alone: true,
 			Is: "it speaks Azure's wire format alone, so that it can't share our misunderstandings",
