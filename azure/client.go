@@ -101,7 +101,8 @@ func (c *Client) pipeline(endpoint, scope string, o Options) (runtime.Pipeline, 
 		PerRetry: []policy.Policy{
 			newQuota(o.MaxWait, func(d time.Duration) { c.waited.Add(int64(d)) }),
 			runtime.NewBearerTokenPolicy(c.credential, []string{scope}, nil),
-			counter{&c.requests}, gate{o.Mode, u.Host},
+			counter{&c.requests},
+			gate{o.Mode, u.Host},
 		},
 	}, &policy.ClientOptions{
 		Cloud: c.Cloud.configuration(), Transport: c.http,

@@ -290,8 +290,10 @@ func (q Question) filterWay(e *estate.Estate, n *netInterface, d direction, far 
 		}
 	}
 	if len(layers) == 0 {
-		w.hop(Hop{Resource: n.holder.ID, Kind: "networkInterface", Name: "no NSG", Answer: azward.Yes, Summary: "no security group stands on the interface or its subnet",
-			Evidence: []azward.Evidence{n.holder.Evidence("/properties/networkSecurityGroup", "none on the interface, none on its subnet")}})
+		w.hop(Hop{
+			Resource: n.holder.ID, Kind: "networkInterface", Name: "no NSG", Answer: azward.Yes, Summary: "no security group stands on the interface or its subnet",
+			Evidence: []azward.Evidence{n.holder.Evidence("/properties/networkSecurityGroup", "none on the interface, none on its subnet")},
+		})
 	}
 	return w
 }

@@ -109,8 +109,10 @@ func publicAddressDoors(e *estate.Estate, n *netInterface) []door {
 	if c := n.conf.Properties.PublicIPAddressConfiguration; c != nil {
 		d.by = "its own public address"
 		d.basic = c.SKU != nil && strings.EqualFold(c.SKU.Name, "Basic")
-		d.hops = []Hop{{Resource: n.holder.ID, Kind: "publicIPAddress", Name: c.Name, Answer: azward.Yes, Summary: "each instance has a public address",
-			Evidence: []azward.Evidence{n.holder.Evidence(n.pointer+"/properties/publicIPAddressConfiguration", "each instance has a public address")}}}
+		d.hops = []Hop{{
+			Resource: n.holder.ID, Kind: "publicIPAddress", Name: c.Name, Answer: azward.Yes, Summary: "each instance has a public address",
+			Evidence: []azward.Evidence{n.holder.Evidence(n.pointer+"/properties/publicIPAddressConfiguration", "each instance has a public address")},
+		}}
 		return []door{d}
 	}
 	ref := n.conf.Properties.PublicIPAddress
@@ -120,8 +122,10 @@ func publicAddressDoors(e *estate.Estate, n *netInterface) []door {
 	r, ok := e.Resource(ref.ID)
 	if !ok {
 		d.doubt = unreadRef(e, ref.ID)
-		d.hops = []Hop{{Resource: ref.ID, Kind: "publicIPAddress", Name: ref.ID.Name(), Summary: "its public address could not be read",
-			Evidence: []azward.Evidence{n.holder.Evidence(n.pointer+"/properties/publicIPAddress", "names a public address")}}}
+		d.hops = []Hop{{
+			Resource: ref.ID, Kind: "publicIPAddress", Name: ref.ID.Name(), Summary: "its public address could not be read",
+			Evidence: []azward.Evidence{n.holder.Evidence(n.pointer+"/properties/publicIPAddress", "names a public address")},
+		}}
 		return []door{d}
 	}
 	h, basic, gap := addressHop(r)
@@ -224,8 +228,10 @@ func doorsOf(e *estate.Estate, r, machine *estate.Resource, n *netInterface) []d
 	}
 	if len(v.Properties.InboundNATPools) > 0 && len(pools) > 0 {
 		gap := azward.Gap{Scope: r.ID, Kind: azward.GapUnsupported, Reads: "inboundNatPools", Error: "inbound NAT pools are not modelled yet"}
-		doors = append(doors, door{doubt: &gap, hops: []Hop{{Resource: r.ID, Kind: "loadBalancer", Name: r.Name, Summary: "an inbound NAT pool may lead to it",
-			Evidence: []azward.Evidence{r.Evidence("/properties/inboundNatPools", "inbound NAT pools")}}}})
+		doors = append(doors, door{doubt: &gap, hops: []Hop{{
+			Resource: r.ID, Kind: "loadBalancer", Name: r.Name, Summary: "an inbound NAT pool may lead to it",
+			Evidence: []azward.Evidence{r.Evidence("/properties/inboundNatPools", "inbound NAT pools")},
+		}}})
 	}
 	return doors
 }
@@ -234,8 +240,10 @@ func doorsOf(e *estate.Estate, r, machine *estate.Resource, n *netInterface) []d
 func ruleDoor(e *estate.Estate, r *estate.Resource, v *estate.LoadBalancer, rule estate.LoadBalancingRule, pointer string, n *netInterface) door {
 	p := rule.Properties
 	d := door{near: n.own, by: "load balancer " + r.Name, basic: strings.EqualFold(v.SKU.Name, "Basic")}
-	hop := Hop{Resource: r.ID, Kind: "loadBalancer", Name: r.Name + " / " + rule.Name, Answer: azward.Yes,
-		Summary: fmt.Sprintf("rule %s forwards %s %d to port %d", rule.Name, strings.ToLower(p.Protocol), p.FrontendPort, p.BackendPort)}
+	hop := Hop{
+		Resource: r.ID, Kind: "loadBalancer", Name: r.Name + " / " + rule.Name, Answer: azward.Yes,
+		Summary: fmt.Sprintf("rule %s forwards %s %d to port %d", rule.Name, strings.ToLower(p.Protocol), p.FrontendPort, p.BackendPort),
+	}
 	rulePorts(&d, p.Protocol, p.FrontendPort, p.FrontendPortRangeStart, p.FrontendPortRangeEnd, p.BackendPort)
 	hop.Evidence = []azward.Evidence{r.Evidence(pointer, hop.Summary)}
 	unclear := func(reads, cause string) door {
@@ -259,7 +267,8 @@ func ruleDoor(e *estate.Estate, r *estate.Resource, v *estate.LoadBalancer, rule
 			PrivateIPAddress string              `json:"privateIPAddress"`
 			Subnet           *estate.ResourceRef `json:"subnet"`
 		} `json:"properties"`
-	}) bool {
+	},
+	) bool {
 		return f.ID.Equal(p.FrontendIPConfiguration.ID)
 	})
 	if at < 0 {
@@ -272,8 +281,10 @@ func ruleDoor(e *estate.Estate, r *estate.Resource, v *estate.LoadBalancer, rule
 		address, ok := e.Resource(front.Properties.PublicIPAddress.ID)
 		if !ok {
 			d.doubt = unreadRef(e, front.Properties.PublicIPAddress.ID)
-			d.hops = []Hop{{Resource: front.Properties.PublicIPAddress.ID, Kind: "publicIPAddress", Name: front.Properties.PublicIPAddress.ID.Name(),
-				Summary: "the frontend's public address could not be read", Evidence: []azward.Evidence{r.Evidence(frontPointer, "the frontend is public")}}}
+			d.hops = []Hop{{
+				Resource: front.Properties.PublicIPAddress.ID, Kind: "publicIPAddress", Name: front.Properties.PublicIPAddress.ID.Name(),
+				Summary: "the frontend's public address could not be read", Evidence: []azward.Evidence{r.Evidence(frontPointer, "the frontend is public")},
+			}}
 			return d
 		}
 		addressed, _, gap := addressHop(address)
@@ -362,8 +373,10 @@ func (d door) filtered(e *estate.Estate, n *netInterface, w *way, protocol netse
 	region := netset.Product(publicAddrs, d.backend(shown))
 	layers := n.layers(e, packet{direction: inbound, near: d.near, protocol: protocol, srcPort: -1})
 	if len(layers) == 0 {
-		h := Hop{Resource: n.holder.ID, Kind: "networkInterface", Name: n.holder.Name,
-			Evidence: []azward.Evidence{n.holder.Evidence("/properties/networkSecurityGroup", "no security group on the interface, none on the subnet")}}
+		h := Hop{
+			Resource: n.holder.ID, Kind: "networkInterface", Name: n.holder.Name,
+			Evidence: []azward.Evidence{n.holder.Evidence("/properties/networkSecurityGroup", "no security group on the interface, none on the subnet")},
+		}
 		if d.basic {
 			h.Answer, h.Summary = azward.Yes, "no security group stands before it, and a Basic address is open without one"
 		} else {

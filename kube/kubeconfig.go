@@ -4,14 +4,13 @@ package kube
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"net/url"
 	"strings"
-
-	"crypto/tls"
-	"crypto/x509"
 
 	"sigs.k8s.io/yaml"
 

@@ -61,7 +61,8 @@ func Table(w io.Writer, verdicts []azward.Verdict, style Style) error {
 	}
 	whyWidth := max(30, width-13-18-10-30-30-20-6)
 	t.SetColumnConfigs([]table.ColumnConfig{
-		{Name: "package", WidthMax: 30}, {Name: "workload", WidthMax: 30},
+		{Name: "package", WidthMax: 30},
+		{Name: "workload", WidthMax: 30},
 		{Name: "why", WidthMax: whyWidth, WidthMaxEnforcer: text.WrapSoft},
 	})
 	for _, v := range verdicts {
