@@ -294,8 +294,10 @@ func writtenRules(r *estate.Resource, s *estate.KubernetesService, protocol, por
 			l.rules = append(l.rules, sourceRule{
 				access: netset.Allow, maybe: netset.AllAddrs(), tag: tag,
 				evidence: documented(r, rules.pointer, "AKS allows the service tag "+tag),
-				gap: azward.Gap{Scope: r.ID, Kind: azward.GapUnsupported, Reads: rules.pointer,
-					Error: "which addresses the service tag " + tag + " holds is not known"},
+				gap: azward.Gap{
+					Scope: r.ID, Kind: azward.GapUnsupported, Reads: rules.pointer,
+					Error: "which addresses the service tag " + tag + " holds is not known",
+				},
 			})
 		}
 	}

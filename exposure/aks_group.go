@@ -166,7 +166,7 @@ func matchDestinationPort(single string, list []string, port int) fieldMatch {
 		switch {
 		case err != nil:
 			result = fieldMatch{cause: fmt.Sprintf("%q is no port range", s)}
-		case ports.Contains(uint16(port)): //nolint:gosec // callers check the range
+		case ports.Contains(uint16(port)):
 			return fieldMatch{answer: azward.Yes}
 		}
 	}
@@ -254,8 +254,10 @@ func (g nodeGroup) matchSources(r *sourceRule, list []string, at string) {
 }
 
 func (g nodeGroup) wideGap(at string) azward.Gap {
-	return azward.Gap{Scope: g.ID, Kind: azward.GapUnsupported, Reads: at,
-		Error: "a default route on the nodes' subnet may widen what the tag VirtualNetwork holds"}
+	return azward.Gap{
+		Scope: g.ID, Kind: azward.GapUnsupported, Reads: at,
+		Error: "a default route on the nodes' subnet may widen what the tag VirtualNetwork holds",
+	}
 }
 
 // nodeGroup is a security group at the nodes. Wide says that the tag

@@ -62,7 +62,7 @@ func appWays(e *estate.Estate, r *estate.Resource, v *estate.ContainerApp) (ways
 	h := Hop{Resource: r.ID, Kind: "ingress", Name: r.Name + " / ingress"}
 	c := v.Properties.Configuration
 	if c == nil || c.Ingress == nil {
-		if absent, _ := absentOrNull(r, pointer); absent {
+		if absent(r, pointer) {
 			h.Summary = "the app's ingress was not read"
 			w.doubt(h, notRead(r, pointer, "Microsoft.App/containerApps/read", h.Summary, "az containerapp show --ids "+string(r.ID)))
 			return []*way{w}, c == nil
@@ -144,7 +144,7 @@ func appEnvironment(e *estate.Estate, id azward.ResourceID, w *way) {
 	switch vnet := v.Properties.VnetConfiguration; {
 	case vnet == nil:
 		internal = "/properties/vnetConfiguration"
-		if absent, _ := absentOrNull(r, internal); absent {
+		if absent(r, internal) {
 			h.Summary = "whether the environment is internal was not read"
 			w.doubt(h, notRead(r, internal, needs, h.Summary, "az containerapp env show --ids "+string(id)))
 			return
@@ -181,7 +181,7 @@ func appPublicAccess(r *estate.Resource, v *estate.ManagedEnvironment, w *way) {
 		w.doubt(h, notRead(r, pointer, "", h.Summary, ""))
 		return
 	default:
-		if absent, _ := absentOrNull(r, pointer); absent && (r.APIVersion < firstVersion || r.Source != azward.SourceARM) {
+		if absent(r, pointer) && (r.APIVersion < firstVersion || r.Source != azward.SourceARM) {
 			h.Summary = "whether public network access to the environment is disabled was not read"
 			w.doubt(h, notRead(r, pointer, "Microsoft.App/managedEnvironments/read",
 				"the API version that was read does not return this property", "read the environment with API version 2025-01-01 or later"))

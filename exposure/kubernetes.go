@@ -339,8 +339,10 @@ func (k *kubeView) admitPublic(w *way, in entry, s *shape) netpol.Decision {
 		case yes != nil: // some of the sources behind a service tag
 			d := *yes
 			d.Answer = azward.Unknown
-			d.Gaps = []azward.Gap{{Scope: k.id, Kind: azward.GapUnsupported, Reads: "network policies",
-				Error: "which addresses the service tag " + strings.Join(f.Sources, ", ") + " holds is not known, and network policies tell addresses apart"}}
+			d.Gaps = []azward.Gap{{
+				Scope: k.id, Kind: azward.GapUnsupported, Reads: "network policies",
+				Error: "which addresses the service tag " + strings.Join(f.Sources, ", ") + " holds is not known, and network policies tell addresses apart",
+			}}
 			return d
 		}
 	}

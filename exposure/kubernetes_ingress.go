@@ -93,7 +93,7 @@ func (k *kubeView) throughIngress(r *estate.Resource, v *estate.KubernetesIngres
 				continue
 			}
 			for _, b := range backends {
-				if w := k.fromController(toController.clone(), r, v, svc, b, c, s, in); w != nil {
+				if w := k.fromController(toController.clone(), r, v, svc, b, c, s); w != nil {
 					ways = append(ways, w)
 				}
 			}
@@ -137,7 +137,7 @@ func webPort(w *way) bool {
 }
 
 // fromController is the second half of the path.
-func (k *kubeView) fromController(w *way, r *estate.Resource, v *estate.KubernetesIngress, svc service, b backend, c controller, s *shape, in entry) *way {
+func (k *kubeView) fromController(w *way, r *estate.Resource, v *estate.KubernetesIngress, svc service, b backend, c controller, s *shape) *way {
 	port, ok := targetOf(*b.port, s)
 	if !ok {
 		return nil
@@ -146,7 +146,7 @@ func (k *kubeView) fromController(w *way, r *estate.Resource, v *estate.Kubernet
 	w.by = w.by + ", Ingress " + name
 	h := Hop{Resource: r.ID, Kind: "Ingress", Name: name, Answer: azward.Yes, Summary: "leads " + hostWords(b) + " to Service " + svc.name()}
 	h.Evidence = append([]azward.Evidence{r.Evidence(b.pointer, h.Summary)}, c.evidence...)
-	k.ingressFilters(r, v, w, &h, in)
+	ingressFilters(r, v, w, &h)
 	w.hop(h)
 	sh := serviceHop(svc.r, fmt.Sprintf("leads port %d to port %d of its pods", b.port.Port, port))
 	sh.Answer = azward.Yes
@@ -168,7 +168,7 @@ func hostWords(b backend) string {
 
 // ingressFilters reads annotations of ingress-nginx that ask who the client is.
 // Source: https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations/
-func (k *kubeView) ingressFilters(r *estate.Resource, v *estate.KubernetesIngress, w *way, h *Hop, in entry) {
+func ingressFilters(r *estate.Resource, v *estate.KubernetesIngress, w *way, h *Hop) {
 	const prefix = "nginx.ingress.kubernetes.io/"
 	for _, name := range []string{"auth-url", "auth-type", "auth-tls-secret"} {
 		if v.Metadata.Annotations[prefix+name] == "" {

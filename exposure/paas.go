@@ -255,7 +255,7 @@ func apiServerEndpoint(_ *estate.Estate, r *estate.Resource, w *way) {
 	p := v.Properties.APIServerAccessProfile
 	switch {
 	case p == nil:
-		if absent, _ := absentOrNull(r, pointer); absent {
+		if absent(r, pointer) {
 			h.Summary = "who may reach the API server was not read"
 			w.doubt(h, notRead(r, pointer, r.Type+"/read", h.Summary, "az aks show --ids "+string(r.ID)))
 			return

@@ -128,7 +128,7 @@ func TestSharedAppService(t *testing.T) {
 // siteBodies spreads a case over the records that Azure keeps: what the case
 // leaves out was never set, which Azure returns as null.
 func siteBodies(c platformCase) []map[string]any {
-	site := c.Env["site"].(map[string]any)
+	site, _ := c.Env["site"].(map[string]any)
 	properties := map[string]any{
 		"publicNetworkAccess": site["publicNetworkAccess"], "hostingEnvironmentProfile": nil,
 		"privateEndpointConnections": site["privateEndpointConnections"],
@@ -141,8 +141,9 @@ func siteBodies(c platformCase) []map[string]any {
 	}
 	bodies := []map[string]any{}
 	if he, ok := site["hostingEnvironment"]; ok {
+		environment, _ := he.(map[string]any)
 		properties["hostingEnvironmentProfile"] = map[string]any{"id": caseGroup + "Microsoft.Web/hostingEnvironments/ase"}
-		bodies = append(bodies, object("Microsoft.Web/hostingEnvironments", "ase", he.(map[string]any)))
+		bodies = append(bodies, object("Microsoft.Web/hostingEnvironments", "ase", environment))
 	}
 	record := object("Microsoft.Web/sites", "s/config/web", config)
 	record["type"] = "Microsoft.Web/sites/config"
@@ -164,8 +165,8 @@ func TestSharedContainerApps(t *testing.T) {
 
 func TestSharedPaasFirewall(t *testing.T) {
 	platformCases(t, "paas-firewall", func(c platformCase) []map[string]any {
-		account := c.Env["storageAccount"].(map[string]any)
-		acls := account["networkAcls"].(map[string]any)
+		account, _ := c.Env["storageAccount"].(map[string]any)
+		acls, _ := account["networkAcls"].(map[string]any)
 		rules := []map[string]any{}
 		list, _ := acls["ipRules"].([]any)
 		for _, s := range list {
@@ -196,8 +197,10 @@ func TestServiceTagAllow(t *testing.T) {
 		from Class
 	}{
 		"front_door_tag_alone": {map[string]any{"ipAddress": "AzureFrontDoor.Backend", "tag": "ServiceTag", "action": "Allow", "priority": 100}, azward.Yes, FrontServiceShared},
-		"front_door_tag_and_fdid": {map[string]any{"ipAddress": "AzureFrontDoor.Backend", "tag": "ServiceTag", "action": "Allow", "priority": 100,
-			"headers": map[string]any{"x-azure-fdid": []string{"55ce4ed1-4b06-4bf1-b40e-4638452104da"}}}, azward.Unknown, ""},
+		"front_door_tag_and_fdid": {map[string]any{
+			"ipAddress": "AzureFrontDoor.Backend", "tag": "ServiceTag", "action": "Allow", "priority": 100,
+			"headers": map[string]any{"x-azure-fdid": []string{"55ce4ed1-4b06-4bf1-b40e-4638452104da"}},
+		}, azward.Unknown, ""},
 		"unknown_tag":  {map[string]any{"ipAddress": "Contoso", "tag": "ServiceTag", "action": "Allow", "priority": 100}, azward.Unknown, ""},
 		"subnet_alone": {map[string]any{"vnetSubnetResourceId": caseGroup + "Microsoft.Network/virtualNetworks/v/subnets/s", "action": "Allow", "priority": 100}, azward.No, None},
 		"host_bits":    {map[string]any{"ipAddress": "198.51.100.7/24", "action": "Allow", "priority": 100}, azward.Unknown, ""},

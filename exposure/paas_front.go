@@ -1,10 +1,10 @@
 package exposure
 
 import (
+	"net/netip"
 	"strings"
 
 	"go4.org/netipx"
-	"net/netip"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/estate"
@@ -141,9 +141,8 @@ func kindOf(r *estate.Resource) string {
 
 // privateEnds adds the private endpoints of a service to what a front may
 // name: their addresses lead to it whatever its own firewall says.
-func privateEnds(e *estate.Estate, r *estate.Resource, t *target) []*estate.Resource {
-	ends := e.Referrers(r.ID, "Microsoft.Network/privateEndpoints")
-	for _, pe := range ends {
+func privateEnds(e *estate.Estate, r *estate.Resource, t *target) {
+	for _, pe := range e.Referrers(r.ID, "Microsoft.Network/privateEndpoints") {
 		v, err := estate.Decode[struct {
 			Properties struct {
 				CustomDNSConfigs []struct {
@@ -160,5 +159,4 @@ func privateEnds(e *estate.Estate, r *estate.Resource, t *target) []*estate.Reso
 			t.names = append(t.names, c.IPAddresses...)
 		}
 	}
-	return ends
 }

@@ -136,7 +136,7 @@ func tagClass(tag string) Class {
 func (l sourceList) cite(deciders map[int32]struct{}) []azward.Evidence {
 	var evidence []azward.Evidence
 	for i, r := range l.rules {
-		if _, ok := deciders[int32(i)]; ok { //nolint:gosec // rules are few
+		if _, ok := deciders[int32(i)]; ok {
 			evidence = append(evidence, r.evidence)
 		}
 	}
@@ -149,7 +149,7 @@ func (l sourceList) cite(deciders map[int32]struct{}) []azward.Evidence {
 func (l sourceList) doubts(deciders map[int32]struct{}) []azward.Gap {
 	var gaps []azward.Gap
 	for i, r := range l.rules {
-		if _, ok := deciders[int32(i)]; ok && r.gap.Reads != "" { //nolint:gosec // rules are few
+		if _, ok := deciders[int32(i)]; ok && r.gap.Reads != "" {
 			gaps = append(gaps, r.gap)
 		}
 	}
@@ -201,11 +201,11 @@ func rangeAddrs(first, last string) (netset.Addrs, bool) {
 	return netset.RangeAddrs(ipRange(a, b)), true
 }
 
-// absentOrNull tells a property that the answer did not hold from one that
-// stood there as null: only the latter is a fact.
-func absentOrNull(r *estate.Resource, pointer string) (absent, null bool) {
-	raw, ok := r.At(pointer)
-	return !ok, ok && string(raw) == "null"
+// absent reports that the answer did not hold the property at all, which says
+// nothing; one that stood there as null was never set, which is a fact.
+func absent(r *estate.Resource, pointer string) bool {
+	_, ok := r.At(pointer)
+	return !ok
 }
 
 func notRead(r *estate.Resource, pointer, needs, cause, remedy string) azward.Gap {

@@ -24,7 +24,7 @@ type way struct {
 func (w *way) hop(h Hop)                 { w.hops = append(w.hops, h) }
 func (w *way) missing(g ...azward.Gap)   { w.gaps = append(w.gaps, g...) }
 func (w *way) narrow(to Class)           { w.class = nearer(w.class, to) }
-func (w *way) extend(hops ...Hop) *way   { w.hops = append(w.hops, hops...); return w }
+func (w *way) extend(hops ...Hop)        { w.hops = append(w.hops, hops...) }
 func (w *way) doubt(h Hop, g azward.Gap) { h.Answer = azward.Unknown; w.hop(h); w.missing(g) }
 
 // clone copies the way so that branches do not share hops.
@@ -124,7 +124,8 @@ func settleOpen(x *Exposure, open []*way) {
 	x.Answer, x.Class, x.Path = azward.Yes, best.class, best.hops
 	x.Evidence = hopEvidence(best.hops)
 	x.Flows = joinFlows(open)
-	x.Summary = "reached from " + sourceWords(best) + " on " + flowWords(best.flows) + through(best)
+	alike := slices.DeleteFunc(slices.Clone(open), func(w *way) bool { return w.class != best.class || w.by != best.by })
+	x.Summary = "reached from " + sourceWords(best) + " on " + flowWords(joinFlows(alike)) + through(best)
 }
 
 func settleUnclear(x *Exposure, all, unclear []*way, end closing) {

@@ -69,7 +69,7 @@ func siteEntry(e *estate.Estate, r *estate.Resource, v *estate.Site, w *way) {
 	h := siteHop(r)
 	if p := v.Properties.HostingEnvironmentProfile; p != nil && p.ID != "" {
 		siteEnvironment(e, azward.ResourceID(p.ID), w)
-	} else if absent, _ := absentOrNull(r, "/properties/hostingEnvironmentProfile"); absent && v.Properties.DefaultHostName == "" {
+	} else if absent(r, "/properties/hostingEnvironmentProfile") && v.Properties.DefaultHostName == "" {
 		// A body without its host name is a part of the answer: what else it
 		// lacks says nothing.
 		h.Summary = "whether the site lives in an App Service Environment was not read"
@@ -100,7 +100,7 @@ func siteEntry(e *estate.Estate, r *estate.Resource, v *estate.Site, w *way) {
 // by a complete listing of private endpoints.
 func siteUnset(e *estate.Estate, r *estate.Resource, v *estate.Site, h Hop, w *way) {
 	const pointer = "/properties/publicNetworkAccess"
-	if absent, _ := absentOrNull(r, pointer); absent {
+	if absent(r, pointer) {
 		h.Summary = "whether public network access is disabled was not read"
 		w.doubt(h, notRead(r, pointer, readSite, "the answer that was read does not hold this property", "az webapp show --ids "+string(r.ID)))
 		return
@@ -301,7 +301,7 @@ func (l *sourceList) siteDefault(r *estate.Resource, pointer string, rules int, 
 	case action != nil && *action != "":
 		l.gap = notRead(r, pointer, "", fmt.Sprintf("azward does not know the default action %q", *action), "")
 	default:
-		if absent, _ := absentOrNull(r, pointer); absent {
+		if absent(r, pointer) {
 			l.gap = notRead(r, pointer, readConfig, "the answer that was read does not hold the default action", "read the site's configuration with a recent API version")
 			return
 		}

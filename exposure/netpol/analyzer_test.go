@@ -22,7 +22,6 @@ import (
 // manifests are the objects of one case folder, lists taken apart.
 type manifests struct {
 	objects   []any
-	policies  int
 	workloads map[string]*netpol.Pod // "namespace/name[Kind]"
 	seen      map[string]bool        // namespaces that are declared
 	used      map[string]bool
@@ -62,7 +61,9 @@ func (m *manifests) add(t testing.TB, object map[string]any) {
 	t.Helper()
 	if items, ok := object["items"].([]any); ok {
 		for _, item := range items {
-			m.add(t, item.(map[string]any))
+			if object, ok := item.(map[string]any); ok {
+				m.add(t, object)
+			}
 		}
 		return
 	}

@@ -78,8 +78,12 @@ func unsure(r *estate.Resource, pointer, cause string) enforcement {
 // selfInstalled looks for the daemon sets of engines that users install.
 func selfInstalled(e *estate.Estate, cluster azward.ResourceID) (string, bool) {
 	for _, at := range []struct{ namespace, name string }{
-		{"kube-system", "cilium"}, {"calico-system", "calico-node"}, {"kube-system", "calico-node"},
-		{"kube-system", "antrea-agent"}, {"kube-system", "kube-router"}, {"kube-system", "weave-net"},
+		{"kube-system", "cilium"},
+		{"calico-system", "calico-node"},
+		{"kube-system", "calico-node"},
+		{"kube-system", "antrea-agent"},
+		{"kube-system", "kube-router"},
+		{"kube-system", "weave-net"},
 	} {
 		if _, ok := e.Resource(cluster.Kubernetes("apps", "v1", at.namespace, "daemonsets", at.name)); ok {
 			return "daemon set " + at.namespace + "/" + at.name, true

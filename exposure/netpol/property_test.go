@@ -172,8 +172,10 @@ func BenchmarkAllPairs(b *testing.B) {
 		}
 		var all []*netpol.Pod
 		for i := range pods {
-			all = append(all, &netpol.Pod{Namespace: fmt.Sprintf("n%d", i%10), Name: fmt.Sprint(i), Labels: map[string]string{"app": fmt.Sprintf("a%d", i%20)},
-				Addresses: []netip.Addr{netip.AddrFrom4([4]byte{10, 244, byte(i / 250), byte(i % 250)})}})
+			all = append(all, &netpol.Pod{
+				Namespace: fmt.Sprintf("n%d", i%10), Name: fmt.Sprint(i), Labels: map[string]string{"app": fmt.Sprintf("a%d", i%20)},
+				Addresses: []netip.Addr{netip.AddrFrom4([4]byte{10, 244, byte(i / 250), byte(i % 250)})},
+			})
 		}
 		engine := world{objects: objects}.engine(b)
 		questions := 0
