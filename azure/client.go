@@ -106,7 +106,7 @@ func (c *Client) pipeline(endpoint, scope string, o Options) (runtime.Pipeline, 
 		},
 	}, &policy.ClientOptions{
 		Cloud: c.Cloud.configuration(), Transport: c.http,
-		Retry: policy.RetryOptions{MaxRetries: int32(min(o.MaxRetries, 20)), MaxRetryDelay: o.MaxWait, RetryDelay: 500 * time.Millisecond}, //nolint:gosec // at most 20
+		Retry: policy.RetryOptions{MaxRetries: int32(min(o.MaxRetries, 20)), MaxRetryDelay: o.MaxWait, RetryDelay: 500 * time.Millisecond},
 	}), nil
 }
 

@@ -89,11 +89,11 @@ func LoadCloudConfig(file string) (Cloud, error) {
 			Remedy: "write JSON with authorityHost, armEndpoint, graphEndpoint and acrSuffix; docs/clouds.md has an example",
 		}
 	}
-	f, err := os.Open(file) //nolint:gosec // the user names the file
+	f, err := os.Open(file)
 	if err != nil {
 		return bad("it cannot be opened: "+err.Error(), err)
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	raw, err := bound.ReadAll(f, maxCloudConfigBytes, "the cloud configuration")
 	if err != nil {
 		return bad(err.Error(), err)

@@ -54,7 +54,7 @@ func (c *Client) RegistryToken(ctx context.Context, loginServer string, tenant a
 	if err != nil {
 		return "", explain("sign in to registry", loginServer, err)
 	}
-	defer response.Body.Close() //nolint:errcheck // read only
+	defer response.Body.Close()
 	raw, err := bound.ReadAll(response.Body, maxTokenBytes, "the answer")
 	if err != nil {
 		return "", unexpected("sign in to registry", loginServer, err.Error(), err)

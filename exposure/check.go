@@ -165,7 +165,7 @@ func (q Question) inCluster(e *estate.Estate) (Exposure, error) {
 		}
 	}
 	return CheckPod(e, PodQuestion{
-		Cluster: matching[0].ID, From: q.From, To: q.To, Protocol: strings.ToLower(q.Protocol), Port: uint16(q.Port), FiltersOnly: q.FiltersOnly, //nolint:gosec // checked before
+		Cluster: matching[0].ID, From: q.From, To: q.To, Protocol: strings.ToLower(q.Protocol), Port: uint16(q.Port), FiltersOnly: q.FiltersOnly,
 	}), nil
 }
 
@@ -277,7 +277,7 @@ func (q Question) filterWay(e *estate.Estate, n *netInterface, d direction, far 
 	}
 	ports := netset.AllPorts()
 	if protocol.HasPorts() {
-		ports = netset.Port(uint16(q.Port)) //nolint:gosec // checked before
+		ports = netset.Port(uint16(q.Port))
 	}
 	region := netset.Product(far, ports)
 	layers := n.layers(e, p)
@@ -370,7 +370,7 @@ func (q Question) narrowed(x Exposure, from end) Exposure {
 		}
 		ports, err := netset.ParsePorts(f.Ports)
 		sources := prefixes(f.Sources)
-		if err == nil && (ports.Contains(uint16(q.Port)) || f.Ports == "*") && from.addrs.Subset(sources) { //nolint:gosec // checked before
+		if err == nil && (ports.Contains(uint16(q.Port)) || f.Ports == "*") && from.addrs.Subset(sources) {
 			return x
 		}
 	}

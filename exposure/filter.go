@@ -200,7 +200,7 @@ func sourcePortMatches(r estate.SecurityRule, p packet) azward.Answer {
 		if err != nil {
 			return azward.Unknown
 		}
-		if ports.Contains(uint16(p.srcPort)) { //nolint:gosec // 0 to 65535, checked where it is read
+		if ports.Contains(uint16(p.srcPort)) {
 			return azward.Yes
 		}
 	}

@@ -28,7 +28,7 @@ func reachMachine(e *estate.Estate, w estate.Workload) Exposure {
 			end.absence(e.Absence(scope, "Microsoft.Network/loadBalancers", "Microsoft.Network/applicationGateways", "Microsoft.Network/azureFirewalls"))
 		}
 	}
-	ways = append(ways, unmodelledWays(e, w.Resource, interfaces)...)
+	ways = append(ways, unmodelledWays(e, interfaces)...)
 	if len(interfaces) == 0 && len(missing) == 0 {
 		end.none = "it has no network interface"
 		end.proof = append(end.proof, w.Resource.Evidence("/properties/networkProfile", "no network interface"))
@@ -326,7 +326,7 @@ func rulePorts(d *door, protocol string, front, start, end, back int) {
 			return
 		}
 	}
-	port := func(p int) uint16 { return uint16(min(max(p, 0), 65535)) } //nolint:gosec // bounded here
+	port := func(p int) uint16 { return uint16(min(max(p, 0), 65535)) }
 	d.shown = netset.Port(port(front))
 	if start > 0 && end >= start {
 		d.shown = netset.Span(port(start), port(end))
@@ -492,7 +492,7 @@ func flowsOf(protocol netset.Protocol, region netset.Region, d door, shown netse
 
 // unmodelledWays are what may lead to the machine and is not modelled yet: an
 // application gateway or a firewall that names it, or could.
-func unmodelledWays(e *estate.Estate, machine *estate.Resource, interfaces []*netInterface) []*way {
+func unmodelledWays(e *estate.Estate, interfaces []*netInterface) []*way {
 	var ways []*way
 	doubt := func(r *estate.Resource, what string) {
 		w := &way{class: InternetAny, by: what + " " + r.Name, flows: []Flow{}}

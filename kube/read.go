@@ -151,11 +151,11 @@ func (r *Reader) page(ctx context.Context, client *http.Client, kind resource, f
 	if err != nil {
 		return "", err
 	}
-	defer response.Body.Close() //nolint:errcheck // read only
+	defer response.Body.Close()
 	body := bound.Reader(response.Body, maxPageBytes, "a page of "+kind.plural)
 	if response.StatusCode != http.StatusOK {
 		var status struct{ Message string }
-		_ = json.NewDecoder(body).Decode(&status) //nolint:errcheck // the code alone says enough
+		_ = json.NewDecoder(body).Decode(&status)
 		if response.StatusCode == http.StatusGone {
 			return "", errExpired
 		}

@@ -77,7 +77,7 @@ func advisoryStatusCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer index.Close() //nolint:errcheck // read only
+			defer index.Close()
 			status := index.Status()
 			return a.write(func(w io.Writer) error {
 				if a.output == "json" {
@@ -111,7 +111,7 @@ func advisoryQueryCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer index.Close() //nolint:errcheck // read only
+			defer index.Close()
 			a.warnStale(index, time.Now())
 			matched, err := index.MatchAll(azward.ResourceID(args[0]), []azward.Package{pkg})
 			if err != nil {

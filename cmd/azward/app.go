@@ -69,14 +69,14 @@ func (a *app) only(known ...string) error {
 
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor is small
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // style is how to write for the person at stdout.
 func (a *app) style() report.Style {
 	s := report.Style{Colour: a.out == "" && isTerminal(a.stdout) && a.getenv("NO_COLOR") == ""}
 	if f, ok := a.stdout.(*os.File); ok && a.out == "" {
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil { //nolint:gosec // a file descriptor is small
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
 			s.Width = width
 		}
 	}

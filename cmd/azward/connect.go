@@ -114,19 +114,19 @@ const maxSecretBytes = 128 << 10
 // echo, or standard input.
 func (a *app) readSecret(file string) (seal.Secret, error) {
 	if file != "" {
-		f, err := os.Open(file) //nolint:gosec // the user names the file
+		f, err := os.Open(file)
 		if err != nil {
 			return seal.Secret{}, &azward.Error{Kind: azward.KindUsage, Op: "read secret", Subject: file, Cause: err.Error(), Remedy: "name a file that can be read with --secret-file", Err: err}
 		}
-		defer f.Close() //nolint:errcheck // read only
+		defer f.Close()
 		return secretFrom(f)
 	}
 	if value := a.getenv(secretVariable); value != "" {
 		return seal.NewSecret(value), nil
 	}
-	if f, ok := a.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) { //nolint:gosec // a file descriptor is small
+	if f, ok := a.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		fmt.Fprint(a.stderr, "client secret: ")
-		raw, err := term.ReadPassword(int(f.Fd())) //nolint:gosec // see above
+		raw, err := term.ReadPassword(int(f.Fd()))
 		fmt.Fprintln(a.stderr)
 		if err != nil {
 			return seal.Secret{}, fmt.Errorf("read secret: %w", err)

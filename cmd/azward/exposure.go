@@ -161,11 +161,11 @@ const (
 func (a *app) checkFlows(e *estate.Estate, file, cluster string) error {
 	in := a.stdin
 	if file != "-" {
-		f, err := os.Open(file) //nolint:gosec // the user names the file
+		f, err := os.Open(file)
 		if err != nil {
 			return &azward.Error{Kind: azward.KindUsage, Op: "read questions", Subject: file, Cause: err.Error(), Remedy: "name a file that can be read with --flows", Err: err}
 		}
-		defer f.Close() //nolint:errcheck // read only
+		defer f.Close()
 		in = f
 	}
 	asked, unmet := 0, 0

@@ -96,7 +96,7 @@ func (a *app) matchImage(_ context.Context, img *image.Image) error {
 	if err != nil {
 		return err
 	}
-	defer index.Close() //nolint:errcheck // read only
+	defer index.Close()
 	a.warnStale(index, time.Now())
 	matched, err := index.MatchAll(img.Scope(), img.Packages)
 	if err != nil {

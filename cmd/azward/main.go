@@ -86,11 +86,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 --fail-on met, 4 --fail-on undecided,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &azward.Error{Kind: azward.KindUsage, Op: "read flags", Cause: err.Error(), Remedy: "see " + c.CommandPath() + " --help", Err: err}
 	})
-	for _, make := range []func(*app) *cobra.Command{
+	for _, command := range []func(*app) *cobra.Command{
 		demoCommand, connectCommand, connectionsCommand, doctorCommand, collectCommand, scanCommand,
 		verdictsCommand, explainCommand, verifyCommand, exposureCommand, imageCommand, advisoryCommand,
 	} {
-		root.AddCommand(make(a))
+		root.AddCommand(command(a))
 	}
 	usageErrors(root)
 	return root

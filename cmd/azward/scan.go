@@ -214,7 +214,7 @@ func (a *app) scanSource(ctx context.Context, s source, f scanFlags) (_ *scan.Re
 	if err != nil {
 		return nil, err
 	}
-	defer index.Close() //nolint:errcheck // read only
+	defer index.Close()
 	start := time.Now().UTC()
 	a.warnStale(index, start)
 	if _, err := kept.InterruptScans(ctx, start); err != nil { // of a process that died: we hold the lock

@@ -271,7 +271,7 @@ func verifyCommand(a *app) *cobra.Command {
 			if err != nil {
 				return &azward.Error{Kind: azward.KindUsage, Op: "open proof", Subject: args[0], Cause: err.Error(), Remedy: "name a file that azward explain --output proof wrote", Err: err}
 			}
-			defer f.Close() //nolint:errcheck // read only
+			defer f.Close()
 			raw, err := bound.ReadAll(f, verdict.MaxProofBytes, "the proof")
 			if err != nil {
 				return fmt.Errorf("read %s: %w", args[0], err)
