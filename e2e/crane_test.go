@@ -3,18 +3,17 @@
 package e2e_test
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
-	"sync"
-	"testing"
-
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
+	"testing"
 
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
@@ -42,7 +41,7 @@ func TestCrane(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close() //nolint:errcheck // decoded below
+	defer res.Body.Close()
 	var body struct {
 		RefreshToken string `json:"refresh_token"`
 	}
@@ -63,7 +62,7 @@ var buildCrane = sync.OnceValues(func() (string, error) {
 	}
 	craneDir = dir
 	path := filepath.Join(dir, "crane")
-	out, err := exec.Command("go", "build", "-o", path, "github.com/google/go-containerregistry/cmd/crane").CombinedOutput() //nolint:gosec,noctx // a build, once
+	out, err := exec.Command("go", "build", "-o", path, "github.com/google/go-containerregistry/cmd/crane").CombinedOutput()
 	if err != nil {
 		_, _ = os.Stderr.Write(out) // the error says the rest
 	}

@@ -3,15 +3,14 @@
 package e2e_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
-
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/base64"
 )
 
 // TestKubectl reads the cluster with the kubeconfig that the simulator hands
@@ -42,7 +41,7 @@ func (w *world) credentials(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close() //nolint:errcheck // decoded below
+	defer res.Body.Close()
 	var body struct {
 		Kubeconfigs []struct {
 			Value string `json:"value"`
@@ -72,7 +71,7 @@ func (w *world) kubectlReads(t *testing.T, kubeconfig string) {
 		t.Fatal(err)
 	}
 	script := "#!/bin/sh\ncat <<'END'\n" + string(credential) + "\nEND\n"
-	if err := os.WriteFile(filepath.Join(w.dir, "kubelogin"), []byte(script), 0o700); err != nil { //nolint:gosec // it has to run
+	if err := os.WriteFile(filepath.Join(w.dir, "kubelogin"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	get := func(args ...string) string {

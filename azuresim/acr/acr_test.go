@@ -121,7 +121,7 @@ func (w *world) do(t *testing.T, method, path, authorization string, form url.Va
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close() //nolint:errcheck // read to its end below
+	defer res.Body.Close()
 	raw, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -371,13 +371,13 @@ type lazy struct {
 }
 
 func (l lazy) Authorization() (*authn.AuthConfig, error) {
-	res, err := l.w.client.PostForm("https://"+host+"/oauth2/exchange", url.Values{ //nolint:noctx // the interface has no context
+	res, err := l.w.client.PostForm("https://"+host+"/oauth2/exchange", url.Values{
 		"grant_type": {"access_token"}, "service": {host}, "access_token": {l.entra},
 	})
 	if err != nil {
 		return nil, err
 	}
-	defer res.Body.Close() //nolint:errcheck // decoded below
+	defer res.Body.Close()
 	var body map[string]string
 	if err := json.NewDecoder(res.Body).Decode(&body); err != nil {
 		return nil, err

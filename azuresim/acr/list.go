@@ -80,7 +80,7 @@ func (s *Server) metadata(w http.ResponseWriter, req *http.Request, r *registry,
 		return
 	}
 	var keys []string
-	found := true
+	var found bool
 	switch t.kind {
 	case "tags":
 		keys, found = r.store.tagNames(t.repository)

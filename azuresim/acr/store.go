@@ -72,10 +72,10 @@ func (s *store) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	status := &statusWriter{ResponseWriter: w}
 	s.inner.ServeHTTP(status, req)
-	switch {
-	case status.code == http.StatusCreated:
+	switch status.code {
+	case http.StatusCreated:
 		s.note(t.repository, t.reference, w.Header().Get("Docker-Content-Digest"), req.Header.Get("Content-Type"), body)
-	case status.code == http.StatusAccepted:
+	case http.StatusAccepted:
 		s.forget(t.repository, t.reference)
 	}
 }

@@ -61,7 +61,7 @@ func (g Go) executable(arch string) []byte {
 		Addr: dataAddress, Off: dataOffset, Size: uint64(len(data)), Addralign: 16,
 	})
 	put(elf.Section64{
-		Name: uint32(strings.Index(names, ".shstrtab")), Type: uint32(elf.SHT_STRTAB), //nolint:gosec // a small positive offset
+		Name: uint32(strings.Index(names, ".shstrtab")), Type: uint32(elf.SHT_STRTAB),
 		Off: uint64(namesAt), Size: uint64(len(names)), Addralign: 1,
 	})
 	return b.Bytes()

@@ -57,7 +57,7 @@ func files(t *testing.T, img v1.Image, layer int) (contents map[string]string, o
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer rc.Close() //nolint:errcheck // read to its end
+	defer rc.Close()
 	contents = map[string]string{}
 	r := tar.NewReader(rc)
 	for {
@@ -300,7 +300,7 @@ func TestWriters(t *testing.T) {
 	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	saved, err := tarball.LoadManifest(func() (io.ReadCloser, error) { return os.Open(path) }) //nolint:gosec // the test's own file
+	saved, err := tarball.LoadManifest(func() (io.ReadCloser, error) { return os.Open(path) })
 	if err != nil || len(saved) == 0 || !slices.Contains(saved[0].RepoTags, "shop/web:1.0") {
 		t.Errorf("tarball: %v %v", saved, err)
 	}

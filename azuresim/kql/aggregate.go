@@ -11,8 +11,6 @@ import (
 type aggregate struct {
 	fn   aggregator
 	args []bound
-	// stars holds the columns that arg_max(x, *) brings, by position.
-	stars []int
 }
 
 // aggregator starts an accumulator for one group.

@@ -214,7 +214,7 @@ func (b *binder) binary(e binary) (bound, error) {
 	case "matches regex":
 		return b.regex(e, l, r)
 	}
-	if !comparable(l.kind, r.kind) && !words[strings.TrimPrefix(e.op, "!")] {
+	if !meets(l.kind, r.kind) && !words[strings.TrimPrefix(e.op, "!")] {
 		return bound{}, e.at.fail(semanticError, "'"+e.op+"' compares values of different types; cast one")
 	}
 	test, ok := comparisons[e.op]
@@ -226,8 +226,8 @@ func (b *binder) binary(e binary) (bound, error) {
 	}}, nil
 }
 
-// comparable says which static types may meet in a comparison.
-func comparable(a, b kind) bool {
+// meets says which static types may meet in a comparison.
+func meets(a, b kind) bool {
 	if a == b || a == kindDynamic || b == kindDynamic || a == kindUnknown || b == kindUnknown {
 		return true
 	}

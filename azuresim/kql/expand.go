@@ -417,8 +417,7 @@ func (o extraction) compile() (func(string) ([]string, bool), error) {
 // literal, or to the end.
 func (o extraction) match(s string) ([]string, bool) {
 	values := make([]string, len(o.steps))
-	for i := 0; i < len(o.steps); i++ {
-		step := o.steps[i]
+	for i, step := range o.steps {
 		if step.literal != "" {
 			rest, ok := strings.CutPrefix(s, step.literal)
 			if !ok {

@@ -298,7 +298,8 @@ func bin(v []any) any {
 }
 
 var choices = map[string]function{
-	"iff": {min: 3, max: 3, infer: func(a []bound) kind { return commonKind(a[1:]) },
+	"iff": {
+		min: 3, max: 3, infer: func(a []bound) kind { return commonKind(a[1:]) },
 		special: func(_ *machine, at place, a []bound) (func([]any) any, error) {
 			if a[0].kind != kindBool && a[0].kind != kindDynamic {
 				return nil, at.fail(semanticError, "iff() needs a condition first")
@@ -309,7 +310,8 @@ var choices = map[string]function{
 				}
 				return a[2].eval(row)
 			}, nil
-		}},
+		},
+	},
 	"case": {min: 3, max: 129, infer: caseKind, special: func(_ *machine, at place, a []bound) (func([]any) any, error) {
 		if len(a)%2 == 0 {
 			return nil, at.fail(semanticError, "case() needs pairs of condition and value, then the value for else")

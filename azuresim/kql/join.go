@@ -131,7 +131,7 @@ func (o join) apply(m *machine, in relation) (relation, error) {
 		if rk[i], err = joinColumn(right, k, k.right, "right"); err != nil {
 			return relation{}, err
 		}
-		if !comparable(in.cols[lk[i]].kind, right.cols[rk[i]].kind) {
+		if !meets(in.cols[lk[i]].kind, right.cols[rk[i]].kind) {
 			return relation{}, k.at.fail(semanticError, "the join columns '"+k.left+"' and '"+k.right+"' differ in type")
 		}
 	}

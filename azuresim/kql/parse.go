@@ -331,21 +331,6 @@ func (p *parser) name() (string, error) {
 	return p.next().text, nil
 }
 
-// names reads a, b, c.
-func (p *parser) names() ([]string, error) {
-	var list []string
-	for {
-		id, err := p.name()
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, id)
-		if !p.skip(",") {
-			return list, nil
-		}
-	}
-}
-
 func (p *parser) count() (int, error) {
 	t := p.peek()
 	n, err := strconv.Atoi(t.text)

@@ -269,18 +269,18 @@ func (p *parser) primary() (expr, error) {
 		p.at++
 		return literal{at: at, kind: kindTimespan, v: t.dur}, nil
 	case tokPunct:
-		switch {
-		case t.text == "(":
+		switch t.text {
+		case "(":
 			p.at++
 			e, err := p.expr()
 			if err != nil {
 				return nil, err
 			}
 			return e, p.want(")")
-		case t.text == "*":
+		case "*":
 			p.at++
 			return star{at: at}, nil
-		case t.text == "[":
+		case "[":
 			id, err := p.name()
 			return name{at: at, id: id}, err
 		}

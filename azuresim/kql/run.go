@@ -23,11 +23,22 @@ const maxRows = 1_000_000
 // of its answers; rows may bring more.
 // https://learn.microsoft.com/azure/governance/resource-graph/reference/supported-tables-resources
 var standard = []column{
-	{"id", kindString}, {"name", kindString}, {"type", kindString}, {"tenantId", kindString},
-	{"kind", kindString}, {"location", kindString}, {"resourceGroup", kindString},
-	{"subscriptionId", kindString}, {"managedBy", kindString}, {"sku", kindDynamic},
-	{"plan", kindDynamic}, {"properties", kindDynamic}, {"tags", kindDynamic},
-	{"identity", kindDynamic}, {"zones", kindDynamic}, {"extendedLocation", kindDynamic},
+	{"id", kindString},
+	{"name", kindString},
+	{"type", kindString},
+	{"tenantId", kindString},
+	{"kind", kindString},
+	{"location", kindString},
+	{"resourceGroup", kindString},
+	{"subscriptionId", kindString},
+	{"managedBy", kindString},
+	{"sku", kindDynamic},
+	{"plan", kindDynamic},
+	{"properties", kindDynamic},
+	{"tags", kindDynamic},
+	{"identity", kindDynamic},
+	{"zones", kindDynamic},
+	{"extendedLocation", kindDynamic},
 }
 
 // extras are columns that rows may bring, whose type is known.

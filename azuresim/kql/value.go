@@ -132,12 +132,14 @@ func formatTimespan(d time.Duration) string {
 
 func parseTimespan(s string) (time.Duration, bool) {
 	s = strings.TrimSpace(s)
-	neg := strings.HasPrefix(s, "-")
-	s = strings.TrimPrefix(s, "-")
-	sign := time.Duration(1)
-	if neg {
-		sign = -1
+	if positive, negative := strings.CutPrefix(s, "-"); negative {
+		d, ok := parsePositive(positive)
+		return -d, ok
 	}
+	return parsePositive(s)
+}
+
+func parsePositive(s string) (time.Duration, bool) {
 	unit := digits(s, 0)
 	if unit < len(s) && s[unit] == '.' && !strings.Contains(s, ":") {
 		unit = digits(s, unit+1)
@@ -147,7 +149,7 @@ func parseTimespan(s string) (time.Duration, bool) {
 		if err != nil || n*float64(size) > float64(maxTimespan) {
 			return 0, false
 		}
-		return sign * time.Duration(n*float64(size)), true
+		return time.Duration(n * float64(size)), true
 	}
 	days := 0
 	if i := strings.IndexByte(s, '.'); i > 0 && i < strings.IndexByte(s, ':') {
@@ -161,7 +163,7 @@ func parseTimespan(s string) (time.Duration, bool) {
 		if err != nil || n > 20_000 {
 			return 0, false
 		}
-		return sign * time.Duration(n) * 24 * time.Hour, true
+		return time.Duration(n) * 24 * time.Hour, true
 	}
 	parts := strings.Split(s, ":")
 	if len(parts) < 2 || len(parts) > 3 {
@@ -178,7 +180,7 @@ func parseTimespan(s string) (time.Duration, bool) {
 		}
 		total += time.Duration(math.Round(f * float64(size)))
 	}
-	return sign * total, true
+	return total, true
 }
 
 func isAllDigits(s string) bool { return s != "" && digits(s, 0) == len(s) }

@@ -76,7 +76,7 @@ func call(t *testing.T, srv *httptest.Server, method, path, token, accept, body 
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close() //nolint:errcheck // read to its end below
+	defer res.Body.Close()
 	raw, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -278,7 +278,7 @@ func TestKubectl(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
 		args = append([]string{"--server=" + srv.URL, "--certificate-authority=" + ca, "--token=" + token, "--cache-dir=" + dir, "--tls-server-name=example.com"}, args...)
-		cmd := exec.CommandContext(ctx, kubectl, args...) //nolint:gosec // arguments are the test's own
+		cmd := exec.CommandContext(ctx, kubectl, args...)
 		cmd.Env = []string{"HOME=" + dir, "KUBECONFIG=" + filepath.Join(dir, "none"), "PATH=" + os.Getenv("PATH")}
 		out, err := cmd.CombinedOutput()
 		text := string(out)

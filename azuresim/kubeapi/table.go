@@ -58,7 +58,8 @@ var cells = map[string][]cell{
 	"Service": {
 		{"Type", func(v view) any { return v.or("ClusterIP", "spec", "type") }},
 		{"Cluster-IP", func(v view) any { return v.or("<none>", "spec", "clusterIP") }},
-		{"External-IP", serviceAddress}, {"Port(s)", servicePorts},
+		{"External-IP", serviceAddress},
+		{"Port(s)", servicePorts},
 	},
 	"NetworkPolicy": {{"Pod-Selector", podSelector}},
 	"Namespace":     {{"Status", func(v view) any { return v.or("Active", "status", "phase") }}},
