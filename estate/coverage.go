@@ -79,12 +79,12 @@ func rootless(scope azward.ResourceID) azward.ResourceID {
 
 // Evidence cites the listing as the proof of an absence.
 func (l Listing) Evidence() azward.Evidence {
-	source, meaning := azward.SourceListing, "every "+l.Type+" in this scope was listed"
+	source, meaning := azward.SourceListing, "all "+l.Type+" in this scope were listed"
 	switch {
 	case l.Status == ListingDeclared:
 		source, meaning = azward.SourceUser, "declared complete by the user"
 	case l.Via != "":
-		source, meaning = l.Via, "every "+l.Type+" in this scope that the one who asked may read"
+		source, meaning = l.Via, "all "+l.Type+" in this scope that the one who asked may read"
 	}
 	return azward.Evidence{
 		Resource: l.Scope, Property: "", Source: source, Meaning: meaning, ReadAt: l.ReadAt,
