@@ -472,7 +472,7 @@ func TestRegistryToken(t *testing.T) {
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
-	permissions, err := s.client(t, s.signIn("federated"), azure.Options{}).Permissions(t.Context(), production)
+	permissions, err := s.client(t, s.signIn("reader"), azure.Options{}).Permissions(t.Context(), production)
 	if err != nil {
 		t.Fatal(err)
 	}

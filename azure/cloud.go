@@ -133,6 +133,7 @@ const (
 	tlsTimeout      = 15 * time.Second
 	headerTimeout   = 90 * time.Second
 	idleConnections = 32
+	idleTimeout     = 90 * time.Second
 )
 
 // Transport makes an HTTP transport for this cloud: TLS 1.2 and above, always
@@ -162,7 +163,7 @@ func (c Cloud) Transport() (*http.Transport, error) {
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	return &http.Transport{
 		Proxy: http.ProxyFromEnvironment, TLSClientConfig: tlsConfig, TLSHandshakeTimeout: tlsTimeout,
-		ResponseHeaderTimeout: headerTimeout, MaxIdleConnsPerHost: idleConnections, ForceAttemptHTTP2: true,
+		ResponseHeaderTimeout: headerTimeout, MaxIdleConnsPerHost: idleConnections, IdleConnTimeout: idleTimeout, ForceAttemptHTTP2: true,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			return dialer.DialContext(ctx, network, c.connectTo(address))
 		},

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"sync/atomic"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -46,11 +48,37 @@ type SignIn struct {
 	TokenFile string
 }
 
-// credential is the SDK's, with the names that a remedy needs.
+// credential is the SDK's, with what an explanation of its errors needs.
 type credential struct {
 	azcore.TokenCredential
 	tenantID azward.TenantID
 	clientID string
+	trouble  *trouble
+}
+
+// trouble remembers why the last request to Entra did not get through: the
+// SDK keeps no more of it than a text.
+type trouble struct {
+	http.RoundTripper
+	last atomic.Pointer[error]
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (t *trouble) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := t.RoundTripper.RoundTrip(r)
+	if err != nil && r.Context().Err() == nil {
+		t.last.Store(&err)
+	} else {
+		t.last.Store(nil)
+	}
+	return response, err
+}
+
+func (t *trouble) err() error {
+	if last := t.last.Load(); last != nil {
+		return *last
+	}
+	return nil
 }
 
 // Credential makes the SDK's credential for this cloud.
@@ -59,9 +87,10 @@ func (c Cloud) Credential(s SignIn) (azcore.TokenCredential, error) {
 	if err != nil {
 		return nil, err
 	}
+	watched := &trouble{RoundTripper: transport}
 	options := azcore.ClientOptions{
-		Cloud: c.configuration(), Transport: &http.Client{Transport: transport},
-		Retry: policy.RetryOptions{MaxRetries: 2},
+		Cloud: c.configuration(), Transport: &http.Client{Transport: watched},
+		Retry: policy.RetryOptions{MaxRetries: 2, RetryDelay: 200 * time.Millisecond},
 	}
 	made, err := c.credential(s, options)
 	if err != nil {
@@ -74,7 +103,7 @@ func (c Cloud) Credential(s SignIn) (azcore.TokenCredential, error) {
 			Remedy: "check tenant ID, client ID and the credential given to `azward connect azure`",
 		}
 	}
-	return credential{made, s.TenantID, s.ClientID}, nil
+	return credential{made, s.TenantID, s.ClientID, watched}, nil
 }
 
 func (c Cloud) credential(s SignIn, options azcore.ClientOptions) (azcore.TokenCredential, error) {

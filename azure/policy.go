@@ -49,10 +49,10 @@ type gate struct {
 func (g gate) Do(req *policy.Request) (*http.Response, error) {
 	raw := req.Raw()
 	refuse := func(cause string) (*http.Response, error) {
-		return nil, &azward.Error{
+		return nil, final{&azward.Error{
 			Kind: azward.KindFailed, Op: raw.Method, Subject: raw.URL.Path, Cause: cause,
 			Remedy: "report this: azward must not have tried",
-		}
+		}}
 	}
 	if !strings.EqualFold(raw.URL.Host, g.host) || raw.URL.Scheme != "https" {
 		return refuse("the request would carry a token to another host than " + g.host)
@@ -64,6 +64,14 @@ func (g gate) Do(req *policy.Request) (*http.Response, error) {
 	}
 	return refuse(fmt.Sprintf("a client in mode %q does not send this", g.mode))
 }
+
+// final is an error that another try does not mend.
+type final struct{ error }
+
+func (f final) Unwrap() error { return f.error }
+
+// NonRetriable tells the SDK's retry policy.
+func (final) NonRetriable() {}
 
 // counter counts what is really sent, retries included.
 type counter struct{ n *atomic.Int64 }

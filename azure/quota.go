@@ -64,11 +64,11 @@ func (q *quota) Do(req *policy.Request) (*http.Response, error) {
 	wait := b.take(time.Now())
 	if wait > q.maxWait {
 		b.putBack()
-		return nil, &azward.Error{
+		return nil, final{&azward.Error{
 			Kind: azward.KindThrottled, Op: "read", Subject: raw.URL.Path,
 			Cause:  fmt.Sprintf("Azure's quota is used up for another %s, longer than the %s that azward waits", wait.Round(time.Second), q.maxWait),
 			Remedy: "run again later; other tools with the same principal use the same quota",
-		}
+		}}
 	}
 	if err := sleep(raw.Context(), wait); err != nil {
 		return nil, err

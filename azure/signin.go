@@ -58,9 +58,6 @@ var signInErrors = map[int]struct{ cause, remedy string }{
 // Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#error-response-1
 func explainSignIn(op, subject string, auth *azidentity.AuthenticationFailedError) error {
 	if auth.RawResponse == nil || auth.RawResponse.Body == nil {
-		if e := explainNetwork(op, subject, auth); e != nil {
-			return e
-		}
 		return explainSignInText(op, subject, auth)
 	}
 	raw, err := bound.ReadAll(auth.RawResponse.Body, maxErrorBody, "the error")
@@ -70,7 +67,7 @@ func explainSignIn(op, subject string, auth *azidentity.AuthenticationFailedErro
 	}
 	if err != nil || json.Unmarshal(raw, &body) != nil {
 		return &azward.Error{
-			Kind: azward.KindUnavailable, Op: op, Subject: subject, Err: auth,
+			Kind: azward.KindUnavailable, Op: op, Subject: subject, Err: quiet{auth},
 			Cause:  "Entra answered " + auth.RawResponse.Status + " with something that is not its error document",
 			Remedy: "check authorityHost of --cloud-config, and whether a proxy answers in Entra's place",
 		}
@@ -118,12 +115,19 @@ type quiet struct{ error }
 func (q quiet) Error() string { return firstLine(q.error.Error()) }
 func (q quiet) Unwrap() error { return q.error }
 
-// named fills the names of the connection into a sign-in error's remedy.
+// named makes more of a sign-in error with what the credential knows: why the
+// network failed, and the names that belong into the remedy.
 func named(c azcore.TokenCredential, err error) error {
 	who, ok := c.(credential)
 	var e *azward.Error
 	if !ok || !errors.As(err, &e) || e.Kind != azward.KindSignIn {
 		return err
+	}
+	var auth *azidentity.AuthenticationFailedError
+	if cause := who.trouble.err(); cause != nil && errors.As(err, &auth) && auth.RawResponse == nil {
+		if network := explainNetwork(e.Op, e.Subject, cause); network != nil {
+			return network
+		}
 	}
 	fill := func(placeholder, value string) {
 		if value != "" {
