@@ -15,7 +15,7 @@ var containerApps = service{name: "container apps", kinds: []kind{
 		resourceType: "Microsoft.App/containerApps", version: appVersion, decisive: true,
 		children: []child{{resourceType: "Microsoft.App/containerApps/revisions", path: "revisions", wanted: severalRevisions}},
 	},
-	{resourceType: "Microsoft.App/managedEnvironments", version: appVersion, decisive: true},
+	{resourceType: "Microsoft.App/managedEnvironments", version: "2025-01-01", decisive: true}, // the first with publicNetworkAccess
 	{resourceType: "Microsoft.App/jobs", version: appVersion, decisive: true},
 }}
 

@@ -175,12 +175,11 @@ func (e *Estate) Absence(scope azward.ResourceID, types ...string) (proof []azwa
 		scopes = []azward.ResourceID{"/"}
 	}
 	c.ask("/", subscriptionType)
-	for _, t := range types {
-		if strings.EqualFold(t, subscriptionType) {
-			continue
-		}
-		for _, s := range scopes {
-			c.ask(s, t)
+	for _, s := range scopes {
+		for _, t := range types {
+			if !strings.EqualFold(t, subscriptionType) {
+				c.ask(s, t)
+			}
 		}
 	}
 	return c.proof, c.missing

@@ -37,12 +37,18 @@ func Explain(w io.Writer, v azward.Verdict, style Style) error {
 		p.line("")
 		p.line("%-10s %s", c.ID, style.mark(c.Answer))
 		p.line("    %s", c.Summary)
-		for i, e := range c.Evidence {
-			first, rest := branch(i, len(c.Evidence)+len(c.Gaps))
+		facts, listings := splitListings(c.Evidence)
+		entries := len(facts) + len(c.Gaps) + min(len(listings), 1)
+		for i, e := range facts {
+			first, rest := branch(i, entries)
 			p.evidence(first, rest, e)
 		}
+		if len(listings) > 0 {
+			first, rest := branch(len(facts), entries)
+			p.listings(first, rest, listings)
+		}
 		for i, g := range c.Gaps {
-			first, rest := branch(i+len(c.Evidence), len(c.Evidence)+len(c.Gaps))
+			first, rest := branch(entries-len(c.Gaps)+i, entries)
 			p.gap(first, rest, g)
 		}
 	}
@@ -104,6 +110,42 @@ func (p *printer) gap(first, rest string, g azward.Gap) {
 	}
 }
 
+// splitListings parts the completed listings, which prove that nothing else is
+// there, from the other facts.
+func splitListings(evidence []azward.Evidence) (facts, listings []azward.Evidence) {
+	for _, e := range evidence {
+		if e.Source == azward.SourceListing {
+			listings = append(listings, e)
+		} else {
+			facts = append(facts, e)
+		}
+	}
+	return facts, listings
+}
+
+// listings tells the completed listings by scope: one line each would hide the
+// rest.
+func (p *printer) listings(first, rest string, listings []azward.Evidence) {
+	p.line("%sthat there is nothing else: %d complete listings", first, len(listings))
+	for i := 0; i < len(listings); {
+		scope := listings[i].Resource
+		var types []string
+		for ; i < len(listings) && listings[i].Resource == scope; i++ {
+			var value struct {
+				Type string `json:"type"`
+			}
+			if json.Unmarshal(listings[i].Value, &value) == nil {
+				types = append(types, value.Type)
+			}
+		}
+		p.line("%s%s", rest, scope)
+		p.line("%s  %s", rest, strings.Join(types, ", "))
+	}
+	if at := listings[0].ReadAt; !at.IsZero() {
+		p.line("%ssource listing, read %s", rest, at.UTC().Format(time.RFC3339))
+	}
+}
+
 func orDash(s string) string {
 	if s == "" {
 		return "(whole)"
@@ -112,7 +154,7 @@ func orDash(s string) string {
 }
 
 func shown(value json.RawMessage) string {
-	s := string(value)
+	s := plainJSON.Replace(string(value))
 	if s == "" {
 		s = "null"
 	}
@@ -121,6 +163,9 @@ func shown(value json.RawMessage) string {
 	}
 	return s
 }
+
+// plainJSON takes back what encoding/json escapes for the sake of HTML.
+var plainJSON = strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&")
 
 func aliases(ids []string) string {
 	if len(ids) == 0 {
