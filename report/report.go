@@ -68,11 +68,19 @@ func Table(w io.Writer, verdicts []azward.Verdict, style Style) error {
 	for _, v := range verdicts {
 		t.AppendRow(table.Row{
 			style.mark(v.Exploitable), v.Vulnerability + kevMark(v), v.Finding.Severity,
-			packageOf(v), v.Workload.Name, why(v), v.ID,
+			packageOf(v), place(v.Workload), why(v), v.ID,
 		})
 	}
 	_, err := fmt.Fprintln(w, t.Render())
 	return err
+}
+
+// place names a workload so that two clusters' Deployments of one name differ.
+func place(w azward.Workload) string {
+	if cluster, path := w.ID.SplitKubernetes(); path != "" {
+		return w.Name + " (" + cluster.Name() + ")"
+	}
+	return w.Name
 }
 
 func kevMark(v azward.Verdict) string {
