@@ -49,5 +49,5 @@ func runsContainers(site json.RawMessage) bool {
 	var v struct {
 		Kind string `json:"kind"`
 	}
-	return json.Unmarshal(site, &v) != nil || strings.Contains(strings.ToLower(v.Kind), "linux")
+	return json.Unmarshal(site, &v) != nil || v.Kind == "" || strings.Contains(strings.ToLower(v.Kind), "linux")
 }

@@ -51,7 +51,7 @@ func (s *subscription) readChildren(ctx context.Context, c child, ids []azward.R
 	}
 	listing := estate.Listing{Scope: s.id, Type: c.resourceType, Status: estate.ListingComplete, ReadAt: s.readAt, Pages: f.pages}
 	covered := s.access.covers(c.needs())
-	whole := all && covered && len(f.failed) == 0 && f.unread == 0
+	whole := all && !c.spared && covered && len(f.failed) == 0 && f.unread == 0
 	switch {
 	case whole:
 		s.sink.listing(listing)

@@ -13,7 +13,7 @@ const appVersion = "2024-03-01" // the first with runningStatus
 var containerApps = service{name: "container apps", kinds: []kind{
 	{
 		resourceType: "Microsoft.App/containerApps", version: appVersion, decisive: true,
-		children: []child{{resourceType: "Microsoft.App/containerApps/revisions", path: "revisions", wanted: severalRevisions}},
+		children: []child{{resourceType: "Microsoft.App/containerApps/revisions", path: "revisions", wanted: severalRevisions, spared: true}},
 	},
 	{resourceType: "Microsoft.App/managedEnvironments", version: "2025-01-01", decisive: true}, // the first with publicNetworkAccess
 	{resourceType: "Microsoft.App/jobs", version: appVersion, decisive: true},

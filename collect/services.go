@@ -86,7 +86,10 @@ type child struct {
 	single       bool   // one object, not a list
 	// wanted says whether a parent has such children; nil is always. A parent
 	// without needs no request.
-	wanted   func(parent json.RawMessage) bool
+	wanted func(parent json.RawMessage) bool
+	// spared says that parents which are not wanted may have children too, so
+	// that a listing holds for the parents that were read alone.
+	spared   bool
 	children []child
 }
 

@@ -40,6 +40,7 @@ type document struct {
 			Server      string `json:"server"`
 			ServerName  string `json:"tls-server-name"`
 			Authorities string `json:"certificate-authority-data"`
+			File        string `json:"certificate-authority"`
 			Insecure    bool   `json:"insecure-skip-tls-verify"`
 		} `json:"cluster"`
 	} `json:"clusters"`
@@ -101,6 +102,9 @@ func ParseConfig(raw []byte) (*Config, error) {
 			return bad("it says not to verify the server's certificate, and azward always does", nil)
 		}
 		config.Server, config.ServerName = strings.TrimRight(c.Cluster.Server, "/"), c.Cluster.ServerName
+		if c.Cluster.File != "" && c.Cluster.Authorities == "" {
+			return bad("it names a file of certificate authorities instead of holding them", nil)
+		}
 		if c.Cluster.Authorities != "" {
 			if config.Authorities, err = authorities(c.Cluster.Authorities); err != nil {
 				return bad("its certificate-authority-data holds no certificate", err)

@@ -3,7 +3,7 @@ package kube
 // resource is one kind of object that azward reads.
 type resource struct {
 	group, version, plural, kind string
-	custom                       bool // a custom resource: the server may not have it
+	custom                       bool // the server may not have it, which says that there are none
 }
 
 // listed names the resource as "plural.group", as `kubectl api-resources` does.
@@ -19,6 +19,31 @@ func (r resource) path() string {
 		return "/api/" + r.version + "/" + r.plural
 	}
 	return "/apis/" + r.group + "/" + r.version + "/" + r.plural
+}
+
+// dataAction is what Azure RBAC calls reading the resource.
+//
+// Source: https://learn.microsoft.com/azure/role-based-access-control/permissions/containers#microsoftcontainerservice
+func (r resource) dataAction() string {
+	const prefix = "Microsoft.ContainerService/managedClusters/"
+	switch {
+	case r.custom:
+		return prefix + "customresources/read"
+	case r.group == "":
+		return prefix + r.plural + "/read"
+	default:
+		return prefix + r.group + "/" + r.plural + "/read"
+	}
+}
+
+// beyondReader are built-in resources that the role Azure Kubernetes Service
+// RBAC Reader leaves out.
+//
+// Source: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/containers#azure-kubernetes-service-rbac-reader
+var beyondReader = map[string]bool{
+	"nodes": true, "ingressclasses.networking.k8s.io": true,
+	"clusterroles.rbac.authorization.k8s.io": true, "clusterrolebindings.rbac.authorization.k8s.io": true,
+	"roles.rbac.authorization.k8s.io": true, "rolebindings.rbac.authorization.k8s.io": true,
 }
 
 // resources are what exposure and verdicts ask of a cluster. Secrets and
@@ -56,5 +81,12 @@ var resources = []resource{
 	{"cilium.io", "v2", "ciliumclusterwidenetworkpolicies", "CiliumClusterwideNetworkPolicy", true},
 	{"crd.projectcalico.org", "v1", "networkpolicies", "NetworkPolicy", true},
 	{"crd.projectcalico.org", "v1", "globalnetworkpolicies", "GlobalNetworkPolicy", true},
+	{"policy.networking.k8s.io", "v1alpha2", "clusternetworkpolicies", "ClusterNetworkPolicy", true},
+	{"crd.projectcalico.org", "v1", "tiers", "Tier", true},
+	{"networking.istio.io", "v1", "gateways", "Gateway", true},
+	{"networking.istio.io", "v1", "virtualservices", "VirtualService", true},
+	{"security.istio.io", "v1", "authorizationpolicies", "AuthorizationPolicy", true},
+	{"traefik.io", "v1alpha1", "ingressroutes", "IngressRoute", true},
+	{"traefik.io", "v1alpha1", "ingressroutetcps", "IngressRouteTCP", true},
 	{"keda.sh", "v1alpha1", "scaledobjects", "ScaledObject", true},
 }
