@@ -175,7 +175,7 @@ var listed = []string{
 	"networkpolicies.crd.projectcalico.org", "globalnetworkpolicies.crd.projectcalico.org",
 	"ciliumnetworkpolicies.cilium.io", "ciliumclusterwidenetworkpolicies.cilium.io",
 	"Microsoft.Resources/subscriptions", "Microsoft.Network/loadBalancers", "Microsoft.Network/privateEndpoints",
-	"Microsoft.Network/applicationGateways", "Microsoft.Network/azureFirewalls", "Microsoft.Network/frontDoors",
+	"Microsoft.Network/applicationGateways", "Microsoft.Network/azureFirewalls", "Microsoft.Network/networkManagers", "Microsoft.Network/frontDoors",
 	"Microsoft.Cdn/profiles", "Microsoft.ApiManagement/service", "Microsoft.Network/publicIPAddresses",
 	"Microsoft.Network/networkInterfaces", "Microsoft.Network/networkSecurityGroups", "Microsoft.Network/virtualNetworks",
 }
@@ -232,7 +232,7 @@ func ask(t testing.TB, e *estate.Estate, question string) Exposure {
 	if !ok {
 		t.Fatalf("the workload %s is not there", id)
 	}
-	return reachOf(t, e, w)
+	return Reach(e, w)
 }
 
 // idOf is the workload that a question is about.
@@ -249,24 +249,6 @@ func idOf(question string) azward.ResourceID {
 		id = azward.ResourceID(caseCluster).Kubernetes(group, version, namespace, kind+"s", name)
 	}
 	return id
-}
-
-// reachOf picks the judge of the workload's kind.
-func reachOf(t testing.TB, e *estate.Estate, w estate.Workload) Exposure {
-	t.Helper()
-	switch w.Kind {
-	case azward.AppService, azward.FunctionApp:
-		return reachSite(e, w)
-	case azward.ContainerApp:
-		return reachContainerApp(e, w)
-	case azward.ContainerGroup:
-		return reachContainerGroup(e, w)
-	}
-	if w.Resource.Cluster != "" {
-		return reachKubernetes(e, w)
-	}
-	t.Fatalf("no judge for %s", w.Kind)
-	return Exposure{}
 }
 
 // render prints an answer for a person to review.

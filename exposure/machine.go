@@ -25,7 +25,8 @@ func reachMachine(e *estate.Estate, w estate.Workload) Exposure {
 		for _, scope := range n.subscription {
 			// What could lead to a private address lies in its network or in one
 			// that is peered with it.
-			end.absence(e.Absence(scope, "Microsoft.Network/loadBalancers", "Microsoft.Network/applicationGateways", "Microsoft.Network/azureFirewalls"))
+			end.absence(e.Absence(scope, "Microsoft.Network/loadBalancers", "Microsoft.Network/applicationGateways", "Microsoft.Network/azureFirewalls",
+				"Microsoft.Network/networkManagers")) // whose AlwaysAllow overrides what a group denies
 		}
 	}
 	ways = append(ways, unmodelledWays(e, interfaces)...)
@@ -365,12 +366,23 @@ func (d door) ways(e *estate.Estate, n *netInterface) []*way {
 	return ways
 }
 
+// familyOf is the address family of an interface: the two don't mix on a way.
+func familyOf(near netset.Addrs) netset.Addrs {
+	switch v4, v6 := near.Overlaps(netset.AllV4()), near.Overlaps(netset.AllV6()); {
+	case v4 && !v6:
+		return netset.AllV4()
+	case v6 && !v4:
+		return netset.AllV6()
+	}
+	return netset.AllAddrs()
+}
+
 func (d door) filtered(e *estate.Estate, n *netInterface, w *way, protocol netset.Protocol) *way {
 	shown := d.shown
 	if !protocol.HasPorts() {
 		shown = netset.AllPorts()
 	}
-	region := netset.Product(publicAddrs, d.backend(shown))
+	region := netset.Product(publicAddrs.Intersect(familyOf(d.near)), d.backend(shown))
 	layers := n.layers(e, packet{direction: inbound, near: d.near, protocol: protocol, srcPort: -1})
 	if len(layers) == 0 {
 		h := Hop{

@@ -1,0 +1,78 @@
+package exposure_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/estate"
+	"github.com/azward/azward/exposure"
+)
+
+// machines is an estate of n machines in subnets of 200, each with a security
+// group of 20 rules on its subnet; every tenth has a public address.
+func machines(tb testing.TB, n int) *estate.Estate {
+	tb.Helper()
+	const scope = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/"
+	var b estate.Builder
+	add := func(id string, fields map[string]any) {
+		fields["id"] = scope + id
+		body, err := json.Marshal(fields)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if err := b.AddARM(body, estate.Provenance{Source: azward.SourceARM}); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	ref := func(id string) map[string]any { return map[string]any{"id": scope + id} }
+	for v := range (n + 199) / 200 {
+		vnet, group := fmt.Sprintf("Microsoft.Network/virtualNetworks/vnet%d", v), fmt.Sprintf("Microsoft.Network/networkSecurityGroups/nsg%d", v)
+		var rules []map[string]any
+		for i := range 20 {
+			rules = append(rules, map[string]any{"name": fmt.Sprint("rule", i), "properties": map[string]any{
+				"priority": 100 + i, "direction": "Inbound", "access": []string{"Allow", "Deny"}[i%2], "protocol": "Tcp",
+				"sourceAddressPrefixes": []string{fmt.Sprintf("20.%d.0.0/16", i), fmt.Sprintf("51.%d.4.0/24", i)}, "sourcePortRange": "*",
+				"destinationAddressPrefix": "*", "destinationPortRanges": []string{fmt.Sprint(1000 + i), "443"},
+			}})
+		}
+		add(group, map[string]any{"properties": map[string]any{"securityRules": rules}})
+		add(vnet, map[string]any{"properties": map[string]any{
+			"addressSpace": map[string]any{"addressPrefixes": []string{fmt.Sprintf("10.%d.0.0/16", v)}},
+			"subnets":      []any{map[string]any{"id": scope + vnet + "/subnets/s", "name": "s", "properties": map[string]any{"addressPrefix": fmt.Sprintf("10.%d.0.0/20", v), "networkSecurityGroup": ref(group)}}},
+		}})
+		for i := range min(200, n-v*200) {
+			name := fmt.Sprintf("vm%d", v*200+i)
+			nic := "Microsoft.Network/networkInterfaces/" + name
+			ip := map[string]any{"privateIPAddress": fmt.Sprintf("10.%d.1.%d", v, i+4), "subnet": ref(vnet + "/subnets/s")}
+			if i%10 == 0 {
+				pip := "Microsoft.Network/publicIPAddresses/" + name
+				add(pip, map[string]any{"sku": map[string]any{"name": "Standard"}, "properties": map[string]any{"ipAddress": fmt.Sprintf("20.200.%d.%d", v, i)}})
+				ip["publicIPAddress"] = ref(pip)
+			}
+			add(nic, map[string]any{"properties": map[string]any{"ipConfigurations": []any{map[string]any{"id": scope + nic + "/ipConfigurations/ip", "name": "ip", "properties": ip}}}})
+			add("Microsoft.Compute/virtualMachines/"+name, map[string]any{"properties": map[string]any{
+				"networkProfile": map[string]any{"networkInterfaces": []any{ref(nic)}},
+				"instanceView":   map[string]any{"statuses": []any{map[string]any{"code": "PowerState/running"}}},
+			}})
+		}
+	}
+	b.AddListing(estate.Listing{Scope: "/", Type: estate.AllTypes, Status: estate.ListingComplete})
+	return b.Build()
+}
+
+func BenchmarkReach(b *testing.B) {
+	for _, n := range []int{1000, 10000} {
+		b.Run(fmt.Sprintf("vms=%d", n), func(b *testing.B) {
+			e := machines(b, n)
+			exposure.All(e) // indexes are built once an estate
+			for b.Loop() {
+				if all := exposure.All(e); len(all) != n {
+					b.Fatalf("%d answers", len(all))
+				}
+			}
+			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "workloads/s")
+		})
+	}
+}
