@@ -130,7 +130,7 @@ func explainRefusal(e *azward.Error, message string) {
 	if strings.EqualFold(action, "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action") {
 		role = "'Azure Kubernetes Service Cluster User Role'"
 	}
-	e.Cause = fmt.Sprintf("principal %s may not %s on %s", principal, action, scope)
+	e.Cause = fmt.Sprintf("principal %s lacks %s on %s", principal, action, scope)
 	e.Remedy = fmt.Sprintf("az role assignment create --role %s --assignee %s --scope %s", role, principal, scopeOf(scope))
 }
 

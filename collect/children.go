@@ -87,7 +87,7 @@ type family struct {
 	failed map[azward.ResourceID]error
 }
 
-func (f *family) read(id azward.ResourceID, ctx context.Context) error {
+func (f *family) read(ctx context.Context, id azward.ResourceID) error {
 	defer f.s.step(f.s.name, f.c.resourceType)
 	pages, err := f.fetch(ctx, id)
 	if err != nil && (ctx.Err() != nil || fatal(err)) {

@@ -133,7 +133,7 @@ func (r *run) collect(ctx context.Context) error {
 		return err
 	}
 	r.summary.Subscriptions = len(subscriptions)
-	if err := each(ctx, subscriptionsAtOnce, subscriptions, (*subscription).loadAccess); err != nil {
+	if err := each(ctx, subscriptionsAtOnce, subscriptions, func(ctx context.Context, s *subscription) error { return s.loadAccess(ctx) }); err != nil {
 		return err
 	}
 	listed, graphed := r.plan()
@@ -141,7 +141,7 @@ func (r *run) collect(ctx context.Context) error {
 	defer r.fileHeld()
 	g, inner := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		return each(inner, subscriptionsAtOnce, subscriptions, func(s *subscription, ctx context.Context) error {
+		return each(inner, subscriptionsAtOnce, subscriptions, func(ctx context.Context, s *subscription) error {
 			return s.lists(ctx, listed)
 		})
 	})
@@ -154,7 +154,7 @@ func (r *run) collect(ctx context.Context) error {
 	}
 	r.summary.Clusters = len(r.clusters)
 	r.expect(len(r.clusters))
-	return each(ctx, clustersAtOnce, r.clusters, func(c cluster, ctx context.Context) error {
+	return each(ctx, clustersAtOnce, r.clusters, func(ctx context.Context, c cluster) error {
 		defer r.step("", "cluster "+c.id.Name())
 		return r.readCluster(ctx, c)
 	})
@@ -179,14 +179,14 @@ func (r *run) plan() (listed, graphed []kind) {
 }
 
 // each calls f for every item, some at once, and stops at the first error.
-func each[T any](ctx context.Context, atOnce int, items []T, f func(T, context.Context) error) error {
+func each[T any](ctx context.Context, atOnce int, items []T, f func(context.Context, T) error) error {
 	g, inner := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	for _, item := range items {
 		if inner.Err() != nil {
 			break
 		}
-		g.Go(func() error { return f(item, inner) })
+		g.Go(func() error { return f(inner, item) })
 	}
 	if err := g.Wait(); err != nil {
 		return err

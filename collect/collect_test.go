@@ -446,3 +446,21 @@ func TestDisabledSubscriptionIsNoted(t *testing.T) {
 		t.Error("what is in a disabled subscription can still be read")
 	}
 }
+
+// A cloud that is behind has older versions of an interface, or not the type.
+func TestCloudWithOtherVersions(t *testing.T) {
+	t.Parallel()
+	s := load(t, "minimal")
+	s.APIVersions = map[string][]string{
+		"Microsoft.Network/virtualNetworks":   {"2022-01-01", "2023-04-01", "2023-05-01-preview", "2025-09-01"},
+		"Microsoft.Network/networkInterfaces": {"2025-05-01", "2025-09-01"},
+	}
+	client, _ := start(t, s, "reader")
+	e, _ := read(t, client, collect.Options{})
+	for resourceType, want := range map[string]string{"Microsoft.Network/virtualNetworks": "2023-04-01", "Microsoft.Network/networkInterfaces": "2025-05-01"} {
+		found := e.OfType(resourceType)
+		if len(found) == 0 || found[0].APIVersion != want || status(e, production, resourceType) != estate.ListingComplete {
+			t.Errorf("%s: %d found, listing %q", resourceType, len(found), status(e, production, resourceType))
+		}
+	}
+}

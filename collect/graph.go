@@ -69,7 +69,7 @@ func (r *run) withoutGraph(ctx context.Context, subscriptions []*subscription, k
 		})
 	}
 	r.expect(len(subscriptions) * len(listed))
-	return each(ctx, subscriptionsAtOnce, subscriptions, func(s *subscription, ctx context.Context) error {
+	return each(ctx, subscriptionsAtOnce, subscriptions, func(ctx context.Context, s *subscription) error {
 		return s.lists(ctx, listed)
 	})
 }
@@ -192,7 +192,7 @@ func asObject(row json.RawMessage) (body json.RawMessage, id azward.ResourceID, 
 
 // settle files what the query proves of each kind and subscription.
 func (q *query) settle(ctx context.Context) error {
-	return each(ctx, subscriptionsAtOnce, q.subscriptions, func(s *subscription, ctx context.Context) error {
+	return each(ctx, subscriptionsAtOnce, q.subscriptions, func(ctx context.Context, s *subscription) error {
 		for _, k := range q.kinds {
 			l := q.listers[[2]string{strings.ToLower(string(s.guid)), strings.ToLower(k.resourceType)}]
 			l.unread += q.unread

@@ -94,14 +94,27 @@ func (s *subscription) lists(ctx context.Context, kinds []kind) error {
 
 // list reads one kind. What was read before an error stays.
 func (s *subscription) list(ctx context.Context, k kind) error {
-	l := lister{s: s, k: k, from: estate.Provenance{Source: azward.SourceARM, APIVersion: k.version, ReadAt: s.readAt}}
-	var err error
-	if k.states != nil {
-		err = l.withStates(ctx)
-	} else {
-		err = l.read(ctx, k.query, l.file)
+	l, err := s.attempt(ctx, k)
+	if unknownVersion(err) {
+		version, exists, lookup := s.versionOf(ctx, k)
+		switch {
+		case !exists:
+			s.sink.listing(estate.Listing{Scope: s.id, Type: k.resourceType, Status: estate.ListingComplete, ReadAt: s.readAt})
+			return nil
+		case lookup == nil && version != k.version:
+			k.version = version
+			l, err = s.attempt(ctx, k)
+		}
 	}
-	return s.settle(ctx, &l, err, "")
+	return s.settle(ctx, l, err, "")
+}
+
+func (s *subscription) attempt(ctx context.Context, k kind) (*lister, error) {
+	l := &lister{s: s, k: k, from: estate.Provenance{Source: azward.SourceARM, APIVersion: k.version, ReadAt: s.readAt}}
+	if k.states != nil {
+		return l, l.withStates(ctx)
+	}
+	return l, l.read(ctx, k.query, l.file)
 }
 
 // settle files what the list proves, or what is missing, and reads the

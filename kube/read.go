@@ -270,7 +270,7 @@ func (c *call) try(ctx context.Context, path, what string, read func(*json.Decod
 	if err != nil {
 		return 0, err
 	}
-	defer response.Body.Close() //nolint:errcheck // read only
+	defer response.Body.Close()
 	body := bound.Reader(response.Body, maxPageBytes, what)
 	switch response.StatusCode {
 	case http.StatusOK:
