@@ -20,9 +20,6 @@ const (
 	SCTP
 )
 
-// Protocols of Azure's packet filters, in order.
-func Protocols() []Protocol { return []Protocol{TCP, UDP, ICMP, ESP, AH} }
-
 // HasPorts reports whether packets of p carry ports.
 func (p Protocol) HasPorts() bool { return p == TCP || p == UDP || p == SCTP }
 

@@ -78,7 +78,6 @@ type painter struct {
 	certain   [][]segment // per rule
 	possible  [][]segment // per rule; the same slice where nothing is in doubt
 	// scratch space of band
-	local  []int32
 	next   []int32
 	place  []int32
 	cuts   []int32
@@ -129,7 +128,7 @@ func (p *painter) cut(a Addrs) {
 
 func (p *painter) segmentAt(a netip.Addr) int32 {
 	i, _ := slices.BinarySearchFunc(p.bounds, a, netip.Addr.Compare)
-	return int32(i) //nolint:gosec // far fewer bounds than 2^31: each is a prefix of some rule
+	return int32(i)
 }
 
 func (p *painter) segments(a Addrs) []segment {
@@ -149,7 +148,7 @@ func (p *painter) after(a netip.Addr) int32 {
 	if a.Is4() {
 		return p.v6
 	}
-	return int32(len(p.bounds)) //nolint:gosec // as in segmentAt
+	return int32(len(p.bounds))
 }
 
 // sweep yields ranges of ports, in order, with the rules that may match on
@@ -176,7 +175,7 @@ func (p *painter) sweep(yield func(PortRange, []int32)) {
 	for i := range all {
 		certain := coverage(all[i].certain, starts)
 		for _, at := range coverage(all[i].possible, starts) {
-			mark := int32(i) << 1 //nolint:gosec // rules of one filter number in the thousands
+			mark := int32(i) << 1
 			if _, ok := slices.BinarySearch(certain, at); ok {
 				mark |= 1
 			}
@@ -184,7 +183,7 @@ func (p *painter) sweep(yield func(PortRange, []int32)) {
 		}
 	}
 	for i, active := range lists {
-		yield(PortRange{uint16(starts[i]), uint16(starts[i+1] - 1)}, active) //nolint:gosec // starts are within 0..65536
+		yield(PortRange{uint16(starts[i]), uint16(starts[i+1] - 1)}, active)
 	}
 }
 
@@ -203,7 +202,7 @@ func coverage(ranges []PortRange, starts []int) []int {
 func signature(active []int32) string {
 	b := make([]byte, 0, len(active)*4)
 	for _, a := range active {
-		b = append(b, byte(a), byte(a>>8), byte(a>>16), byte(a>>24)) //nolint:gosec // bytes of a number
+		b = append(b, byte(a), byte(a>>8), byte(a>>16), byte(a>>24))
 	}
 	return string(b)
 }
@@ -220,8 +219,8 @@ func (p *painter) band(active []int32) []Run[Cell] {
 	runs := make([]Run[Cell], 0, 8)
 	for i := range p.lowers {
 		from := p.cuts[i]
-		cell := p.cell(p.lowers[i], upper[i], active)
-		to := int32(len(p.bounds)) //nolint:gosec // as in segmentAt
+		cell := p.cell(p.lowers[i], upper[i])
+		to := int32(len(p.bounds))
 		if i+1 < len(p.cuts) {
 			to = p.cuts[i+1]
 		}
@@ -258,11 +257,11 @@ func (p *painter) localise(active []int32) {
 	slices.Sort(p.cuts)
 	p.cuts = slices.Compact(p.cuts)
 	if n := len(p.cuts); int(p.cuts[n-1]) == len(p.bounds) {
-		p.place[p.cuts[n-1]] = int32(n - 1) //nolint:gosec // as in segmentAt
+		p.place[p.cuts[n-1]] = int32(n - 1)
 		p.cuts = p.cuts[:n-1]
 	}
 	for i, c := range p.cuts {
-		p.place[c] = int32(i) //nolint:gosec // as in segmentAt
+		p.place[c] = int32(i)
 	}
 }
 
@@ -270,11 +269,11 @@ func (p *painter) localise(active []int32) {
 // of active; -1 where none does. Rules of the access that needs certainty
 // match where they do so for certain, all others wherever they may.
 func (p *painter) claim(out, active []int32, needsCertainty Access) []int32 {
-	n := int32(len(p.cuts)) //nolint:gosec // as in segmentAt
+	n := int32(len(p.cuts))
 	out = slices.Grow(out[:0], int(n))[:n]
 	p.next = slices.Grow(p.next[:0], int(n)+1)[:n+1]
 	for i := range p.next {
-		p.next[i] = int32(i) //nolint:gosec // as in segmentAt
+		p.next[i] = int32(i)
 	}
 	for i := range out {
 		out[i] = -1
@@ -340,7 +339,7 @@ func (p *painter) inDoubt(active []int32) bool {
 
 // cell joins the two readings of a segment: lower with every doubt against
 // the packet, upper with every doubt in its favour.
-func (p *painter) cell(lower, upper int32, active []int32) Cell {
+func (p *painter) cell(lower, upper int32) Cell {
 	low, high := p.reading(lower, azward.No), p.reading(upper, azward.Yes)
 	if lower == upper && lower >= 0 && p.rules[lower>>1].Access == Unclear {
 		return Cell{azward.Unknown, lower >> 1, -1}

@@ -179,12 +179,12 @@ func (p Ports) Complement() Ports {
 	next := 0
 	for _, r := range p.ranges {
 		if int(r.Lo) > next {
-			out = append(out, PortRange{uint16(next), r.Lo - 1}) //nolint:gosec // next stays within 0..65535 here
+			out = append(out, PortRange{uint16(next), r.Lo - 1})
 		}
 		next = int(r.Hi) + 1
 	}
 	if next <= maxPort {
-		out = append(out, PortRange{uint16(next), maxPort}) //nolint:gosec // checked on the line above
+		out = append(out, PortRange{uint16(next), maxPort})
 	}
 	return Ports{out}
 }

@@ -24,9 +24,6 @@ func Product(sources Addrs, ports Ports) Region {
 	return Region{[]RegionBand{{ports, sources}}}
 }
 
-// Everything holds all sources on all ports.
-func Everything() Region { return Product(AllAddrs(), AllPorts()) }
-
 // Bands returns the region as products: their ports are disjoint, no two have
 // the same sources, and they come in order of their lowest port.
 func (r Region) Bands() []RegionBand { return r.bands }
@@ -131,29 +128,4 @@ func (r Region) MapPorts(f func(Ports) Ports) Region {
 		out = out.Union(Product(b.Sources, f(b.Ports)))
 	}
 	return out
-}
-
-// Flows is a region for each protocol: the flow sets of an answer.
-type Flows map[Protocol]Region
-
-// Union holds what either holds.
-func (f Flows) Union(g Flows) Flows {
-	out := make(Flows, len(f)+len(g))
-	for p, r := range f {
-		out[p] = r
-	}
-	for p, r := range g {
-		out[p] = out[p].Union(r)
-	}
-	return out
-}
-
-// IsEmpty reports whether no protocol has a flow.
-func (f Flows) IsEmpty() bool {
-	for _, r := range f {
-		if !r.IsEmpty() {
-			return false
-		}
-	}
-	return true
 }
