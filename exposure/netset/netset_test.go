@@ -53,7 +53,7 @@ func TestPortAlgebra(t *testing.T) {
 	}
 	for range 2000 {
 		a, b := random(), random()
-		for port := uint16(0); port < 260; port++ {
+		for port := range uint16(260) {
 			inA, inB := a.Contains(port), b.Contains(port)
 			if a.Union(b).Contains(port) != (inA || inB) || a.Intersect(b).Contains(port) != (inA && inB) || a.Minus(b).Contains(port) != (inA && !inB) {
 				t.Fatalf("%s and %s disagree at %d", a, b, port)
@@ -147,7 +147,7 @@ func comparePackets(t *testing.T, rules []netset.Rule, otherwise azward.Answer) 
 	m := netset.Paint(rules, otherwise)
 	for _, source := range []string{"10.0.0.0", "10.0.0.3", "10.0.0.7", "10.0.0.9", "10.0.1.1", "10.0.3.255", "10.0.4.0", "203.0.113.9", "255.255.255.255", "::", "fd00::7", "fd00::8", "fd00::20", "ffff::1"} {
 		address := netip.MustParseAddr(source)
-		for port := uint16(0); port < 20; port++ {
+		for port := range uint16(20) {
 			cell := m.At(address, port)
 			if want := firstMatch(rules, otherwise, address, port); cell.Answer != want {
 				t.Fatalf("%s port %d: painted %s, first match %s, rules %+v", source, port, cell.Answer, want, rules)
@@ -174,7 +174,7 @@ func TestPaintIsMonotonous(t *testing.T) {
 		before, after := netset.Paint(rules, azward.No), netset.Paint(append([]netset.Rule{extra}, rules...), azward.No)
 		wrong := map[netset.Access]azward.Answer{netset.Allow: azward.No, netset.Deny: azward.Yes}[extra.Access]
 		for _, source := range []string{"10.0.0.3", "10.0.2.9", "203.0.113.9", "fd00::1"} {
-			for port := uint16(0); port < 18; port++ {
+			for port := range uint16(18) {
 				a := netip.MustParseAddr(source)
 				if after.At(a, port).Answer == wrong && before.At(a, port).Answer != wrong {
 					t.Fatalf("%s port %d turned %s by rule %+v", source, port, wrong, extra)
