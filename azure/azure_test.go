@@ -465,6 +465,10 @@ func TestRegistryToken(t *testing.T) {
 	if err != nil || first == "" || first != second {
 		t.Errorf("second token differs: %v", err)
 	}
+	cloud := cloudOf(t, []byte(`{"authorityHost":"https://a","armEndpoint":"https://b","acrSuffix":"azurecr.io"}`))
+	if cloud.IsRegistry("evilazurecr.io") || !cloud.IsRegistry("Contoso.azurecr.io") {
+		t.Error("a suffix without its dot takes in other names")
+	}
 	if _, err := client.RegistryToken(t.Context(), "contosoacr.azurecr.io.example.com", tenant); azward.KindOf(err) != azward.KindUsage {
 		t.Errorf("a token would go to a foreign host: %v", err)
 	}

@@ -110,6 +110,9 @@ func LoadCloudConfig(file string) (Cloud, error) {
 		}
 	}
 	c.ARMEndpoint, c.GraphEndpoint = strings.TrimRight(c.ARMEndpoint, "/"), strings.TrimRight(c.GraphEndpoint, "/")
+	if c.ACRSuffix != "" {
+		c.ACRSuffix = "." + strings.ToLower(strings.TrimLeft(c.ACRSuffix, ".")) // a bare suffix would take in other names
+	}
 	c.audience = c.ARMEndpoint
 	return c, nil
 }

@@ -40,7 +40,29 @@ func (c *Client) RegistryToken(ctx context.Context, loginServer string, tenant a
 	if held, ok := c.registries.get(loginServer); ok {
 		return held, nil
 	}
-	token, err := c.Token(ctx, c.Cloud.ARMScope())
+	token, err := c.exchange(ctx, loginServer, tenant, c.Cloud.ARMScope())
+	if kind := azward.KindOf(err); err != nil && (kind == azward.KindSignIn || kind == azward.KindRole) {
+		// A registry may refuse tokens for Resource Manager. Where this way
+		// fails too, the first error is the one that counts.
+		if second, again := c.exchange(ctx, loginServer, tenant, registryScope); again == nil {
+			token, err = second, nil
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	c.registries.put(loginServer, token)
+	return token, nil
+}
+
+// registryScope is the registries' own, for those that take no tokens for
+// Resource Manager.
+//
+// Source: https://learn.microsoft.com/azure/container-registry/container-registry-disable-authentication-as-arm
+const registryScope = "https://containerregistry.azure.net/.default"
+
+func (c *Client) exchange(ctx context.Context, loginServer string, tenant azward.TenantID, scope string) (string, error) {
+	token, err := c.Token(ctx, scope)
 	if err != nil {
 		return "", err
 	}
@@ -76,7 +98,6 @@ func (c *Client) RegistryToken(ctx context.Context, loginServer string, tenant a
 	case json.Unmarshal(raw, &answer) != nil || answer.RefreshToken == "":
 		return "", unexpected("sign in to registry", loginServer, "the answer to the token exchange holds no token", nil)
 	}
-	c.registries.put(loginServer, answer.RefreshToken)
 	return answer.RefreshToken, nil
 }
 

@@ -36,8 +36,9 @@ var compute = service{name: "compute", kinds: []kind{
 }}
 
 // scaleSetNetworkVersion is the version of the network resources of scale
-// sets, which Microsoft.Network serves under Microsoft.Compute's paths.
-const scaleSetNetworkVersion = "2024-07-01"
+// sets, which Microsoft.Network serves under Microsoft.Compute's paths; later
+// versions repeat it.
+const scaleSetNetworkVersion = "2018-10-01"
 
 // isUniform: a flexible scale set's machines and interfaces are ordinary ones
 // and stand in their own lists.
