@@ -134,6 +134,11 @@ func (d *Decider) deployed(subject Subject, s *surroundings) azward.Condition {
 		c.Evidence = append(c.Evidence, s.workload.Resource.Evidence("", "the workload as read"))
 		return c
 	}
+	if s.workload.Running == azward.No { // decides whatever image it would run
+		c.Answer, c.Evidence = azward.No, append(c.Evidence, s.workload.Evidence...)
+		c.Summary = "the workload does not run: " + meaningOf(s.workload.Evidence)
+		return c
+	}
 	container := s.workload.Containers[at]
 	c.Evidence = append(c.Evidence, container.Evidence...)
 	runs, how := d.runsImage(container, subject, &c)
@@ -142,8 +147,6 @@ func (d *Decider) deployed(subject Subject, s *surroundings) azward.Condition {
 	switch {
 	case runs == azward.No:
 		c.Summary = fmt.Sprintf("container %s runs another digest", container.Name)
-	case s.workload.Running == azward.No:
-		c.Summary = "the workload does not run: " + meaningOf(s.workload.Evidence)
 	case runs == azward.Unknown:
 		c.Summary = fmt.Sprintf("which digest container %s runs is not known", container.Name)
 	case s.workload.Running == azward.Unknown:
