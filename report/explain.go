@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -61,6 +62,11 @@ type printer struct {
 }
 
 func (p *printer) line(format string, args ...any) {
+	for i, arg := range args {
+		if _, ours := arg.(marked); !ours {
+			args[i] = clean(fmt.Sprint(arg))
+		}
+	}
 	if p.err == nil {
 		_, p.err = fmt.Fprintf(p.w, strings.TrimRight(format, " ")+"\n", args...)
 	}
@@ -126,7 +132,7 @@ func splitListings(evidence []azward.Evidence) (facts, listings []azward.Evidenc
 // listings tells the completed listings by scope: one line each would hide the
 // rest.
 func (p *printer) listings(first, rest string, listings []azward.Evidence) {
-	p.line("%sthat there is nothing else: %d complete listings", first, len(listings))
+	p.line("%sthat there is nothing else: %s complete listings", first, strconv.Itoa(len(listings)))
 	for i := 0; i < len(listings); {
 		scope := listings[i].Resource
 		var types []string
@@ -211,10 +217,10 @@ func Markdown(w io.Writer, v azward.Verdict) error {
 	p.line("")
 	p.line("| | |")
 	p.line("|---|---|")
-	p.line("| verdict | `%s`, confidence %s |", v.ID, v.Confidence)
-	p.line("| package | `%s`%s |", v.Finding.PURL, fixed(v.Finding))
-	p.line("| workload | `%s` |", v.Workload.ID)
-	p.line("| image | `%s` |", v.Image)
+	p.line("| verdict | %s, confidence %s |", code(v.ID), v.Confidence)
+	p.line("| package | %s%s |", code(v.Finding.PURL), fixed(v.Finding))
+	p.line("| workload | %s |", code(v.Workload.ID))
+	p.line("| image | %s |", code(v.Image))
 	for _, c := range v.Conditions {
 		p.line("")
 		p.line("### %s: %s", c.ID, c.Answer)
@@ -222,10 +228,10 @@ func Markdown(w io.Writer, v azward.Verdict) error {
 		p.line("%s", escapeMarkdown(c.Summary))
 		p.line("")
 		for _, e := range c.Evidence {
-			p.line("- %s: `%s` `%s` = `%s` (%s)", escapeMarkdown(e.Meaning), e.Resource, orDash(e.Property), strings.ReplaceAll(shown(e.Value), "`", "'"), e.Source)
+			p.line("- %s: %s %s = %s (%s)", escapeMarkdown(e.Meaning), code(e.Resource), code(orDash(e.Property)), code(shown(e.Value)), e.Source)
 		}
 		for _, g := range c.Gaps {
-			p.line("- missing: `%s` in `%s`; needs `%s`", g.Reads, g.Scope, g.Needs)
+			p.line("- missing: %s in %s; needs %s", code(g.Reads), code(g.Scope), code(g.Needs))
 		}
 	}
 	return p.err
@@ -234,3 +240,9 @@ func Markdown(w io.Writer, v azward.Verdict) error {
 var markdownEscaper = strings.NewReplacer("\\", "\\\\", "|", "\\|", "<", "&lt;", "*", "\\*", "_", "\\_", "`", "\\`", "[", "\\[")
 
 func escapeMarkdown(s string) string { return markdownEscaper.Replace(s) }
+
+// code puts text into a code span, which nothing in it can end, nor a cell of
+// a table.
+func code[T ~string](s T) string {
+	return "`" + strings.NewReplacer("`", "'", "|", "\\|").Replace(string(s)) + "`"
+}

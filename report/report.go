@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -24,8 +25,11 @@ type Style struct {
 	Width int
 }
 
+// marked is text of our own, which may hold colour.
+type marked string
+
 // mark gives each answer a shape of its own, so that colour only helps.
-func (s Style) mark(a azward.Answer) string {
+func (s Style) mark(a azward.Answer) marked {
 	var word string
 	var colour text.Color
 	switch a {
@@ -37,9 +41,20 @@ func (s Style) mark(a azward.Answer) string {
 		word, colour = "? unknown", text.FgYellow
 	}
 	if !s.Colour {
-		return word
+		return marked(word)
 	}
-	return colour.Sprint(word)
+	return marked(colour.Sprint(word))
+}
+
+// clean takes out of somebody else's text (a resource's name, a tag, a package)
+// what would move the cursor, colour the page or turn the direction of writing.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
 }
 
 // Table writes one row a verdict.
@@ -67,8 +82,8 @@ func Table(w io.Writer, verdicts []azward.Verdict, style Style) error {
 	})
 	for _, v := range verdicts {
 		t.AppendRow(table.Row{
-			style.mark(v.Exploitable), v.Vulnerability + kevMark(v), v.Finding.Severity,
-			packageOf(v), place(v.Workload), why(v), v.ID,
+			style.mark(v.Exploitable), clean(v.Vulnerability) + kevMark(v), v.Finding.Severity,
+			clean(packageOf(v)), clean(place(v.Workload)), clean(why(v)), v.ID,
 		})
 	}
 	_, err := fmt.Fprintln(w, t.Render())
