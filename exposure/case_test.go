@@ -2,6 +2,7 @@ package exposure
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -79,7 +80,8 @@ func TestCases(t *testing.T) {
 			}
 			if *update {
 				section(archive, "want").Data = []byte(got)
-				if err := os.WriteFile(file, txtar.Format(archive), 0o600); err != nil {
+				// Others include this file meanwhile: it changes at once or not at all.
+				if err := errors.Join(os.WriteFile(file+".new", txtar.Format(archive), 0o600), os.Rename(file+".new", file)); err != nil {
 					t.Fatal(err)
 				}
 				return
