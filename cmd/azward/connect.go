@@ -290,7 +290,11 @@ func (a *app) writeChecks(w io.Writer, name string, checks []connect.Check) erro
 		if c.Optional && c.Answer == azward.No {
 			mark = "missing"
 		}
-		if _, err := fmt.Fprintf(w, "  %s  %s\n", mark, c.Summary); err != nil {
+		what := string(c.ID)
+		if at := strings.LastIndexByte(c.Subject, '/'); at >= 0 {
+			what += " " + c.Subject[at+1:]
+		}
+		if _, err := fmt.Fprintf(w, "  %s  %s: %s\n", mark, what, c.Summary); err != nil {
 			return err
 		}
 		if c.Remedy != "" && c.Answer != azward.Yes {
