@@ -184,6 +184,7 @@ func (k *kubeView) waysTo(s *shape, end *closing) []*way {
 	for _, entry := range k.hostWays(s) {
 		ways = append(ways, k.arrive(entry, s))
 	}
+	ways = append(ways, k.aliasWays(services)...)
 	return append(ways, k.virtualNodeWays(s)...)
 }
 

@@ -51,6 +51,29 @@ func (k *kubeView) servicesTo(s *shape, end *closing) ([]service, []*way) {
 	return found, unread
 }
 
+// aliasWays are Services of type ExternalName, in any namespace, whose name is
+// that of one of the pod's Services: an Ingress that leads to the alias leads to
+// the pod. azward does not follow them yet.
+func (k *kubeView) aliasWays(services []service) []*way {
+	var ways []*way
+	for _, r := range k.e.Objects(k.id, "Service", "") {
+		v, err := estate.Decode[estate.KubernetesService](r)
+		if err != nil || v.Spec.Type != "ExternalName" {
+			continue // one of another shape is undecided by itself
+		}
+		host := strings.ToLower(strings.TrimSuffix(v.Spec.ExternalName, "."))
+		for _, s := range services {
+			if own := s.r.Name + "." + s.r.Namespace; host == own || strings.HasPrefix(host, own+".") {
+				w := &way{class: InternetAny}
+				h := serviceHop(r, "the ExternalName Service "+r.Namespace+"/"+r.Name+" is another name of "+s.name()+", and what leads to it is not followed yet")
+				w.doubt(h, azward.Gap{Scope: r.ID, Kind: azward.GapUnsupported, Reads: "externalName", Error: h.Summary})
+				ways = append(ways, w)
+			}
+		}
+	}
+	return ways
+}
+
 // sliceNames reports whether an endpoint slice of a Service names the pod.
 func (k *kubeView) sliceNames(svc *estate.Resource, s *shape) bool {
 	for _, r := range k.e.Objects(k.id, "EndpointSlice.discovery.k8s.io", svc.Namespace) {

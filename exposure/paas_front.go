@@ -51,8 +51,11 @@ func fronts(e *estate.Estate, t target, end *closing) []*way {
 	}
 	for _, frontType := range frontTypes {
 		for _, front := range e.OfType(frontType) {
-			if frontNames(front, t.names) {
+			switch fqdn := unresolved(front); {
+			case frontNames(front, t.names):
 				ways = append(ways, frontWay(front, "names an address or host name of it"))
+			case fqdn != "":
+				ways = append(ways, frontWay(front, "leads to host name "+fqdn+", which may be its own"))
 			}
 			for _, part := range frontParts[strings.ToLower(frontType)] {
 				ways = append(ways, frontPart(e, front, part, t.names, end)...)
@@ -60,6 +63,35 @@ func fronts(e *estate.Estate, t target, end *closing) []*way {
 		}
 	}
 	return ways
+}
+
+// unresolved returns a backend of an application gateway that is a host name
+// of somebody's own zone: what it resolves to inside the network is not known,
+// so it may be anything private. Host names of Azure's services stand for those.
+func unresolved(front *estate.Resource) string {
+	v, err := estate.Decode[struct {
+		Properties struct {
+			BackendAddressPools []struct {
+				Properties struct {
+					BackendAddresses []struct {
+						FQDN string `json:"fqdn"`
+					} `json:"backendAddresses"`
+				} `json:"properties"`
+			} `json:"backendAddressPools"`
+		} `json:"properties"`
+	}](front)
+	if err != nil {
+		return front.Name // a shape that is not known may name anything
+	}
+	for _, pool := range v.Properties.BackendAddressPools {
+		for _, b := range pool.Properties.BackendAddresses {
+			lower := strings.ToLower(b.FQDN)
+			if lower != "" && !strings.HasSuffix(lower, ".azurewebsites.net") && !strings.HasSuffix(lower, ".azurecontainerapps.io") && !strings.HasSuffix(lower, ".windows.net") {
+				return b.FQDN
+			}
+		}
+	}
+	return ""
 }
 
 // frontPart looks through the children of a front. Firewall policies live
