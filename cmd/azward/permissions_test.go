@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/azuresim"
+	"github.com/azward/azward/azuresim/scenario"
+)
+
+const contosoProduction = "/subscriptions/6b1f0c5e-8a42-4e0b-9a53-1d2f7c9e4a10"
+
+// answersWithout scans the demo tenant with a principal that may read all of
+// production but for one action.
+func answersWithout(t *testing.T, action string) map[azward.VerdictID]azward.Verdict {
+	t.Helper()
+	tenant, err := scenario.Load(demoTenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const guid = "11111111-2222-4333-8444-555555555555"
+	body, err := json.Marshal(map[string]any{
+		"id": contosoProduction + "/providers/Microsoft.Authorization/roleDefinitions/" + guid, "name": guid, "type": "Microsoft.Authorization/roleDefinitions",
+		"properties": map[string]any{
+			"roleName": "Reader without one", "type": "CustomRole", "assignableScopes": []string{contosoProduction},
+			"permissions": []any{map[string]any{"actions": []string{"*/read"}, "notActions": []string{action}, "dataActions": []string{}, "notDataActions": []string{}}},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tenant.ARM = append(tenant.ARM, scenario.Record{ID: contosoProduction + "/providers/Microsoft.Authorization/roleDefinitions/" + guid, Body: body})
+	for i, g := range tenant.Grants {
+		if g.App == demoApp && g.Role == "Reader" && g.Scope == contosoProduction {
+			tenant.Grants[i].Role = guid
+		}
+	}
+	simulator, err := azuresim.Start(t.Context(), azuresim.Options{Scenario: tenant})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := simulator.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, getenv: func(string) string { return "" }, data: t.TempDir(), output: "json", logLevel: "warn", quiet: true}
+	if err := a.prepare(); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []func() error{
+		func() error { return a.demoConnect(t.Context(), tenant, simulator.CloudConfig()) },
+		func() error { return a.demoAdvisories(t.Context(), tenant) },
+		func() error { return a.scan(t.Context(), []string{demoTenant}, scanFlags{}) },
+		a.close,
+	} {
+		if err := step(); err != nil {
+			t.Fatalf("without %s: %v", action, err)
+		}
+	}
+	answers := map[azward.VerdictID]azward.Verdict{}
+	for _, v := range a.decided {
+		answers[v.ID] = v
+	}
+	return answers
+}
+
+// Taking one read permission away never settles what was open, and never turns
+// an answer into its opposite: verdicts only become unknown.
+func TestFewerPermissionsNeverMoreCertain(t *testing.T) {
+	t.Parallel()
+	whole := answersWithout(t, "Microsoft.Nothing/things/read")
+	if len(whole) < 20 {
+		t.Fatalf("%d verdicts with all permissions", len(whole))
+	}
+	for _, action := range []string{
+		"Microsoft.Network/networkSecurityGroups/read", "Microsoft.Network/loadBalancers/read", "Microsoft.Network/publicIPAddresses/read",
+		"Microsoft.Network/virtualNetworks/read", "Microsoft.Network/applicationGateways/read", "Microsoft.Cdn/profiles/read",
+		"Microsoft.Compute/virtualMachineScaleSets/read", "Microsoft.ContainerService/managedClusters/read", "Microsoft.ContainerInstance/containerGroups/read",
+		"Microsoft.App/managedEnvironments/read", "Microsoft.App/containerApps/read", "Microsoft.Web/sites/config/read", "Microsoft.Web/sites/read",
+	} {
+		t.Run(strings.ReplaceAll(strings.TrimSuffix(action, "/read"), "/", "_"), func(t *testing.T) {
+			t.Parallel()
+			opened := 0
+			for id, v := range answersWithout(t, action) {
+				before, ok := whole[id]
+				switch {
+				case !ok || v.Exploitable == before.Exploitable:
+				case v.Exploitable == azward.Unknown:
+					opened++
+				default:
+					t.Errorf("%s in %s: %s, with the permission %s: %s", v.Vulnerability, v.Workload.Name, v.Exploitable, before.Exploitable, v.Summary)
+				}
+			}
+			t.Logf("%d verdicts became unknown", opened)
+		})
+	}
+}
