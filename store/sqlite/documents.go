@@ -20,34 +20,9 @@ func (s *Store) Layer(ctx context.Context, key string) ([]byte, bool, error) {
 
 // SaveLayer keeps what was found in a layer.
 func (s *Store) SaveLayer(ctx context.Context, key string, doc []byte) error {
-	return s.saveDocument(ctx, "layer", `INSERT OR REPLACE INTO layers (doc_zst, key) VALUES (?, ?)`, doc, key)
-}
-
-// Image returns what was saved for an image digest; false where nothing was.
-func (s *Store) Image(ctx context.Context, digest azward.Digest) ([]byte, bool, error) {
-	return s.document(ctx, "image", `SELECT doc_zst FROM images WHERE digest = ?`, digest)
-}
-
-// SaveImage keeps a JSON document about an image: its packages, its layers.
-func (s *Store) SaveImage(ctx context.Context, digest azward.Digest, doc []byte) error {
-	return s.saveDocument(ctx, "image", `INSERT OR REPLACE INTO images (doc_zst, digest) VALUES (?, ?)`, doc, digest)
-}
-
-// Findings returns what was saved for an image under a version of the
-// advisories; false where nothing was, which is not "no findings".
-func (s *Store) Findings(ctx context.Context, digest azward.Digest, advisories string) ([]byte, bool, error) {
-	return s.document(ctx, "findings", `SELECT doc_zst FROM findings WHERE digest = ? AND advisories = ?`, digest, advisories)
-}
-
-// SaveFindings keeps the findings of an image, a JSON document, in place of
-// those of earlier advisories.
-func (s *Store) SaveFindings(ctx context.Context, digest azward.Digest, advisories string, doc []byte) error {
 	packed := s.pack(doc)
-	return s.transact(ctx, "save findings", func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM findings WHERE digest = ?`, digest); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO findings (digest, advisories, doc_zst) VALUES (?, ?, ?)`, digest, advisories, packed)
+	return s.transact(ctx, "save layer", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO layers (doc_zst, key) VALUES (?, ?)`, packed, key)
 		return err
 	})
 }
@@ -66,12 +41,4 @@ func (s *Store) document(ctx context.Context, what, query string, args ...any) (
 		return nil, false, s.damaged(what, err)
 	}
 	return doc, true, nil
-}
-
-func (s *Store) saveDocument(ctx context.Context, what, query string, doc []byte, key any) error {
-	packed := s.pack(doc)
-	return s.transact(ctx, "save "+what, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, query, packed, key)
-		return err
-	})
 }

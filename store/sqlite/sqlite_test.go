@@ -201,7 +201,7 @@ func TestDamagedDocuments(t *testing.T) {
 	ctx, dir := t.Context(), t.TempDir()
 	s := open(t, dir)
 	defer closeStore(t, s)
-	if err := errors.Join(s.SaveLayer(ctx, "k", []byte("a document")), s.SaveImage(ctx, "sha256:1", []byte("a document"))); err != nil {
+	if err := errors.Join(s.SaveLayer(ctx, "k", []byte("a document")), s.SaveImage(ctx, store.ScannedImage{Digest: "sha256:1", Doc: []byte("a document")})); err != nil {
 		t.Fatal(err)
 	}
 	execute(t, dir, `UPDATE layers SET doc_zst = x'28b52ffd00'`)

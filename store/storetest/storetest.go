@@ -36,10 +36,18 @@ type Store interface {
 
 	Layer(ctx context.Context, key string) ([]byte, bool, error)
 	SaveLayer(ctx context.Context, key string, doc []byte) error
-	Image(context.Context, azward.Digest) ([]byte, bool, error)
-	SaveImage(ctx context.Context, digest azward.Digest, doc []byte) error
-	Findings(ctx context.Context, digest azward.Digest, advisories string) ([]byte, bool, error)
-	SaveFindings(ctx context.Context, digest azward.Digest, advisories string, doc []byte) error
+
+	Image(context.Context, azward.Digest) (store.ScannedImage, bool, error)
+	HasImage(ctx context.Context, digest azward.Digest, version string) (bool, error)
+	SaveImage(context.Context, store.ScannedImage) error
+	Packages(context.Context) (map[store.PackageID]azward.Package, error)
+	Contents(context.Context) iter.Seq2[store.Contents, error]
+
+	Registries(context.Context) (map[string]time.Time, error)
+	SaveListing(context.Context, store.Listing) (store.Moves, error)
+	Tags(ctx context.Context, registry, repository string) ([]store.Tag, error)
+	SaveManifests(ctx context.Context, registry string, list []store.Manifest) error
+	Manifests(ctx context.Context, registry string) ([]store.Manifest, error)
 
 	SaveVerdicts(ctx context.Context, scan string, verdicts iter.Seq2[store.Decided, error], outcome store.Outcome) error
 	Verdicts(context.Context, store.Filter) iter.Seq2[azward.Verdict, error]
@@ -65,7 +73,10 @@ func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
 		{"connection_errors", connectionErrors},
 		{"scans", scans},
 		{"scans_left_by_a_crash", interrupted},
-		{"documents", documents},
+		{"layers", layers},
+		{"images_share_their_packages", images},
+		{"registry_over_time", registryOverTime},
+		{"manifests", manifests},
 		{"verdicts_replace_those_of_their_source", replace},
 		{"verdicts_stand_when_saving_fails", stand},
 		{"verdict_filters", filters},
@@ -182,35 +193,17 @@ func interrupted(t *testing.T, s Store) {
 	same(t, int64(0), must(s.InterruptScans(ctx, noon))(t))
 }
 
-func documents(t *testing.T, s Store) {
+func layers(t *testing.T, s Store) {
 	ctx := t.Context()
-	const digest = "sha256:00"
-	for _, kind := range []struct {
-		name string
-		save func(doc []byte) error
-		read func() ([]byte, bool, error)
-	}{
-		{"layer", func(doc []byte) error { return s.SaveLayer(ctx, digest+" v1", doc) }, func() ([]byte, bool, error) { return s.Layer(ctx, digest+" v1") }},
-		{"image", func(doc []byte) error { return s.SaveImage(ctx, digest, doc) }, func() ([]byte, bool, error) { return s.Image(ctx, digest) }},
-		{"findings", func(doc []byte) error { return s.SaveFindings(ctx, digest, "2026-11-20", doc) }, func() ([]byte, bool, error) { return s.Findings(ctx, digest, "2026-11-20") }},
-	} {
-		if doc, found, err := kind.read(); doc != nil || found || err != nil {
-			t.Errorf("%s: a new store gives %q, %t, %v", kind.name, doc, found, err)
-		}
-		for _, doc := range [][]byte{[]byte(`{"a":1}`), {}, bytes.Repeat([]byte(`{"long":true}`), 100_000)} {
-			check(t, kind.save(doc))
-			got, found, err := kind.read()
-			if !found || err != nil || !bytes.Equal(got, doc) {
-				t.Errorf("%s: saved %d bytes, got %d, %t, %v", kind.name, len(doc), len(got), found, err)
-			}
-		}
+	if doc, found, err := s.Layer(ctx, "v1/sha256:00"); doc != nil || found || err != nil {
+		t.Errorf("a new store gives %q, %t, %v", doc, found, err)
 	}
-	if _, found, err := s.Findings(ctx, digest, "2026-11-21"); found || err != nil {
-		t.Errorf("findings of other advisories are given: %v", err)
-	}
-	check(t, s.SaveFindings(ctx, digest, "2026-11-21", []byte("[]")))
-	if _, found, err := s.Findings(ctx, digest, "2026-11-20"); found || err != nil {
-		t.Errorf("findings of earlier advisories stay for ever: %v", err)
+	for _, doc := range [][]byte{[]byte(`{"a":1}`), {}, bytes.Repeat([]byte(`{"long":true}`), 100_000)} {
+		check(t, s.SaveLayer(ctx, "v1/sha256:00", doc))
+		got, found, err := s.Layer(ctx, "v1/sha256:00")
+		if !found || err != nil || !bytes.Equal(got, doc) {
+			t.Errorf("saved %d bytes, got %d, %t, %v", len(doc), len(got), found, err)
+		}
 	}
 }
 
