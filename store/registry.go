@@ -27,10 +27,12 @@ type ScannedImage struct {
 // PackageID names a distinct package in one store: the same in all images.
 type PackageID int64
 
-// Contents is what a stored image holds, for matching: a package by its ID and
-// the place of its layer in the image, -1 where that is not known.
+// Contents is a stored image with its packages by their IDs. Layers holds for
+// each the place of its layer in the image, -1 where that is not known.
 type Contents struct {
 	Digest   azward.Digest
+	Doc      []byte
+	Partial  bool
 	Packages []PackageID
 	Layers   []int
 }

@@ -92,9 +92,9 @@ func rows() []Row {
 		},
 	}
 	for level, folders := range map[Level][]string{
-		LevelEngine:  {"exposure", "policy", "advisory", "verdict", "vex", "report"},
+		LevelEngine:  {"exposure", "policy", "advisory", "verdict", "vex", "report", "remediation"},
 		LevelAdapter: {"collect", "azure", "kube", "image", "advisory/feed", "store", "seal"},
-		LevelUseCase: {"scan", "connect", "broker", "operate"},
+		LevelUseCase: {"scan", "registry", "connect", "broker", "operate"},
 		LevelDoor:    {"api", "web", "mcp", "jobs"},
 	} {
 		for _, folder := range folders {

@@ -196,24 +196,17 @@ func (s *Store) Packages(ctx context.Context) (_ map[store.PackageID]azward.Pack
 	return all, s.explain("read packages", rows.Err())
 }
 
-// Contents gives what every stored image holds, in no order.
+// Contents gives every stored image, in no order.
 func (s *Store) Contents(ctx context.Context) iter.Seq2[store.Contents, error] {
 	return func(yield func(store.Contents, error) bool) {
-		rows, err := s.db.QueryContext(ctx, `SELECT digest, packages FROM images`)
+		rows, err := s.db.QueryContext(ctx, `SELECT digest, partial, doc_zst, packages FROM images`)
 		if err != nil {
 			yield(store.Contents{}, s.explain("read images", err))
 			return
 		}
 		defer rows.Close() //nolint:errcheck // what counts is rows.Err
 		for rows.Next() {
-			var c store.Contents
-			var list sql.RawBytes
-			err := rows.Scan(&c.Digest, &list)
-			if err == nil {
-				if c.Packages, c.Layers, err = contents(list); err != nil {
-					err = s.damaged("image", err)
-				}
-			}
+			c, err := s.scanContents(rows)
 			if err != nil {
 				yield(store.Contents{}, s.explain("read images", err))
 				return
@@ -226,4 +219,18 @@ func (s *Store) Contents(ctx context.Context) iter.Seq2[store.Contents, error] {
 			yield(store.Contents{}, s.explain("read images", err))
 		}
 	}
+}
+
+func (s *Store) scanContents(r *sql.Rows) (c store.Contents, err error) {
+	var doc, list sql.RawBytes
+	if err := r.Scan(&c.Digest, &c.Partial, &doc, &list); err != nil {
+		return c, err
+	}
+	if c.Doc, err = s.unpack(doc); err == nil {
+		c.Packages, c.Layers, err = contents(list)
+	}
+	if err != nil {
+		return c, s.damaged("image", err)
+	}
+	return c, nil
 }

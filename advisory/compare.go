@@ -1,0 +1,13 @@
+package advisory
+
+// Compare is -1, 0 or 1 as version a sorts before, with or after b by the rules
+// of an ecosystem as OSV names it ("Debian:12", "npm"). It is an error when one
+// of them has no place in that order.
+func Compare(ecosystem, a, b string) (int, error) {
+	base, _ := SplitEcosystem(ecosystem)
+	v, err := parseVersion(base, a)
+	if err != nil {
+		return 0, err
+	}
+	return v.compare(b)
+}

@@ -1,0 +1,3 @@
+package registry
+
+func artifactType(error) (string, bool) { return "", false }
