@@ -46,6 +46,7 @@ type NetworkInterface struct {
 	Properties struct {
 		NetworkSecurityGroup *ResourceRef      `json:"networkSecurityGroup"`
 		IPConfigurations     []IPConfiguration `json:"ipConfigurations"`
+		EnableIPForwarding   *bool             `json:"enableIPForwarding"`
 	} `json:"properties"`
 }
 
@@ -90,14 +91,26 @@ type Subnet struct {
 		AddressPrefixes      []string     `json:"addressPrefixes"`
 		NetworkSecurityGroup *ResourceRef `json:"networkSecurityGroup"`
 		RouteTable           *ResourceRef `json:"routeTable"`
+		Delegations          []struct {
+			Properties struct {
+				ServiceName string `json:"serviceName"`
+			} `json:"properties"`
+		} `json:"delegations"`
+		ServiceEndpoints []struct {
+			Service string `json:"service"`
+		} `json:"serviceEndpoints"`
 	} `json:"properties"`
 }
 
 // VirtualNetworkPeering is one side of a peering.
 type VirtualNetworkPeering struct {
+	Name       string `json:"name"`
 	Properties struct {
 		PeeringState                     string      `json:"peeringState"`
+		PeeringSyncLevel                 string      `json:"peeringSyncLevel"`
+		PeerCompleteVNets                *bool       `json:"peerCompleteVnets"`
 		AllowVirtualNetworkAccess        *bool       `json:"allowVirtualNetworkAccess"`
+		AllowForwardedTraffic            *bool       `json:"allowForwardedTraffic"`
 		UseRemoteGateways                bool        `json:"useRemoteGateways"`
 		RemoteVirtualNetwork             ResourceRef `json:"remoteVirtualNetwork"`
 		RemoteVirtualNetworkAddressSpace struct {
@@ -112,14 +125,18 @@ type VirtualNetworkPeering struct {
 // RouteTable is Microsoft.Network/routeTables.
 type RouteTable struct {
 	Properties struct {
-		Routes []struct {
-			Name       string `json:"name"`
-			Properties struct {
-				AddressPrefix    string `json:"addressPrefix"`
-				NextHopType      string `json:"nextHopType"`
-				NextHopIPAddress string `json:"nextHopIpAddress"`
-			} `json:"properties"`
-		} `json:"routes"`
+		DisableBGPRoutePropagation *bool   `json:"disableBgpRoutePropagation"`
+		Routes                     []Route `json:"routes"`
+	} `json:"properties"`
+}
+
+// Route is one route of a route table. AddressPrefix may be a service tag.
+type Route struct {
+	Name       string `json:"name"`
+	Properties struct {
+		AddressPrefix    string `json:"addressPrefix"`
+		NextHopType      string `json:"nextHopType"`
+		NextHopIPAddress string `json:"nextHopIpAddress"`
 	} `json:"properties"`
 }
 
