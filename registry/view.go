@@ -43,9 +43,10 @@ type Load struct {
 	Registry   string
 	Store      Kept
 	Advisories Advisories
-	// Runs gives the workloads that run an image, named by any of its digests.
-	// Nil means that no estate is known: then nothing is said about what runs.
-	Runs func(digests []azward.Digest) []Run
+	// Runs gives the workloads that run an image, which goes by any of these
+	// digests and of these references ("contoso.azurecr.io/shop/cart:1.4"). Nil
+	// means that no estate is known: then nothing is said about what runs.
+	Runs func(digests []azward.Digest, references []string) []Run
 }
 
 // View is a registry as the store and the advisories of the moment show it.
@@ -136,7 +137,11 @@ func (l Load) View(ctx context.Context) (*View, error) {
 		i.Base, i.baseOf = found.of(i)
 		i.count()
 		if l.Runs != nil {
-			i.Runs = l.Runs(i.digests)
+			references := make([]string, len(i.Names))
+			for n, name := range i.Names {
+				references[n] = l.Registry + "/" + name
+			}
+			i.Runs = l.Runs(i.digests, references)
 		}
 	}
 	v.moved()

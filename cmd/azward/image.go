@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"time"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/image"
+	"github.com/azward/azward/registry"
 	"github.com/azward/azward/report"
 )
 
@@ -23,6 +23,7 @@ func imageCommand(a *app) *cobra.Command {
 
 func imageReadCommand(a *app, use, short string, match bool) *cobra.Command {
 	var connection, platform string
+	var gate findingGate
 	var plainHTTP bool
 	c := &cobra.Command{
 		Use: use + " REF", Short: short, Args: cobra.ExactArgs(1),
@@ -34,22 +35,20 @@ layout, tar:FILE for a saved image, or file:PATH for one program.`,
 			if err := a.only("table", "json"); err != nil {
 				return err
 			}
+			if err := gate.check(); err != nil {
+				return err
+			}
 			ref, err := image.ParseReference(args[0])
 			if err != nil {
 				return err
 			}
-			images := &pulling{plainHTTP: plainHTTP, scanner: &image.Scanner{Platform: platform, Progress: func(p image.Progress) {
-				a.progress.show("reading %s: %.1f of %.1f MB", p.Image, float64(p.Done)/1e6, float64(p.Total)/1e6)
-			}}}
+			images := &pulling{plainHTTP: plainHTTP}
 			defer images.close()
-			if connection != "" {
-				client, kept, err := a.client(cmd.Context(), connection)
-				if err != nil {
-					return err
-				}
-				defer client.Close()
-				images.client, images.tenant = client, kept.TenantID
+			if err := a.signIn(cmd.Context(), images, ref.Registry, connection); err != nil {
+				return err
 			}
+			transfers := &transfers{progress: &a.progress}
+			images.scanner = &image.Scanner{Platform: platform, Progress: transfers.layer}
 			img, err := images.scanner.ScanReference(cmd.Context(), ref, images.registry)
 			if err != nil {
 				return err
@@ -58,12 +57,15 @@ layout, tar:FILE for a saved image, or file:PATH for one program.`,
 			if !match {
 				return a.writePackages(img)
 			}
-			return a.matchImage(cmd.Context(), img)
+			return a.matchImage(img, gate)
 		},
 	}
 	c.Flags().StringVar(&connection, "connection", "", "sign in to the cloud's registries with this connection")
 	c.Flags().StringVar(&platform, "platform", "", "platform to take from an index (default linux/amd64)")
 	c.Flags().BoolVar(&plainHTTP, "plain-http", false, "speak HTTP to a registry on loopback")
+	if match {
+		gate.flags(c.Flags())
+	}
 	return c
 }
 
@@ -91,41 +93,25 @@ func short(d azward.Digest) string {
 	return string(d)
 }
 
-func (a *app) matchImage(_ context.Context, img *image.Image) error {
+func (a *app) matchImage(img *image.Image, gate findingGate) error {
 	index, err := a.advisories()
 	if err != nil {
 		return err
 	}
 	defer index.Close()
 	a.warnStale(index, time.Now())
-	matched, err := index.MatchAll(img.Scope(), img.Packages)
+	one, gaps, err := registry.Single(img, index)
 	if err != nil {
 		return err
 	}
-	found := matched.Findings
-	if found == nil {
-		found = []azward.Finding{}
+	view := &registry.View{Images: []*registry.Image{one}}
+	actions, err := advise(view, one, index)
+	if err != nil {
+		return err
 	}
-	img.Gaps = append(img.Gaps, matched.Gaps...)
-	return a.write(func(w io.Writer) error {
-		if a.output == "json" {
-			return report.JSON(w, struct {
-				*image.Image
-				Vulnerabilities []azward.Finding `json:"vulnerabilities"`
-			}{img, found})
-		}
-		t := newTable("vulnerability", "severity", "package", "fixed in", "layer")
-		for _, f := range found {
-			t.AppendRow(table.Row{f.ID, f.Severity, f.PURL, f.FixedIn, short(f.Layer)})
-		}
-		if len(found) > 0 {
-			if _, err := fmt.Fprintln(w, t.Render()); err != nil {
-				return err
-			}
-		}
-		if _, err := fmt.Fprintf(w, "%d vulnerabilities in %d packages of %s\n", len(found), len(img.Packages), img.Scope()); err != nil {
-			return err
-		}
-		return writeGaps(w, img.Gaps)
-	})
+	actions.Name = img.Reference
+	if err := a.writeImage(false, img, actions, gaps); err != nil {
+		return err
+	}
+	return gate.judge(view.Images, len(gaps))
 }

@@ -2,122 +2,296 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
-	"sync"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/azward/azward"
-	"github.com/azward/azward/azure"
+	"github.com/azward/azward/advisory"
 	"github.com/azward/azward/image"
+	"github.com/azward/azward/registry"
+	"github.com/azward/azward/store"
 	"github.com/azward/azward/store/sqlite"
 )
 
-// layerCache keeps layers in the store.
-type layerCache struct{ kept *sqlite.Store }
-
-func (c layerCache) Layer(ctx context.Context, key string) (*image.LayerResult, bool, error) {
-	raw, ok, err := c.kept.Layer(ctx, key)
-	if err != nil || !ok {
-		return nil, false, err
-	}
-	result := new(image.LayerResult)
-	if err := json.Unmarshal(raw, result); err != nil {
-		return nil, false, nil //nolint:nilerr // an unreadable entry is a miss: the layer is read again
-	}
-	return result, true, nil
+func registryCommand(a *app) *cobra.Command {
+	c := &cobra.Command{Use: "registry", Short: "Scan container registries and follow them over time"}
+	c.AddCommand(registryScanCommand(a), registryShowCommand(a), registryListCommand(a))
+	return c
 }
 
-func (c layerCache) SaveLayer(ctx context.Context, key string, result *image.LayerResult) error {
-	raw, err := json.Marshal(result)
-	if err != nil {
-		return fmt.Errorf("keep layer: %w", err)
-	}
-	return c.kept.SaveLayer(ctx, key, raw)
+type registryFlags struct {
+	connection         string
+	platform           string
+	plainHTTP, again   bool
+	repositories, tags []string
+	estate             []string
+	cluster            string
+	gate               findingGate
 }
 
-// pulling reads images from registries: those of the cloud as the connection's
-// principal, others with Docker's credentials or anonymously.
-type pulling struct {
-	scanner   *image.Scanner
-	client    *azure.Client // nil without a connection
-	tenant    azward.TenantID
-	plainHTTP bool
+func registryScanCommand(a *app) *cobra.Command {
+	var f registryFlags
+	c := &cobra.Command{
+		Use: "scan LOGIN-SERVER", Short: "Read every image of a registry, each layer once", Args: cobra.ExactArgs(1),
+		Long: `List the repositories and tags of a registry, read every distinct image and
+layer that is not known yet, and show what is vulnerable, what the base image
+brought, what to change, and where each digest runs. The next run costs one
+request a tag at most; azward registry show answers without any.
 
-	mu         sync.Mutex
-	transport  http.RoundTripper
-	registries map[string]*image.Registry
-}
-
-// Image reads one image by reference; see scan.Images.
-func (p *pulling) Image(ctx context.Context, reference string) (*image.Image, error) {
-	ref, err := image.ParseReference(reference)
-	if err != nil {
-		return nil, err
-	}
-	return p.scanner.ScanReference(ctx, ref, p.registry)
-}
-
-func (p *pulling) registry(host string) (*image.Registry, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if r, ok := p.registries[host]; ok {
-		return r, nil
-	}
-	r := &image.Registry{Host: host, PlainHTTP: p.plainHTTP, Auth: image.DockerAuth{}}
-	if p.client != nil && p.client.Cloud.IsRegistry(host) {
-		if p.transport == nil {
-			transport, err := p.client.Cloud.Transport()
-			if err != nil {
-				return nil, err
+What runs is taken from the last azward scan, or from --estate.`,
+		Example: `  azward registry scan contoso.azurecr.io
+  azward registry scan contoso.azurecr.io --repository 'shop/*' --tag '1.*'
+  azward registry scan 127.0.0.1:5000 --plain-http --output json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.only(viewFormats...); err != nil {
+				return err
 			}
-			p.transport = transport
-		}
-		r.Transport = p.transport
-		r.Auth = &entraAuth{client: p.client, tenant: p.tenant}
+			if err := f.gate.check(); err != nil {
+				return err
+			}
+			host, err := loginServer(args[0])
+			if err != nil {
+				return err
+			}
+			return a.registryScan(cmd.Context(), host, f)
+		},
 	}
-	if p.registries == nil {
-		p.registries = map[string]*image.Registry{}
-	}
-	p.registries[host] = r
-	return r, nil
+	flags := c.Flags()
+	flags.StringVar(&f.connection, "connection", "", "sign in with this connection (default: the only one, for registries of its cloud)")
+	flags.StringArrayVar(&f.repositories, "repository", nil, "repositories to read, with * and ? as in file names (repeatable; default all)")
+	flags.StringArrayVar(&f.tags, "tag", nil, "tags to read, with * and ? (repeatable; default all)")
+	flags.StringVar(&f.platform, "platform", "", "platform to take from an index (default linux/amd64)")
+	flags.BoolVar(&f.plainHTTP, "plain-http", false, "speak HTTP to a registry on loopback")
+	flags.BoolVar(&f.again, "again", false, "read images that are known already, too")
+	a.estateFlags(flags, &f)
+	f.gate.flags(flags)
+	return c
 }
 
-func (p *pulling) close() {
-	var all error
-	for _, r := range p.registries {
-		all = errors.Join(all, r.Close())
+// loginServer checks the name of a registry.
+func loginServer(text string) (string, error) {
+	host := strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(text, "https://"), "/"))
+	ref, err := image.ParseReference(host + "/repository")
+	if err != nil || ref.Registry != host {
+		return "", &azward.Error{
+			Kind: azward.KindUsage, Op: "read login server", Subject: fmt.Sprintf("%.100q", text),
+			Cause: "it is no host name of a registry", Remedy: "give it as az acr show --query loginServer prints it: contoso.azurecr.io", Err: err,
+		}
 	}
-	if t, ok := p.transport.(*http.Transport); ok {
-		t.CloseIdleConnections()
-	}
-	_ = all // idle connections alone are closed here, and every image was read
+	return host, nil
 }
 
-// entraAuth signs in to registries with the connection's Entra token.
-type entraAuth struct {
-	client *azure.Client
-	tenant azward.TenantID
-
-	mu     sync.Mutex
-	tokens map[string]string
+func (a *app) registryScan(ctx context.Context, host string, f registryFlags) error {
+	index, err := a.advisories()
+	if err != nil {
+		return err
+	}
+	defer index.Close()
+	start := time.Now().UTC()
+	a.warnStale(index, start)
+	kept, err := a.store(ctx)
+	if err != nil {
+		return err
+	}
+	deployed, err := a.deployed(ctx, f)
+	if err != nil {
+		return err
+	}
+	images := &pulling{plainHTTP: f.plainHTTP}
+	defer images.close()
+	if err := a.signIn(ctx, images, host, f.connection); err != nil {
+		return err
+	}
+	client, err := images.registry(host)
+	if err != nil {
+		return err
+	}
+	transfers := &transfers{progress: &a.progress}
+	images.scanner = &image.Scanner{Cache: layerCache{kept}, Platform: f.platform, Progress: transfers.layer}
+	result, err := registry.Scan{
+		Client: client, Host: host, Images: images.scanner, Store: kept, At: start, Repositories: f.repositories, Tags: f.tags,
+		Running: deployed.running(host), Again: f.again, Progress: transfers.registry,
+	}.Run(ctx)
+	a.progress.clear()
+	if err != nil {
+		return err
+	}
+	view, err := a.view(ctx, kept, index, host, deployed)
+	if err != nil {
+		return err
+	}
+	s := registrySummary{Result: result, transfers: transfers, took: time.Since(start)}
+	if err := a.writeView(view, &s, index); err != nil {
+		return err
+	}
+	return f.gate.judge(view.Images, len(result.Gaps)+len(view.Gaps))
 }
 
-// Credentials gives the registry's refresh token; it is exchanged once a run.
-func (e *entraAuth) Credentials(ctx context.Context, registry string) (image.Credentials, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	token, ok := e.tokens[registry]
-	if !ok {
-		var err error
-		if token, err = e.client.RegistryToken(ctx, registry, e.tenant); err != nil {
-			return image.Credentials{}, err
+// signIn lets the images be read with a connection: the named one, or the only
+// one when the registry is its cloud's.
+func (a *app) signIn(ctx context.Context, images *pulling, host, connection string) error {
+	if connection == "" {
+		connections, err := a.connections(ctx)
+		if err != nil {
+			return err
 		}
-		if e.tokens == nil {
-			e.tokens = map[string]string{}
+		list, err := connections.List(ctx)
+		if err != nil {
+			return err
 		}
-		e.tokens[registry] = token
+		if len(list) != 1 {
+			return nil
+		}
+		connection = list[0].Name
+		client, kept, err := a.client(ctx, connection)
+		if err != nil {
+			return err
+		}
+		if client.Cloud.IsRegistry(host) {
+			images.client, images.tenant = client, kept.TenantID
+			return nil
+		}
+		client.Close()
+		return nil
 	}
-	return image.Credentials{IdentityToken: token}, nil
+	client, kept, err := a.client(ctx, connection)
+	if err != nil {
+		return err
+	}
+	images.client, images.tenant = client, kept.TenantID
+	return nil
+}
+
+// view shows a registry from the store alone.
+func (a *app) view(ctx context.Context, kept *sqlite.Store, index *advisory.Index, host string, deployed *deployed) (*registry.View, error) {
+	load := registry.Load{Registry: host, Store: kept, Advisories: index}
+	if deployed != nil {
+		load.Runs = deployed.runs
+	}
+	return load.View(ctx)
+}
+
+func registryShowCommand(a *app) *cobra.Command {
+	var f registryFlags
+	c := &cobra.Command{
+		Use: "show LOGIN-SERVER[/REPOSITORY[:TAG]]", Short: "Show a registry, a repository over time, or an image, from the store", Args: cobra.ExactArgs(1),
+		Long: `Show what the last scan of a registry found, with the advisories of now and
+without a request: the registry's images in the order in which they deserve
+attention; one repository's versions with what each fixed and brought; or one
+image with its layers, findings and what to change.`,
+		Example: `  azward registry show contoso.azurecr.io
+  azward registry show contoso.azurecr.io/shop/cart
+  azward registry show contoso.azurecr.io/shop/cart:1.4`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.only(viewFormats...); err != nil {
+				return err
+			}
+			return a.registryShow(cmd.Context(), args[0], f)
+		},
+	}
+	a.estateFlags(c.Flags(), &f)
+	return c
+}
+
+func (a *app) registryShow(ctx context.Context, name string, f registryFlags) error {
+	host, rest, _ := strings.Cut(name, "/")
+	host, err := loginServer(host)
+	if err != nil {
+		return err
+	}
+	kept, err := a.store(ctx)
+	if err != nil {
+		return err
+	}
+	known, err := kept.Registries(ctx)
+	if err != nil {
+		return err
+	}
+	if _, ok := known[host]; !ok {
+		return &azward.Error{Kind: azward.KindNotFound, Op: "show registry", Subject: host, Cause: "it was never scanned", Remedy: "azward registry scan " + host}
+	}
+	index, err := a.advisories()
+	if err != nil {
+		return err
+	}
+	defer index.Close()
+	a.warnStale(index, time.Now())
+	deployed, err := a.deployed(ctx, f)
+	if err != nil {
+		return err
+	}
+	view, err := a.view(ctx, kept, index, host, deployed)
+	if err != nil {
+		return err
+	}
+	if rest == "" {
+		return a.writeView(view, nil, index)
+	}
+	if i := view.Find(rest); i != nil {
+		return a.writeRegistryImage(ctx, view, i, kept, index)
+	}
+	if versions := view.Timeline(rest); versions != nil {
+		return a.writeTimeline(view, rest, versions)
+	}
+	return &azward.Error{
+		Kind: azward.KindNotFound, Op: "show", Subject: name, Cause: "the registry has no such repository, tag or digest, as of " + known[host].Format(time.RFC3339),
+		Remedy: "see azward registry show " + host + ", or scan again",
+	}
+}
+
+func registryListCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the registries that were scanned", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.only("table", "json"); err != nil {
+				return err
+			}
+			kept, err := a.store(cmd.Context())
+			if err != nil {
+				return err
+			}
+			known, err := kept.Registries(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return a.writeRegistries(known)
+		},
+	}
+}
+
+// findingGate fails a run on findings of images.
+type findingGate struct{ on []string }
+
+// gateWords are what --fail-on of an image takes.
+var gateWords = []string{"low", "medium", "high", "critical", "kev", "fixable"}
+
+func (g *findingGate) check() error {
+	for _, on := range g.on {
+		if !slices.Contains(gateWords, on) {
+			return &azward.Error{
+				Kind: azward.KindUsage, Op: "read --fail-on", Subject: fmt.Sprintf("%.40q", on), Cause: "there is no such condition",
+				Remedy: "use one of " + strings.Join(gateWords, ", "),
+			}
+		}
+	}
+	return nil
+}
+
+// lastScan is the newest scan whose estate was kept.
+func lastScan(ctx context.Context, kept *sqlite.Store) (store.Scan, bool, error) {
+	const looked = 50 // scans without an estate are those that failed
+	scans, err := kept.Scans(ctx, looked)
+	if err != nil {
+		return store.Scan{}, false, err
+	}
+	for _, s := range scans {
+		if s.Estate != "" && (s.State == store.ScanComplete || s.State == store.ScanPartial) {
+			return s, true, nil
+		}
+	}
+	return store.Scan{}, false, nil
 }

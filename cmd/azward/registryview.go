@@ -1,0 +1,364 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/pflag"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/advisory"
+	"github.com/azward/azward/registry"
+	"github.com/azward/azward/remediation"
+	"github.com/azward/azward/report"
+	"github.com/azward/azward/store/sqlite"
+)
+
+// viewFormats are what registries and images are written in.
+var viewFormats = []string{"table", "json"}
+
+// known is the advisories as remediation asks them.
+type known struct{ *advisory.Index }
+
+// Compare implements [remediation.Advisories].
+func (known) Compare(ecosystem, a, b string) (int, error) { return advisory.Compare(ecosystem, a, b) }
+
+// registrySummary is what a scan did, for the head of its view.
+type registrySummary struct {
+	*registry.Result
+	transfers *transfers
+	took      time.Duration
+}
+
+// advised is an image with what to change.
+type advised struct {
+	*registry.Image
+	Name    string               `json:"name"`
+	Actions []remediation.Action `json:"actions"`
+	// Left counts findings that no action clears.
+	Left int `json:"left"`
+}
+
+func advise(v *registry.View, i *registry.Image, index *advisory.Index) (advised, error) {
+	actions, left, err := v.Advice(i, known{index})
+	if actions == nil {
+		actions = []remediation.Action{}
+	}
+	return advised{i, i.Name(), actions, left}, err
+}
+
+// maxImagesShown keeps a registry's summary on one screen.
+const maxImagesShown = 20
+
+func (a *app) writeView(v *registry.View, s *registrySummary, index *advisory.Index) error {
+	shown := v.Images
+	if a.output == "table" {
+		shown = shown[:min(len(shown), maxImagesShown)]
+	}
+	images := make([]advised, 0, len(shown))
+	for _, i := range shown {
+		one, err := advise(v, i, index)
+		if err != nil {
+			return err
+		}
+		images = append(images, one)
+	}
+	return a.write(func(w io.Writer) error {
+		if a.output == "json" {
+			out := map[string]any{
+				"registry": v.Registry, "repositories": v.Repositories, "images": images, "packages": v.Packages,
+				"untagged": nameAll(v.Untagged()), "idle": v.Idle(), "gaps": v.Gaps,
+			}
+			if s != nil {
+				out["scan"] = s.Result
+				out["gaps"] = slices.Concat(s.Gaps, v.Gaps)
+			}
+			return report.JSON(w, out)
+		}
+		return a.viewTable(w, v, s, images)
+	})
+}
+
+func nameAll(list []*registry.Image) []string {
+	names := make([]string, 0, len(list))
+	for _, i := range list {
+		names = append(names, i.Name())
+	}
+	return names
+}
+
+func (a *app) viewTable(w io.Writer, v *registry.View, s *registrySummary, images []advised) error {
+	width := a.style().Width
+	t := newTable("image", "runs", "critical", "high", "medium", "low", "known exploited", "of the base", "base", "do first")
+	t.SetColumnConfigs([]table.ColumnConfig{
+		{Name: "image", WidthMax: 40}, {Name: "base", WidthMax: 30},
+		{Name: "do first", WidthMax: max(30, width-130), WidthMaxEnforcer: text.WrapSoft},
+	})
+	for _, i := range images {
+		t.AppendRow(table.Row{i.Name, runsText(v, i.Image), i.Counts.Critical, i.Counts.High, i.Counts.Medium, i.Counts.Low, i.Counts.KEV, baseShare(i.Image), baseText(i.Image), doFirst(i)})
+	}
+	if _, err := fmt.Fprintf(w, "%s\n\n", t.Render()); err != nil {
+		return err
+	}
+	if more := len(v.Images) - len(images); more > 0 {
+		if _, err := fmt.Fprintf(w, "and %d more images: --output json has them all\n", more); err != nil {
+			return err
+		}
+	}
+	if err := viewFacts(w, v); err != nil {
+		return err
+	}
+	gaps := v.Gaps
+	if s != nil {
+		if err := s.write(w); err != nil {
+			return err
+		}
+		gaps = slices.Concat(s.Gaps, v.Gaps)
+	}
+	return writeGaps(w, gaps)
+}
+
+func runsText(v *registry.View, i *registry.Image) string {
+	if !v.Estate {
+		return "?"
+	}
+	exploitable := 0
+	for _, r := range i.Runs {
+		exploitable += r.Exploitable
+	}
+	switch {
+	case len(i.Runs) == 0:
+		return "-"
+	case exploitable > 0:
+		return fmt.Sprintf("%d (%d exploitable)", len(i.Runs), exploitable)
+	}
+	return fmt.Sprint(len(i.Runs))
+}
+
+func baseShare(i *registry.Image) string {
+	if i.Base == nil || i.Base.Layers == 0 {
+		return "?"
+	}
+	return fmt.Sprintf("%d of %d", i.BaseCounts.Total(), i.Counts.Total())
+}
+
+func baseText(i *registry.Image) string {
+	switch {
+	case i.Base == nil:
+		return "?"
+	case i.Base.Moved != "":
+		return i.Base.Reference + " (has moved since)"
+	}
+	return i.Base.Reference
+}
+
+func doFirst(i advised) string {
+	if len(i.Actions) == 0 {
+		if i.Counts.Total() > 0 {
+			return "no fix is known"
+		}
+		return ""
+	}
+	first := i.Actions[0]
+	return fmt.Sprintf("%s: clears %d of %d", first.Title, first.Counts.Total(), i.Counts.Total())
+}
+
+// viewFacts tells of tags and digests.
+func viewFacts(w io.Writer, v *registry.View) error {
+	tags, artifacts, unread := 0, 0, 0
+	for _, r := range v.Repositories {
+		for _, t := range r.Tags {
+			if t.Until.IsZero() {
+				tags++
+			}
+		}
+		artifacts += len(r.Artifacts)
+		unread += len(r.Unread)
+	}
+	_, err := fmt.Fprintf(w, "%s: %d repositories, %d tags, %d images, %d other artifacts, %d distinct packages\n", v.Registry, len(v.Repositories), tags, len(v.Images), artifacts, v.Packages)
+	if err == nil && unread > 0 {
+		_, err = fmt.Fprintf(w, "%d images could not be read\n", unread)
+	}
+	if untagged := v.Untagged(); err == nil && len(untagged) > 0 {
+		_, err = fmt.Fprintf(w, "%d images run although no tag names them: %s\n", len(untagged), some(nameAll(untagged)))
+	}
+	if idle := v.Idle(); err == nil && len(idle) > 0 {
+		_, err = fmt.Fprintf(w, "%d tags that nothing of the estate runs: %s\n", len(idle), some(idle))
+	}
+	if err == nil && !v.Estate {
+		_, err = fmt.Fprintf(w, "what runs is not known: azward scan, or --estate FILE\n")
+	}
+	return err
+}
+
+// some names the first of a list.
+func some(list []string) string {
+	const shown = 5
+	if len(list) <= shown {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:shown], ", "), len(list)-shown)
+}
+
+// write tells what the run did.
+func (s *registrySummary) write(w io.Writer) error {
+	sum := s.transfers.sum()
+	_, err := fmt.Fprintf(w, "this run: %d images read, %d known; %d layers read (%.1f MB), %d from the cache; tags: %d new, %d moved, %d removed; %.1f s\n",
+		s.Images, s.Known, sum.layers-sum.cached, float64(sum.bytes)/1e6, sum.cached, s.Moves.New, s.Moves.Moved, s.Moves.Removed, s.took.Seconds())
+	return err
+}
+
+func (a *app) writeRegistries(known map[string]time.Time) error {
+	return a.write(func(w io.Writer) error {
+		type row struct {
+			Registry string    `json:"registry"`
+			ListedAt time.Time `json:"listedAt"`
+		}
+		rows := []row{}
+		for _, host := range slices.Sorted(maps.Keys(known)) {
+			rows = append(rows, row{host, known[host]})
+		}
+		if a.output == "json" {
+			return report.JSON(w, rows)
+		}
+		t := newTable("registry", "listed")
+		for _, r := range rows {
+			t.AppendRow(table.Row{r.Registry, r.ListedAt.Format(time.RFC3339)})
+		}
+		_, err := fmt.Fprintln(w, t.Render())
+		return err
+	})
+}
+
+func (a *app) writeTimeline(v *registry.View, repository string, versions []registry.Version) error {
+	return a.write(func(w io.Writer) error {
+		if a.output == "json" {
+			return report.JSON(w, map[string]any{"registry": v.Registry, "repository": repository, "versions": versions})
+		}
+		t := newTable("when", "tags", "digest", "findings", "fixed", "new", "regressed", "unchanged", "base", "runs")
+		for _, x := range slices.Backward(versions) {
+			t.AppendRow(table.Row{
+				x.At.Format(time.DateOnly), strings.Join(x.Tags, ", "), short(x.Image.Digest), severities(x.Image.Counts),
+				len(x.Diff.Fixed), len(x.Diff.New), len(x.Diff.Regressed), x.Diff.Unchanged, baseText(x.Image), runsText(v, x.Image),
+			})
+		}
+		if _, err := fmt.Fprintf(w, "%s/%s, newest first\n%s\n", v.Registry, repository, t.Render()); err != nil {
+			return err
+		}
+		return latestChanges(w, versions[len(versions)-1])
+	})
+}
+
+func severities(c remediation.Counts) string {
+	return fmt.Sprintf("%d critical, %d high, %d medium, %d low", c.Critical, c.High, c.Medium, c.Low)
+}
+
+// latestChanges names what the newest version changed.
+func latestChanges(w io.Writer, v registry.Version) error {
+	for _, part := range []struct {
+		title string
+		list  []registry.Change
+	}{{"regressed", v.Diff.Regressed}, {"new", v.Diff.New}, {"fixed", v.Diff.Fixed}} {
+		if len(part.list) == 0 {
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "\n%s in the newest version:\n", part.title); err != nil {
+			return err
+		}
+		const shown = 10
+		for n, c := range part.list {
+			if n == shown {
+				if _, err := fmt.Fprintf(w, "  and %d more: --output json\n", len(part.list)-shown); err != nil {
+					return err
+				}
+				break
+			}
+			if _, err := fmt.Fprintf(w, "  %-16s %-8s %s %s\n", c.Vulnerability, c.Severity, c.Package, c.Version); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// writeRegistryImage shows one image of a registry.
+func (a *app) writeRegistryImage(ctx context.Context, v *registry.View, i *registry.Image, kept *sqlite.Store, index *advisory.Index) error {
+	stored, found, err := kept.Image(ctx, i.Digest)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return &azward.Error{Kind: azward.KindNotFound, Op: "show image", Subject: i.Name(), Cause: "it is not in the store", Remedy: "azward registry scan " + v.Registry}
+	}
+	img, err := registry.Restored(stored)
+	if err != nil {
+		return err
+	}
+	one, gaps, err := registry.Single(img, index)
+	if err != nil {
+		return err
+	}
+	one.In(i)
+	actions, err := advise(v, one, index)
+	if err != nil {
+		return err
+	}
+	actions.Name = v.Registry + "/" + i.Name()
+	return a.writeImage(v.Estate, img, actions, gaps)
+}
+
+func (g *findingGate) flags(flags *pflag.FlagSet) {
+	flags.StringSliceVar(&g.on, "fail-on", nil, "exit 3 when an image has a finding of this severity or above (low, medium, high, critical), or one that is kev; with fixable only those with a fix count")
+}
+
+// judge gives the error of the gate.
+func (g *findingGate) judge(images []*registry.Image, gaps int) error {
+	if len(g.on) == 0 {
+		return nil
+	}
+	met, names := 0, []string{}
+	for _, i := range images {
+		before := met
+		for f := range i.Findings() {
+			if g.meets(f.Finding) {
+				met++
+			}
+		}
+		if met > before {
+			names = append(names, i.Name())
+		}
+	}
+	on := strings.Join(g.on, ",")
+	switch {
+	case met > 0:
+		return &azward.Error{Kind: azward.KindFailOn, Op: "--fail-on " + on, Cause: fmt.Sprintf("%d findings meet it, in %s", met, some(names))}
+	case gaps > 0:
+		return &azward.Error{
+			Kind: azward.KindUndecided, Op: "--fail-on " + on, Cause: fmt.Sprintf("nothing meets it, but %d things could not be read", gaps),
+			Remedy: "close the gaps that are listed, or accept exit code 4",
+		}
+	}
+	return nil
+}
+
+func (g *findingGate) meets(f azward.Finding) bool {
+	if slices.Contains(g.on, "fixable") && len(f.FixedIn) == 0 {
+		return false
+	}
+	for _, on := range g.on {
+		switch {
+		case on == "kev" && f.KEV, on == "fixable" && len(g.on) == 1:
+			return true
+		case azward.Severity(on).Rank() > 0 && f.Severity.Rank() >= azward.Severity(on).Rank():
+			return true
+		}
+	}
+	return false
+}
