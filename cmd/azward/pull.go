@@ -2,40 +2,14 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"sync"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/azure"
 	"github.com/azward/azward/image"
-	"github.com/azward/azward/store/sqlite"
 )
-
-// layerCache keeps layers in the store.
-type layerCache struct{ kept *sqlite.Store }
-
-func (c layerCache) Layer(ctx context.Context, key string) (*image.LayerResult, bool, error) {
-	raw, ok, err := c.kept.Layer(ctx, key)
-	if err != nil || !ok {
-		return nil, false, err
-	}
-	result := new(image.LayerResult)
-	if err := json.Unmarshal(raw, result); err != nil {
-		return nil, false, nil //nolint:nilerr // an unreadable entry is a miss: the layer is read again
-	}
-	return result, true, nil
-}
-
-func (c layerCache) SaveLayer(ctx context.Context, key string, result *image.LayerResult) error {
-	raw, err := json.Marshal(result)
-	if err != nil {
-		return fmt.Errorf("keep layer: %w", err)
-	}
-	return c.kept.SaveLayer(ctx, key, raw)
-}
 
 // pulling reads images from registries: those of the cloud as the connection's
 // principal, others with Docker's credentials or anonymously.

@@ -111,7 +111,7 @@ func (a *app) registryScan(ctx context.Context, host string, f registryFlags) er
 		return err
 	}
 	transfers := &transfers{progress: &a.progress}
-	images.scanner = &image.Scanner{Cache: layerCache{kept}, Platform: f.platform, Progress: transfers.layer}
+	images.scanner = &image.Scanner{Cache: registry.Layers{Store: kept}, Platform: f.platform, Progress: transfers.layer}
 	result, err := registry.Scan{
 		Client: client, Host: host, Images: images.scanner, Store: kept, At: start, Repositories: f.repositories, Tags: f.tags,
 		Running: deployed.running(host), Again: f.again, Progress: transfers.registry,

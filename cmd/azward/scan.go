@@ -18,6 +18,7 @@ import (
 	"github.com/azward/azward/estate"
 	"github.com/azward/azward/image"
 	"github.com/azward/azward/kube"
+	"github.com/azward/azward/registry"
 	"github.com/azward/azward/report"
 	"github.com/azward/azward/scan"
 	"github.com/azward/azward/store"
@@ -238,7 +239,7 @@ func (a *app) scanSource(ctx context.Context, s source, f scanFlags) (_ *scan.Re
 		defer client.Close()
 	}
 	images := &pulling{
-		scanner: &image.Scanner{Cache: layerCache{kept}, Progress: func(p image.Progress) {
+		scanner: &image.Scanner{Cache: registry.Layers{Store: kept}, Progress: func(p image.Progress) {
 			a.progress.show("reading images: %s, %.1f of %.1f MB", p.Image, float64(p.Done)/1e6, float64(p.Total)/1e6)
 		}},
 		client: client, tenant: tenant, plainHTTP: f.plainHTTP,
