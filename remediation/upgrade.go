@@ -70,9 +70,12 @@ func isOS(p azward.Package) bool {
 	return false
 }
 
+// maxCandidates bounds the versions that are tried for one package.
+const maxCandidates = 64
+
 // upgrade finds the lowest version of those that the advisories name as fixes
-// that clears every finding of the group; where none does, the one that clears
-// most. OK is false when no version clears any.
+// that clears every finding of the group and has none itself; where none does,
+// the one that clears most. OK is false when no version clears any.
 func (g *group) upgrade(findings []Finding, known Advisories) (upgrade, bool, error) {
 	first := findings[g.findings[0]]
 	u := upgrade{step: Step{
@@ -93,21 +96,29 @@ func (g *group) upgrade(findings []Finding, known Advisories) (upgrade, bool, er
 	}
 	slices.Sort(u.step.From)
 	u.step.From = slices.Compact(u.step.From)
-	best := 0
-	for _, version := range g.candidates(findings, known) {
-		clears, left, err := g.try(version, findings, known)
+	var best attempt
+	queue := g.candidates(findings, known)
+	for n := 0; n < len(queue) && n < maxCandidates; n++ {
+		tried, err := g.try(queue[n], findings, known)
 		if err != nil {
 			return u, false, err
 		}
-		if len(clears) > best {
-			best, u.step.To, u.clears, u.step.Left = len(clears), version, clears, left
+		if tried.better(best) {
+			best = tried
 		}
-		if best == len(g.findings) {
+		if len(best.clears) == len(g.findings) && len(best.left) == 0 {
 			break
 		}
+		for _, v := range tried.fixes { // a fix may bring a vulnerability of its own, which a later one mends
+			if c, err := known.Compare(g.ecosystem, queue[n], v); err == nil && c < 0 && !slices.Contains(queue, v) {
+				queue = append(queue, v)
+			}
+		}
+		g.sort(queue[n+1:], known)
 	}
+	u.step.To, u.clears, u.step.Left = best.version, best.clears, best.left
 	u.step.Clears = names(findings, u.clears)
-	return u, best > 0, nil
+	return u, len(best.clears) > 0, nil
 }
 
 // candidates are the versions that fix something and are above what is there,
@@ -123,20 +134,37 @@ func (g *group) candidates(findings []Finding, known Advisories) []string {
 			}
 		}
 	}
-	slices.SortFunc(list, func(a, b string) int {
+	g.sort(list, known)
+	return list
+}
+
+func (g *group) sort(versions []string, known Advisories) {
+	slices.SortFunc(versions, func(a, b string) int {
 		c, err := known.Compare(g.ecosystem, a, b)
 		if err != nil {
 			return cmp.Compare(a, b)
 		}
 		return c
 	})
-	return list
 }
 
-// try asks the advisories about every package of the group at the version, and
-// gives the findings that are gone and the names of those that are not. A version
-// below one that is there clears nothing for that one.
-func (g *group) try(version string, findings []Finding, known Advisories) (clears []int, left []string, err error) {
+// attempt is what one version would do.
+type attempt struct {
+	version string
+	clears  []int    // findings that are gone
+	left    []string // vulnerabilities that the version has
+	fixes   []string // versions that mend these
+}
+
+// better says whether it clears more, or as much and leaves less.
+func (a attempt) better(than attempt) bool {
+	return len(a.clears) > 0 && cmp.Or(cmp.Compare(len(a.clears), len(than.clears)), cmp.Compare(len(than.left), len(a.left))) > 0
+}
+
+// try asks the advisories about every package of the group at the version. A
+// version below one that is there clears nothing for that one.
+func (g *group) try(version string, findings []Finding, known Advisories) (a attempt, err error) {
+	a.version = version
 	still := map[string]bool{}
 	asked := map[string]bool{}
 	for _, at := range g.findings {
@@ -151,11 +179,11 @@ func (g *group) try(version string, findings []Finding, known Advisories) (clear
 		}
 		matched, err := known.Match(p)
 		if err != nil {
-			return nil, nil, err
+			return a, err
 		}
 		for _, f := range matched {
 			still[p.Name+"\x00"+f.ID] = true
-			left = append(left, f.ID)
+			a.left, a.fixes = append(a.left, f.ID), append(a.fixes, f.FixedIn...)
 		}
 	}
 	for _, at := range g.findings {
@@ -163,11 +191,12 @@ func (g *group) try(version string, findings []Finding, known Advisories) (clear
 		present := cmp.Or(f.Package.SourceVersion, f.Package.Version)
 		c, err := known.Compare(g.ecosystem, present, version)
 		if err == nil && c < 0 && !still[f.Package.Name+"\x00"+f.ID] {
-			clears = append(clears, at)
+			a.clears = append(a.clears, at)
 		}
 	}
-	slices.Sort(left)
-	return clears, slices.Compact(left), nil
+	slices.Sort(a.left)
+	a.left = slices.Compact(a.left)
+	return a, nil
 }
 
 func names(findings []Finding, at []int) []string {
