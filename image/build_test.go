@@ -8,9 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
@@ -21,7 +19,6 @@ import (
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/registry"
-	kgzip "github.com/klauspost/compress/gzip"
 	"go.uber.org/goleak"
 
 	"github.com/azward/azward"
@@ -276,13 +273,4 @@ func scan(tb testing.TB, ref image.Reference) *image.Image {
 		tb.Fatal(err)
 	}
 	return img
-}
-
-func gzipReader(r io.Reader) (io.Reader, error) { return kgzip.NewReader(r) }
-
-func ignoreEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
 }

@@ -2,7 +2,6 @@ package image_test
 
 import (
 	"archive/tar"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -545,50 +544,6 @@ func TestParseReference(t *testing.T) {
 		var e *azward.Error
 		if !errors.As(err, &e) || e.Kind != azward.KindUsage || e.Remedy == "" {
 			t.Errorf("%q: %v", in, err)
-		}
-	}
-}
-
-func BenchmarkScan(b *testing.B) {
-	var files []entry
-	for i := range 2000 {
-		files = append(files, entry{name: fmt.Sprintf("app/node_modules/p%d/package.json", i), body: fmt.Sprintf(`{"name":"p%d","version":"1.0.%d","description":%q}`, i, i, strings.Repeat("text ", 100))})
-	}
-	for i := range 200 {
-		files = append(files, entry{name: fmt.Sprintf("usr/share/doc/%d", i), body: strings.Repeat(fmt.Sprintf("line %d of a document\n", i), 10000)})
-	}
-	plain := tarOf(b, files...)
-	ref := gzipped(b, plain).layout(b)
-	b.Run(fmt.Sprintf("plain=%dMB/packages=2000", len(plain)>>20), func(b *testing.B) {
-		b.SetBytes(int64(len(plain)))
-		for b.Loop() {
-			if img := scan(b, ref); len(img.Packages) != 2000 {
-				b.Fatal(len(img.Packages))
-			}
-		}
-	})
-	b.Run(fmt.Sprintf("limit/plain=%dMB", len(plain)>>20), func(b *testing.B) {
-		b.SetBytes(int64(len(plain)))
-		stored := gz(b, plain)
-		for b.Loop() {
-			if err := limit(stored); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-}
-
-// limit does what no scan can do without: sum, decompress, walk.
-func limit(stored []byte) error {
-	_ = digest(stored)
-	z, err := gzipReader(bytes.NewReader(stored))
-	if err != nil {
-		return err
-	}
-	t := tar.NewReader(z)
-	for {
-		if _, err := t.Next(); err != nil {
-			return ignoreEOF(err)
 		}
 	}
 }
