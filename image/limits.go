@@ -54,8 +54,7 @@ const (
 	maxRetries      = 4
 	maxRetryWait    = 60 * time.Second
 	maxLayerTries   = 3
-	responseTimeout = 60 * time.Second // until the headers of an answer
-	stallTimeout    = 60 * time.Second // between two pieces of a body
+	stallTimeout    = 60 * time.Second // for the headers of an answer, and for minProgress bytes of its body
 	progressStep    = 4 << 20
 	maxRedirects    = 10
 	maxTarballIndex = 100_000 // entries of a saved image: a handful per layer

@@ -150,7 +150,7 @@ func (o *opened) Resolve(ctx context.Context, platform Platform) (*Manifest, err
 		}
 		digest = digestOf(raw)
 		if len(f.Manifests) == 0 {
-			if err := o.checkImage(f, mediaType); err != nil {
+			if err := o.checkImage(f, mediaType, digest); err != nil {
 				return nil, err
 			}
 			m.Digest = digest
@@ -219,46 +219,6 @@ func (o *opened) checked(d descriptor) (azward.Digest, error) {
 		return "", o.bad(fmt.Sprintf("the index names %.80q, which is no sha256 digest", d.Digest), nil)
 	}
 	return d.Digest, nil
-}
-
-// checkImage tells images from other artifacts that registries hold.
-func (o *opened) checkImage(f manifestFile, mediaType string) error {
-	kind := f.Config.MediaType
-	switch {
-	case f.SchemaVersion == 1 || strings.Contains(mediaType, "distribution.manifest.v1"):
-		return &azward.Error{
-			Kind: azward.KindBadInput, Op: "read image manifest", Subject: o.name,
-			Cause:  "it is in Docker's schema 1, which was given up in 2015 and cannot be trusted",
-			Remedy: "push the image again with a present tool",
-		}
-	case f.ArtifactType != "" && len(f.Layers) > 0 && !isImageConfig(kind), f.Config.Digest != "" && !isImageConfig(kind):
-		name := f.ArtifactType
-		if name == "" {
-			name = kind
-		}
-		return &azward.Error{
-			Kind: azward.KindBadInput, Op: "read image", Subject: o.name,
-			Cause: "it is not a container image but an artifact of type " + name, Remedy: "give the reference of an image",
-		}
-	case f.Config.Digest == "":
-		return o.bad("the manifest names no configuration", nil)
-	case len(f.Layers) > maxLayers:
-		return o.bad(fmt.Sprintf("it has %d layers, more than %d", len(f.Layers), maxLayers), nil)
-	}
-	for _, d := range append(slices.Clone(f.Layers), f.Config) {
-		if !digestForm.MatchString(string(d.Digest)) || d.Size < 0 {
-			return o.bad(fmt.Sprintf("the manifest names %.80q with %d bytes, which cannot be", d.Digest, d.Size), nil)
-		}
-	}
-	return nil
-}
-
-func isImageConfig(mediaType string) bool {
-	switch mediaType {
-	case "application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json", "":
-		return true
-	}
-	return false
 }
 
 func (o *opened) configure(ctx context.Context, m *Manifest, f manifestFile) (err error) {

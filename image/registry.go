@@ -1,19 +1,19 @@
 package image
 
 import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
-	"strconv"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
@@ -31,13 +31,35 @@ type Registry struct {
 	// Transport makes the connections; nil means one of our own.
 	Transport http.RoundTripper
 	Auth      Auth
+	// Patience is how long an answer's headers, and each 64 KiB of its body,
+	// may take; 0 means a minute.
+	Patience time.Duration
 
-	mu        sync.Mutex
-	challenge *transport.Challenge
-	clients   map[string]*http.Client
-	base      http.RoundTripper
-	own       *http.Transport
+	// What is known of an Azure registry beside its host makes refusals
+	// precise: its permission mode, its ARM ID and the object ID of who asks.
+	Mode       PermissionMode
+	ResourceID azward.ResourceID
+	Principal  string
+
+	mu       sync.Mutex
+	sessions map[string]*session // by scope
+	turn     chan struct{}       // held while looking for the entrance
+	at       entrance
+	own      *http.Transport
+	kind     listingKind
 }
+
+// PermissionMode is how an Azure registry decides who may pull, as ARM's
+// property roleAssignmentMode has it; "" is not known.
+//
+// Source: https://learn.microsoft.com/azure/container-registry/container-registry-rbac-abac-repository-permissions
+type PermissionMode string
+
+// Permission modes.
+const (
+	ModeRegistry   PermissionMode = "LegacyRegistryPermissions" // "RBAC Registry Permissions"
+	ModeRepository PermissionMode = "AbacRepositoryPermissions" // "RBAC Registry + ABAC Repository Permissions"
+)
 
 // Open gives the image that a reference names. Nothing is requested yet.
 func (r *Registry) Open(ref Reference) Source {
@@ -54,27 +76,45 @@ func (r *Registry) Close() error {
 	return nil
 }
 
-// ResolveDigest asks which digest a tag names, without reading the manifest.
+// ResolveDigest asks which digest a tag names. It reads the manifest only
+// where the registry does not tell otherwise.
 func (r *Registry) ResolveDigest(ctx context.Context, ref Reference) (azward.Digest, error) {
 	if ref.Digest != "" {
 		return ref.Digest, nil
 	}
-	res, err := r.get(ctx, http.MethodHead, "resolve tag", ref.String(), manifestPath(ref, ""), pullScope(ref.Repository), manifestTypes)
-	if err != nil {
+	q := r.manifestQuery(ref, "")
+	q.method, q.op = http.MethodHead, "resolve tag"
+	res, err := r.get(ctx, q)
+	if err == nil {
+		digest := azward.Digest(res.Header.Get("Docker-Content-Digest"))
+		if err := res.Body.Close(); err != nil {
+			return "", r.problem(ctx, q, err)
+		}
+		if digestForm.MatchString(string(digest)) {
+			return digest, nil
+		}
+	} else if !worthReading(err) {
 		return "", err
-	}
-	digest := azward.Digest(res.Header.Get("Docker-Content-Digest"))
-	if err := res.Body.Close(); err != nil {
-		return "", err
-	}
-	if digestForm.MatchString(string(digest)) {
-		return digest, nil
 	}
 	raw, _, err := (&remote{r, ref}).manifest(ctx, "") // the header is optional
 	if err != nil {
 		return "", err
 	}
 	return digestOf(raw), nil
+}
+
+// worthReading says that a HEAD's answer lacks the reason for its refusal,
+// which a GET gives, or that the registry knows no HEAD.
+func worthReading(err error) bool {
+	var answer *transport.Error
+	if !errors.As(err, &answer) {
+		return false
+	}
+	switch answer.StatusCode {
+	case http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return true
+	}
+	return false
 }
 
 // remote is one repository's blobs.
@@ -89,104 +129,171 @@ func (m *remote) Close() error { return nil }
 const manifestTypes = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, " +
 	"application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json"
 
-func pullScope(repository string) string { return "repository:" + repository + ":pull" }
+// query is one request, and how errors name it.
+type query struct {
+	method, op, subject string // method "" is GET
+	path, scope, accept string
+	from                int64 // first byte wanted
+}
 
-func manifestPath(ref Reference, digest azward.Digest) string {
-	name := ref.Tag
-	if ref.Digest != "" {
-		name = string(ref.Digest)
+func (r *Registry) manifestQuery(ref Reference, digest azward.Digest) query {
+	what := cmp.Or(string(digest), string(ref.Digest), ref.Tag)
+	return query{
+		op: "read image manifest", subject: ref.String(), path: "/v2/" + ref.Repository + "/manifests/" + what,
+		scope: r.scope(ref.Repository), accept: manifestTypes,
 	}
-	if digest != "" {
-		name = string(digest)
-	}
-	return "/v2/" + ref.Repository + "/manifests/" + name
 }
 
 func (m *remote) manifest(ctx context.Context, digest azward.Digest) ([]byte, string, error) {
-	if digest == "" {
-		digest = m.ref.Digest
-	}
-	res, err := m.get(ctx, http.MethodGet, "read image manifest", m.ref.String(), manifestPath(m.ref, digest), pullScope(m.ref.Repository), manifestTypes)
+	digest = cmp.Or(digest, m.ref.Digest)
+	q := m.manifestQuery(m.ref, digest)
+	doc, err := m.document(ctx, q, maxManifest, "the manifest")
 	if err != nil {
 		return nil, "", err
 	}
-	raw, err := bound.ReadAll(res.Body, maxManifest, "the manifest")
-	if err := errors.Join(err, res.Body.Close()); err != nil {
-		return nil, "", m.problem(ctx, "read image manifest", m.ref.String(), err)
+	mediaType, _, _ := strings.Cut(doc.header.Get("Content-Type"), ";")
+	said := azward.Digest(doc.header.Get("Docker-Content-Digest"))
+	if !strings.HasPrefix(string(said), "sha256:") {
+		said = ""
 	}
-	mediaType, _, _ := strings.Cut(res.Header.Get("Content-Type"), ";")
-	if strings.Contains(mediaType, "html") {
-		return nil, "", m.notRegistry("read image manifest", m.ref.String())
+	if want := cmp.Or(digest, said); want != "" && digestOf(doc.raw) != want {
+		return nil, "", (&opened{name: q.subject}).bad(fmt.Sprintf("the registry answers with digest %s for %.80s", digestOf(doc.raw), want), nil)
 	}
-	if digest != "" && digestOf(raw) != digest {
-		return nil, "", (&opened{name: m.ref.String()}).bad(fmt.Sprintf("the registry answers with digest %s for %s", digestOf(raw), digest), nil)
-	}
-	return raw, mediaType, nil
+	return doc.raw, mediaType, nil
 }
 
-func (m *remote) blob(ctx context.Context, digest azward.Digest, _ int64) (io.ReadCloser, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	res, err := m.get(ctx, http.MethodGet, "read layer", m.ref.Repo()+"@"+string(digest), "/v2/"+m.ref.Repository+"/blobs/"+string(digest), pullScope(m.ref.Repository), "") //nolint:bodyclose // stalling closes it
+// document reads an answer that is a document: bounded in size and time, and
+// no web page.
+func (r *Registry) document(ctx context.Context, q query, limit int64, what string) (*document, error) {
+	whole, cancel := context.WithTimeoutCause(ctx, documentTime*cmp.Or(r.Patience, stallTimeout), errSlow)
+	defer cancel()
+	slow := func(err error) error {
+		if ctx.Err() == nil && errors.Is(context.Cause(whole), errSlow) {
+			return r.problem(ctx, q, errSlow)
+		}
+		return err
+	}
+	res, err := r.get(whole, q)
 	if err != nil {
-		cancel()
+		return nil, slow(err)
+	}
+	raw, err := bound.ReadAll(res.Body, limit, what)
+	if err == nil {
+		raw, err = decoded(raw, res.Header, limit, what)
+	}
+	if err := errors.Join(err, res.Body.Close()); err != nil {
+		return nil, slow(r.problem(ctx, q, err))
+	}
+	if strings.Contains(res.Header.Get("Content-Type"), "html") {
+		return nil, r.notRegistry(q)
+	}
+	return &document{raw, res.Header, res.Request.URL}, nil
+}
+
+// document is an answer that was read to its end.
+type document struct {
+	raw    []byte
+	header http.Header
+	from   *url.URL // what answered, after redirects
+}
+
+// decoded undoes a proxy's gzip, which we did not ask for.
+func decoded(raw []byte, header http.Header, limit int64, what string) ([]byte, error) {
+	if !strings.EqualFold(header.Get("Content-Encoding"), "gzip") || compression(raw) != gzipped {
+		return raw, nil
+	}
+	z, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil {
 		return nil, err
 	}
-	return newStalling(res.Body, cancel), nil
+	return bound.ReadAll(z, limit, what)
 }
 
-// get sends a request and answers for its status. Throttled requests are
-// repeated as the registry asks.
-func (r *Registry) get(ctx context.Context, method, op, subject, path, scope, accept string) (*http.Response, error) {
-	client, err := r.client(ctx, scope)
+func (m *remote) blob(ctx context.Context, digest azward.Digest, size int64) (io.ReadCloser, error) {
+	q := query{
+		op: "read layer", subject: m.ref.Repo() + "@" + string(digest), path: "/v2/" + m.ref.Repository + "/blobs/" + string(digest),
+		scope: m.scope(m.ref.Repository),
+	}
+	res, err := m.get(ctx, q)
 	if err != nil {
-		return nil, r.problem(ctx, op, subject, err)
+		return nil, err
 	}
-	for try := 0; ; try++ {
-		req, err := http.NewRequestWithContext(ctx, method, r.url(path), nil)
-		if err != nil {
-			return nil, r.problem(ctx, op, subject, err)
-		}
-		if accept != "" {
-			req.Header.Set("Accept", accept)
-		}
-		req.Header.Set("Accept-Encoding", "identity") // bytes as stored: their digest is checked
-		res, err := client.Do(req)
-		if err != nil {
-			return nil, r.problem(ctx, op, subject, err)
-		}
-		if res.StatusCode == http.StatusOK {
-			return res, nil
-		}
-		wait, again := retryAfter(res, try)
-		err = transport.CheckError(res, http.StatusOK)
-		if closeErr := res.Body.Close(); closeErr != nil {
-			err = errors.Join(err, closeErr)
-		}
-		if !again {
-			return nil, r.problem(ctx, op, subject, err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, r.problem(ctx, op, subject, ctx.Err())
-		case <-time.After(wait):
-		}
+	if size > 0 && res.ContentLength > size {
+		err := (&opened{name: q.subject}).bad(fmt.Sprintf("the registry sends %d bytes for %d", res.ContentLength, size), res.Body.Close())
+		return nil, err
 	}
+	return &resuming{body: res.Body, ctx: ctx, registry: m.Registry, query: q, size: res.ContentLength}, nil
 }
 
-// retryAfter says how long to wait before asking again: an earlier request
-// counts against the quota too.
-func retryAfter(res *http.Response, try int) (time.Duration, bool) {
-	if res.StatusCode != http.StatusTooManyRequests && res.StatusCode != http.StatusServiceUnavailable {
-		return 0, false
+// resuming goes on where a connection broke: a layer of gigabytes need not be
+// read from its start again. Its digest is proven by whoever reads it.
+type resuming struct {
+	body     io.ReadCloser
+	ctx      context.Context //nolint:containedctx // lives as long as one blob
+	registry *Registry
+	query    query
+	size     int64 // as the registry says; -1 unknown
+	tries    int
+}
+
+// Read implements [io.Reader].
+func (b *resuming) Read(p []byte) (int, error) {
+	n, err := b.body.Read(p)
+	b.query.from += int64(n)
+	ended := err == nil || errors.Is(err, io.EOF) || errors.Is(err, errSlow) || b.ctx.Err() != nil
+	if ended || b.query.from == 0 || b.query.from >= b.size || b.tries == maxResumes {
+		return n, err
 	}
-	wait := time.Second << try
-	header := res.Header.Get("Retry-After")
-	if s, err := strconv.ParseUint(header, 10, 32); err == nil {
-		wait = time.Duration(s) * time.Second
-	} else if at, err := http.ParseTime(header); err == nil {
-		wait = max(0, time.Until(at))
+	b.tries++
+	res, again := b.registry.get(b.ctx, b.query)
+	if again != nil {
+		return n, err // what broke first says more
 	}
-	return wait, try+1 < maxRetries && wait <= maxRetryWait
+	if res.StatusCode != http.StatusPartialContent || !startsAt(res.Header.Get("Content-Range"), b.query.from) {
+		return n, errors.Join(err, res.Body.Close()) // it sends all again: the scanner decides
+	}
+	_ = b.body.Close() // it is broken already
+	b.body = res.Body
+	return n, nil
+}
+
+// startsAt reads "bytes 100-199/200".
+func startsAt(contentRange string, from int64) bool {
+	return strings.HasPrefix(contentRange, fmt.Sprintf("bytes %d-", from))
+}
+
+// Close implements [io.Closer].
+func (b *resuming) Close() error { return b.body.Close() }
+
+// get sends a request and answers for its status.
+func (r *Registry) get(ctx context.Context, q query) (*http.Response, error) {
+	s, err := r.session(ctx, q.scope)
+	if err != nil {
+		return nil, r.problem(ctx, q, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, cmp.Or(q.method, http.MethodGet), r.url(q.path), nil)
+	if err != nil {
+		return nil, r.problem(ctx, q, err)
+	}
+	if q.accept != "" {
+		req.Header.Set("Accept", q.accept)
+	}
+	if q.from > 0 {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", q.from))
+	}
+	req.Header.Set("Accept-Encoding", "identity") // bytes as stored: their digest is checked
+	res, err := s.client.Do(req)
+	if err != nil {
+		return nil, r.problem(ctx, q, &deniedError{scope: q.scope, known: s.known, signedIn: s.signedIn, err: err})
+	}
+	if res.StatusCode == http.StatusOK || q.from > 0 && res.StatusCode == http.StatusPartialContent {
+		return res, nil
+	}
+	err = transport.CheckError(res, http.StatusOK)
+	if closeErr := res.Body.Close(); closeErr != nil {
+		err = errors.Join(err, closeErr)
+	}
+	return nil, r.problem(ctx, q, &deniedError{scope: q.scope, known: s.known, signedIn: s.signedIn, err: err})
 }
 
 func (r *Registry) url(path string) string {
@@ -203,163 +310,4 @@ func (r *Registry) server() string {
 		return name.DefaultRegistry
 	}
 	return r.Host
-}
-
-// client gives an HTTP client signed in for a scope. The registry is asked
-// once how to sign in, and once per scope for a token.
-func (r *Registry) client(ctx context.Context, scope string) (*http.Client, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if c := r.clients[scope]; c != nil {
-		return c, nil
-	}
-	if err := r.connect(ctx); err != nil {
-		return nil, err
-	}
-	reg, err := r.name()
-	if err != nil {
-		return nil, err
-	}
-	auth := authn.Anonymous
-	token := &transport.Token{}
-	if r.Auth != nil {
-		a := authenticator{r.Auth, r.Host}
-		c, err := a.AuthorizationContext(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if *c != (authn.AuthConfig{}) {
-			auth, token.Token = a, c.RegistryToken
-		}
-	}
-	if token.Token == "" && strings.EqualFold(r.challenge.Scheme, "bearer") {
-		if token, err = transport.Exchange(ctx, reg, auth, r.base, []string{scope}, r.challenge); err != nil {
-			return nil, err
-		}
-		if token.Token == "" {
-			token.Token = token.AccessToken
-		}
-	}
-	t, err := transport.FromToken(reg, auth, r.base, r.challenge, token)
-	if err != nil {
-		return nil, err
-	}
-	if r.clients == nil {
-		r.clients = map[string]*http.Client{}
-	}
-	r.clients[scope] = &http.Client{Transport: t, CheckRedirect: r.redirect}
-	return r.clients[scope], nil
-}
-
-// redirect follows a registry to its storage without the token: the standard
-// library strips it for other domains, but not for a subdomain or another port.
-func (r *Registry) redirect(req *http.Request, via []*http.Request) error {
-	if len(via) >= maxRedirects {
-		return fmt.Errorf("more than %d redirects", maxRedirects)
-	}
-	if req.URL.Host != r.server() {
-		req.Header.Del("Authorization")
-		req.Header.Del("Cookie")
-	}
-	return nil
-}
-
-func (r *Registry) name() (name.Registry, error) {
-	if r.PlainHTTP {
-		return name.NewRegistry(r.server(), name.Insecure)
-	}
-	return name.NewRegistry(r.server())
-}
-
-// connect finds out how to sign in.
-func (r *Registry) connect(ctx context.Context) error {
-	if r.challenge != nil {
-		return nil
-	}
-	if r.PlainHTTP && !isLoopback(r.Host) {
-		return &azward.Error{
-			Kind: azward.KindUsage, Op: "connect to registry", Subject: r.Host,
-			Cause: "plain HTTP is for registries on this machine only", Remedy: "leave --plain-http away",
-		}
-	}
-	reg, err := r.name()
-	if err != nil {
-		return err
-	}
-	if r.base == nil {
-		inner := r.Transport
-		if inner == nil {
-			r.own = newTransport()
-			inner = r.own
-		}
-		r.base = guard{inner, r.server(), r.PlainHTTP}
-	}
-	r.challenge, err = transport.Ping(ctx, reg, r.base)
-	return err
-}
-
-func newTransport() *http.Transport {
-	dialer := &net.Dialer{Timeout: 15 * time.Second}
-	return &http.Transport{
-		Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, ForceAttemptHTTP2: true,
-		TLSHandshakeTimeout: 15 * time.Second, ResponseHeaderTimeout: responseTimeout, ExpectContinueTimeout: time.Second,
-		MaxIdleConns: 64, MaxIdleConnsPerHost: 16, IdleConnTimeout: 90 * time.Second,
-	}
-}
-
-func isLoopback(host string) bool {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	if host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil && addr.IsLoopback()
-}
-
-// guard keeps every request to the scheme that was asked for: the registry
-// library would try plain HTTP by itself on private addresses.
-type guard struct {
-	inner http.RoundTripper
-	host  string
-	plain bool
-}
-
-var errScheme = errors.New("plain HTTP was not allowed")
-
-// RoundTrip implements [http.RoundTripper].
-func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
-	switch {
-	case req.URL.Scheme == "http" && !g.plain,
-		req.URL.Scheme == "http" && !isLoopback(req.URL.Host),
-		req.URL.Scheme == "https" && g.plain && req.URL.Host == g.host:
-		return nil, fmt.Errorf("%s://%s: %w", req.URL.Scheme, req.URL.Host, errScheme)
-	}
-	req.Header.Set("User-Agent", "azward")
-	return g.inner.RoundTrip(req)
-}
-
-// stalling ends a body that stops giving bytes.
-type stalling struct {
-	io.ReadCloser
-	cancel context.CancelFunc
-	timer  *time.Timer
-}
-
-func newStalling(body io.ReadCloser, cancel context.CancelFunc) *stalling {
-	return &stalling{body, cancel, time.AfterFunc(stallTimeout, cancel)}
-}
-
-// Read implements [io.Reader].
-func (s *stalling) Read(p []byte) (int, error) {
-	s.timer.Reset(stallTimeout)
-	return s.ReadCloser.Read(p)
-}
-
-// Close implements [io.Closer].
-func (s *stalling) Close() error {
-	s.timer.Stop()
-	s.cancel()
-	return s.ReadCloser.Close()
 }
