@@ -16,7 +16,7 @@ import (
 // Open makes the client that reads the connection's tenant. It asks Azure
 // nothing yet. The caller closes it.
 func Open(connection store.Connection, secret seal.Secret) (*azure.Client, error) {
-	cloud, err := cloudOf(connection)
+	cloud, err := CloudOf(connection)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,8 @@ func Open(connection store.Connection, secret seal.Secret) (*azure.Client, error
 	return azure.NewClient(cloud, credential, azure.Options{})
 }
 
-func cloudOf(connection store.Connection) (azure.Cloud, error) {
+// CloudOf gives the endpoints of the connection's cloud.
+func CloudOf(connection store.Connection) (azure.Cloud, error) {
 	if connection.CloudConfig != "" {
 		return azure.LoadCloudConfig(connection.CloudConfig)
 	}

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/image"
@@ -16,57 +18,156 @@ import (
 
 func imageCommand(a *app) *cobra.Command {
 	c := &cobra.Command{Use: "image", Short: "Read one image"}
-	c.AddCommand(imageReadCommand(a, "packages", "List the packages of an image", false))
-	c.AddCommand(imageReadCommand(a, "scan", "List the vulnerabilities of an image", true))
+	c.AddCommand(imagePackagesCommand(a), imageScanCommand(a), imageDiffCommand(a))
 	return c
 }
 
-func imageReadCommand(a *app, use, short string, match bool) *cobra.Command {
-	var connection, platform string
-	var gate findingGate
-	var plainHTTP bool
-	c := &cobra.Command{
-		Use: use + " REF", Short: short, Args: cobra.ExactArgs(1),
-		Long: short + `.
-
+// references is how the commands name images.
+const references = `
 REF is registry/repository:tag, registry/repository@sha256:…, oci:DIR for an OCI
-layout, tar:FILE for a saved image, or file:PATH for one program.`,
+layout, tar:FILE for a saved image, or file:PATH for one program.`
+
+// imageFlags say how an image is read.
+type imageFlags struct {
+	connection, platform string
+	plainHTTP            bool
+}
+
+func (f *imageFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.connection, "connection", "", "sign in to the cloud's registries with this connection (default: the only one)")
+	flags.StringVar(&f.platform, "platform", "", "platform to take from an index (default linux/amd64)")
+	flags.BoolVar(&f.plainHTTP, "plain-http", false, "speak HTTP to a registry on loopback")
+}
+
+func imagePackagesCommand(a *app) *cobra.Command {
+	var f imageFlags
+	c := &cobra.Command{
+		Use: "packages REF", Short: "List the packages of an image", Args: cobra.ExactArgs(1), Long: "List the packages of an image.\n" + references,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := a.only("table", "json"); err != nil {
+				return err
+			}
+			img, err := a.readImage(cmd.Context(), args[0], f)
+			if err != nil {
+				return err
+			}
+			return a.writePackages(img)
+		},
+	}
+	f.add(c.Flags())
+	return c
+}
+
+func imageScanCommand(a *app) *cobra.Command {
+	var f imageFlags
+	var gate findingGate
+	c := &cobra.Command{
+		Use: "scan REF", Short: "List the vulnerabilities of an image, and what to change", Args: cobra.ExactArgs(1),
+		Long: `List the vulnerabilities of an image by the layer that brought them, and what to
+change, the most effective first. Layers that were read before are not read again.
+` + references,
+		Example: `  azward image scan contoso.azurecr.io/shop/cart:1.4
+  azward image scan tar:cart.tar --fail-on high,fixable`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.only(viewFormats...); err != nil {
 				return err
 			}
 			if err := gate.check(); err != nil {
 				return err
 			}
-			ref, err := image.ParseReference(args[0])
+			img, err := a.readImage(cmd.Context(), args[0], f)
 			if err != nil {
 				return err
-			}
-			images := &pulling{plainHTTP: plainHTTP}
-			defer images.close()
-			if err := a.signIn(cmd.Context(), images, ref.Registry, connection); err != nil {
-				return err
-			}
-			transfers := &transfers{progress: &a.progress}
-			images.scanner = &image.Scanner{Platform: platform, Progress: transfers.layer}
-			img, err := images.scanner.ScanReference(cmd.Context(), ref, images.registry)
-			if err != nil {
-				return err
-			}
-			a.progress.clear()
-			if !match {
-				return a.writePackages(img)
 			}
 			return a.matchImage(img, gate)
 		},
 	}
-	c.Flags().StringVar(&connection, "connection", "", "sign in to the cloud's registries with this connection")
-	c.Flags().StringVar(&platform, "platform", "", "platform to take from an index (default linux/amd64)")
-	c.Flags().BoolVar(&plainHTTP, "plain-http", false, "speak HTTP to a registry on loopback")
-	if match {
-		gate.flags(c.Flags())
-	}
+	f.add(c.Flags())
+	gate.flags(c.Flags())
 	return c
+}
+
+func imageDiffCommand(a *app) *cobra.Command {
+	var f imageFlags
+	c := &cobra.Command{
+		Use: "diff REF REF", Short: "Compare the vulnerabilities of two images", Args: cobra.ExactArgs(2),
+		Long:    "Compare the vulnerabilities of two images: what the second fixed, and what it brought.\n" + references,
+		Example: "  azward image diff contoso.azurecr.io/shop/cart:1.4 contoso.azurecr.io/shop/cart:1.5",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.only("table", "json"); err != nil {
+				return err
+			}
+			return a.diffImages(cmd.Context(), args, f)
+		},
+	}
+	f.add(c.Flags())
+	return c
+}
+
+func (a *app) diffImages(ctx context.Context, args []string, f imageFlags) error {
+	index, err := a.advisories()
+	if err != nil {
+		return err
+	}
+	defer index.Close()
+	a.warnStale(index, time.Now())
+	var images []*registry.Image
+	var gaps []azward.Gap
+	for _, arg := range args {
+		img, err := a.readImage(ctx, arg, f)
+		if err != nil {
+			return err
+		}
+		one, more, err := registry.Single(img, index)
+		if err != nil {
+			return err
+		}
+		images, gaps = append(images, one), append(gaps, more...)
+	}
+	diff := registry.Compare(images[0], images[1])
+	return a.write(func(w io.Writer) error {
+		if a.output == "json" {
+			return report.JSON(w, map[string]any{"from": args[0], "to": args[1], "diff": diff, "gaps": gaps})
+		}
+		_, err := fmt.Fprintf(w, "%s: %s\n%s: %s\n%d fixed, %d new, %d unchanged\n", args[0], severities(images[0].Counts), args[1], severities(images[1].Counts),
+			len(diff.Fixed), len(diff.New), diff.Unchanged)
+		if err != nil {
+			return err
+		}
+		if err := writeChanges(w, diff); err != nil {
+			return err
+		}
+		return writeGaps(w, gaps)
+	})
+}
+
+// readImage reads one image; layers that were read before come from the store.
+func (a *app) readImage(ctx context.Context, name string, f imageFlags) (*image.Image, error) {
+	ref, err := image.ParseReference(name)
+	if err != nil {
+		return nil, err
+	}
+	images := &pulling{plainHTTP: f.plainHTTP}
+	defer images.close()
+	if err := a.signIn(ctx, images, ref.Registry, f.connection); err != nil {
+		return nil, err
+	}
+	transfers := &transfers{progress: &a.progress}
+	images.scanner = &image.Scanner{Platform: f.platform, Progress: transfers.layer, Cache: a.layers(ctx)}
+	img, err := images.scanner.ScanReference(ctx, ref, images.registry)
+	a.progress.clear()
+	return img, err
+}
+
+// layers is the cache of layers; nil where there is no store to keep it in,
+// which an image can be read without.
+func (a *app) layers(ctx context.Context) image.Cache {
+	kept, err := a.store(ctx)
+	if err != nil {
+		a.say("layers are not kept: %v\n", err)
+		return nil
+	}
+	return registry.Layers{Store: kept}
 }
 
 func (a *app) writePackages(img *image.Image) error {

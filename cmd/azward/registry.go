@@ -11,6 +11,7 @@ import (
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/advisory"
+	"github.com/azward/azward/connect"
 	"github.com/azward/azward/image"
 	"github.com/azward/azward/registry"
 	"github.com/azward/azward/store"
@@ -134,6 +135,9 @@ func (a *app) registryScan(ctx context.Context, host string, f registryFlags) er
 // signIn lets the images be read with a connection: the named one, or the only
 // one when the registry is its cloud's.
 func (a *app) signIn(ctx context.Context, images *pulling, host, connection string) error {
+	if host == "" { // an image on this machine
+		return nil
+	}
 	if connection == "" {
 		connections, err := a.connections(ctx)
 		if err != nil {
@@ -146,17 +150,14 @@ func (a *app) signIn(ctx context.Context, images *pulling, host, connection stri
 		if len(list) != 1 {
 			return nil
 		}
-		connection = list[0].Name
-		client, kept, err := a.client(ctx, connection)
+		cloud, err := connect.CloudOf(list[0])
 		if err != nil {
 			return err
 		}
-		if client.Cloud.IsRegistry(host) {
-			images.client, images.tenant = client, kept.TenantID
+		if !cloud.IsRegistry(host) {
 			return nil
 		}
-		client.Close()
-		return nil
+		connection = list[0].Name
 	}
 	client, kept, err := a.client(ctx, connection)
 	if err != nil {

@@ -252,7 +252,7 @@ func (a *app) writeTimeline(v *registry.View, repository string, versions []regi
 		if _, err := fmt.Fprintf(w, "%s/%s, newest first\n%s\n", v.Registry, repository, t.Render()); err != nil {
 			return err
 		}
-		return latestChanges(w, versions[len(versions)-1])
+		return writeChanges(w, versions[len(versions)-1].Diff)
 	})
 }
 
@@ -260,16 +260,16 @@ func severities(c remediation.Counts) string {
 	return fmt.Sprintf("%d critical, %d high, %d medium, %d low", c.Critical, c.High, c.Medium, c.Low)
 }
 
-// latestChanges names what the newest version changed.
-func latestChanges(w io.Writer, v registry.Version) error {
+// writeChanges names what a version changed, the worst first.
+func writeChanges(w io.Writer, d registry.Diff) error {
 	for _, part := range []struct {
 		title string
 		list  []registry.Change
-	}{{"regressed", v.Diff.Regressed}, {"new", v.Diff.New}, {"fixed", v.Diff.Fixed}} {
+	}{{"regressed", d.Regressed}, {"new", d.New}, {"fixed", d.Fixed}} {
 		if len(part.list) == 0 {
 			continue
 		}
-		if _, err := fmt.Fprintf(w, "\n%s in the newest version:\n", part.title); err != nil {
+		if _, err := fmt.Fprintf(w, "\n%s:\n", part.title); err != nil {
 			return err
 		}
 		const shown = 10
