@@ -264,7 +264,7 @@ func (k *kubeView) clusterGap(property string) azward.Gap {
 
 // writtenRules is the hop of the rules that the cloud provider writes, for a
 // cluster whose network security group was not read.
-func writtenRules(r *estate.Resource, s *estate.KubernetesService, protocol, ports string, family netset.Addrs, w *way) {
+func writtenRules(e *estate.Estate, r *estate.Resource, s *estate.KubernetesService, protocol, ports string, family netset.Addrs, w *way) {
 	rules := RulesOf(s)
 	h := serviceHop(r, "")
 	h.Kind, h.Name = "networkSecurityGroup", r.Namespace+"/"+r.Name+" / rules that AKS writes for the Service"
@@ -291,14 +291,7 @@ func writtenRules(r *estate.Resource, s *estate.KubernetesService, protocol, por
 			access: netset.Allow, sources: rules.Allowed, evidence: documented(r, rules.pointer, "AKS allows these source ranges alone"),
 		})
 		for _, tag := range rules.Tags {
-			l.rules = append(l.rules, sourceRule{
-				access: netset.Allow, maybe: netset.AllAddrs(), tag: tag,
-				evidence: documented(r, rules.pointer, "AKS allows the service tag "+tag),
-				gap: azward.Gap{
-					Scope: r.ID, Kind: azward.GapUnsupported, Reads: rules.pointer,
-					Error: "which addresses the service tag " + tag + " holds is not known",
-				},
-			})
+			l.rules = append(l.rules, tagRule(e, r, tag, rules.pointer, documented(r, rules.pointer, "AKS allows the service tag "+tag)))
 		}
 	}
 	for i := range l.rules {

@@ -143,7 +143,7 @@ func (q Question) answer(e *estate.Estate) (Exposure, error) {
 	case len(from.interfaces) > 0 && len(to.interfaces) > 0:
 		return q.endToEnd(e, from, to, protocol), nil
 	case len(from.interfaces) > 0 && to.public:
-		return q.filters(e, from.interfaces, outbound, to, protocol), nil
+		return q.toInternet(e, from, to, protocol), nil
 	}
 	return unsure(q.To, "the way from "+q.From, "this pair of places is not modelled yet"), nil
 }
@@ -258,19 +258,15 @@ func interfacesOfNIC(e *estate.Estate, r *estate.Resource) []*netInterface {
 func (q Question) filters(e *estate.Estate, at []*netInterface, d direction, other end, protocol netset.Protocol) Exposure {
 	var ways []*way
 	for _, n := range at {
-		ways = append(ways, q.filterWay(e, n, d, other.addrs, protocol))
+		ways = append(ways, q.filterWays(e, n, d, other.addrs, protocol)...)
 	}
-	return settle(azward.Workload{ID: at[0].holder.ID, Name: at[0].holder.Name}, ways, closing{none: ""})
+	return settle(azward.Workload{ID: at[0].holder.ID, Name: at[0].holder.Name}, ways, closing{missing: adminGaps(e, end{interfaces: at})})
 }
 
-// filterWay is every layer of one interface for one flow.
-func (q Question) filterWay(e *estate.Estate, n *netInterface, d direction, far netset.Addrs, protocol netset.Protocol) *way {
+// filterWays is every filter of one interface for one flow. An answer holds for
+// the flow as a whole: where a part passes alone it is unknown.
+func (q Question) filterWays(e *estate.Estate, n *netInterface, d direction, far netset.Addrs, protocol netset.Protocol) []*way {
 	w := &way{class: classOf(far), flows: []Flow{{Protocol: protocol.String(), Ports: fmt.Sprint(q.Port), Sources: far.Strings()}}}
-	if managers := e.OfType("Microsoft.Network/networkManagers"); len(managers) > 0 {
-		w.doubt(Hop{Resource: managers[0].ID, Kind: "networkManager", Name: managers[0].Name, Summary: "security admin rules of a network manager may decide before the security groups"},
-			azward.Gap{Scope: managers[0].ID, Kind: azward.GapUnsupported, Reads: "Microsoft.Network/networkManagers/securityAdminConfigurations", Error: "security admin rules are not modelled yet"})
-		return w // AlwaysAllow overrides what a group denies, Deny what it allows
-	}
 	p := packet{direction: d, near: n.own, protocol: protocol, srcPort: q.SourcePort}
 	if q.SourcePort == 0 {
 		p.srcPort = -1
@@ -280,76 +276,54 @@ func (q Question) filterWay(e *estate.Estate, n *netInterface, d direction, far 
 		ports = netset.Port(uint16(q.Port))
 	}
 	region := netset.Product(far, ports)
-	layers := n.layers(e, p)
-	for i := range layers {
-		w.hop(layers[i].check(region))
-		if layers[i].gap != nil {
-			w.missing(*layers[i].gap)
-		} else if w.hops[len(w.hops)-1].Answer == azward.Unknown {
-			w.missing(azward.Gap{Scope: layers[i].group.ID, Kind: azward.GapUnsupported, Reads: "securityRules", Error: w.hops[len(w.hops)-1].Summary})
-		}
-	}
-	if len(layers) == 0 {
+	bare := func(w *way) {
 		w.hop(Hop{
 			Resource: n.holder.ID, Kind: "networkInterface", Name: "no NSG", Answer: azward.Yes, Summary: "no security group stands on the interface or its subnet",
 			Evidence: []azward.Evidence{n.holder.Evidence("/properties/networkSecurityGroup", "none on the interface, none on its subnet")},
 		})
 	}
-	return w
-}
-
-// check decides a region as a whole: yes when all of it passes, no when none
-// does. A part is not an answer, and is unknown.
-func (l *layer) check(region netset.Region) Hop {
-	h := Hop{Kind: "networkSecurityGroup"}
-	if l.group == nil {
-		h.Resource, h.Summary = l.gap.Scope, "the security group of the "+l.where+" could not be read"
-		return h
-	}
-	h.Resource = l.group.ID
-	var answers []azward.Answer
-	var rules []int32
-	for cell := range l.painted.Values(region) {
-		answers = append(answers, cell.Answer)
-		if !slices.Contains(rules, cell.Rule) {
-			rules = append(rules, cell.Rule)
+	var ways []*way
+	for _, passed := range n.pass(e, w, p, region, bare) {
+		if passed.way.answer() == azward.Yes && !region.Minus(passed.certain).IsEmpty() {
+			h := Hop{Resource: n.holder.ID, Kind: kindOf(n.holder), Name: n.holder.Name, Summary: "a part of the asked flow passes alone, or may pass"}
+			passed.way.doubt(h, azward.Gap{Scope: n.holder.ID, Kind: azward.GapUnsupported, Reads: "the asked flow as a whole", Error: h.Summary})
 		}
+		ways = append(ways, passed.way)
 	}
-	slices.Sort(rules)
-	switch {
-	case len(answers) > 0 && !slices.ContainsFunc(answers, func(a azward.Answer) bool { return a != azward.Yes }):
-		h.Answer = azward.Yes
-	case len(answers) > 0 && !slices.ContainsFunc(answers, func(a azward.Answer) bool { return a != azward.No }):
-		h.Answer = azward.No
-	}
-	h.Evidence = l.cite(rules)
-	h.Name = l.group.Name + " / " + l.names(rules)
-	words := map[azward.Answer]string{azward.Yes: "lets it pass", azward.No: "denies it", azward.Unknown: "may or may not let it pass"}
-	h.Summary = fmt.Sprintf("%s of the %s %s: %s", l.group.Name, l.where, words[h.Answer], l.names(rules))
-	return h
+	return ways
 }
 
-// endToEnd is a flow between two interfaces: out at the source, over a network
-// or a peering, in at the destination.
+// endToEnd is a flow between two interfaces: out at the source, over the
+// routes of both ends, in at the destination.
 func (q Question) endToEnd(e *estate.Estate, from, to end, protocol netset.Protocol) Exposure {
 	var ways []*way
 	for _, source := range from.interfaces {
 		for _, target := range to.interfaces {
-			w := q.filterWay(e, source, outbound, target.own, protocol)
-			switch {
-			case source.vnetID.Equal(target.vnetID):
-			case target.own.Subset(source.vnet) && source.own.Subset(target.vnet):
-			default:
-				w.doubt(Hop{Resource: source.vnetID, Kind: "virtualNetwork", Name: source.vnetID.Name(), Summary: "the two networks are not peered directly"},
-					azward.Gap{Scope: source.vnetID, Kind: azward.GapUnsupported, Reads: "routes between the networks", Error: "ways over gateways and appliances are not modelled yet"})
+			for _, out := range q.filterWays(e, source, outbound, target.own, protocol) {
+				source.toward(e, out, target, protocol)
+				for _, in := range q.filterWays(e, target, inbound, source.own, protocol) {
+					w := out.clone()
+					w.extend(in.hops...)
+					w.missing(in.gaps...)
+					ways = append(ways, w)
+				}
 			}
-			in := q.filterWay(e, target, inbound, source.own, protocol)
-			w.extend(in.hops...)
-			w.missing(in.gaps...)
+		}
+	}
+	return settle(azward.Workload{ID: to.machine.ID, Name: to.machine.Name}, ways, closing{missing: adminGaps(e, from, to)})
+}
+
+// toInternet is a flow from an interface to public addresses: out at the
+// source, then over its routes.
+func (q Question) toInternet(e *estate.Estate, from, to end, protocol netset.Protocol) Exposure {
+	var ways []*way
+	for _, n := range from.interfaces {
+		for _, w := range q.filterWays(e, n, outbound, to.addrs, protocol) {
+			n.outward(e, w, to.addrs)
 			ways = append(ways, w)
 		}
 	}
-	return settle(azward.Workload{ID: to.machine.ID, Name: to.machine.Name}, ways, closing{})
+	return settle(azward.Workload{ID: azward.ResourceID(q.To), Name: q.To}, ways, closing{missing: adminGaps(e, from)})
 }
 
 // fromInternet asks the way from the internet into a workload for one port.

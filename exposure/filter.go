@@ -2,6 +2,7 @@ package exposure
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,23 +20,29 @@ const (
 	outbound direction = "Outbound"
 )
 
-// layer is one network security group's decision about every (far address,
-// destination port) for one protocol.
+// layer is one filter's decision about every (far address, destination port)
+// for one protocol.
 type layer struct {
-	group   *estate.Resource
-	gap     *azward.Gap // the group could not be read
-	where   string      // "subnet" or "network interface"
-	rules   []ruleRef
-	painted netset.Map[netset.Cell]
+	group     *estate.Resource
+	gap       *azward.Gap // the group could not be read
+	where     string      // "subnet" or "network interface"
+	admin     bool        // security admin rules of a virtual network
+	direction direction
+	rules     []ruleRef
+	painted   netset.Map[netset.Cell]
 }
 
 // ruleRef says where a rule of the painted map stands.
 type ruleRef struct {
+	of       *estate.Resource // nil: the layer's group
 	name     string
 	pointer  string // of its properties
 	access   string
 	priority int
-	built    bool // not in the body: documented, and the same everywhere
+	built    bool   // not in the body: documented, and the same everywhere
+	doubt    string // why it may or may not match
+	tag      string // its far side is this service tag alone
+	evidence []azward.Evidence
 }
 
 // packet is what a filter is asked about besides far address and port: the
@@ -47,73 +54,117 @@ type packet struct {
 	srcPort   int // -1: any
 }
 
-// layers gives the filters of an interface in the order in which Azure applies
-// them. A layer without a group lets everything on and is left out.
-//
-// Source: https://learn.microsoft.com/azure/virtual-network/network-security-group-how-it-works
-func (n *netInterface) layers(e *estate.Estate, p packet) []layer {
-	refs := []struct {
-		groupRef
-		where string
-	}{{n.subnetGroup, "subnet"}, {n.nicGroup, "network interface"}}
-	if p.direction == outbound {
-		slices.Reverse(refs)
+// groupView is a network security group with its rules in the order in which
+// they are evaluated, default rules last.
+type groupView struct{ inbound, outbound []groupRule }
+
+type groupRule struct {
+	form ruleForm
+	ref  ruleRef
+}
+
+func (v *groupView) of(d direction) []groupRule {
+	if d == outbound {
+		return v.outbound
 	}
-	var all []layer
-	for _, ref := range refs {
-		if ref.none() {
+	return v.inbound
+}
+
+// UnmarshalJSON reads a group. A list of default rules that is missing or
+// empty stands for the documented ones.
+func (v *groupView) UnmarshalJSON(body []byte) error {
+	var g estate.NetworkSecurityGroup
+	if err := json.Unmarshal(body, &g); err != nil {
+		return err
+	}
+	defaults, built := defaultRules(), true
+	if list := g.Properties.DefaultSecurityRules; list != nil && len(*list) > 0 {
+		defaults, built = *list, false
+	}
+	for _, d := range []direction{inbound, outbound} {
+		rules := groupRules(g.Properties.SecurityRules, "/properties/securityRules", d, false)
+		contradictions(rules)
+		rules = append(rules, groupRules(defaults, "/properties/defaultSecurityRules", d, built)...)
+		slices.SortStableFunc(rules, byPriority)
+		if d == inbound {
+			v.inbound = rules
+		} else {
+			v.outbound = rules
+		}
+	}
+	return nil
+}
+
+func byPriority(a, b groupRule) int { return cmp.Compare(a.ref.priority, b.ref.priority) }
+
+func groupRules(rules []estate.SecurityRule, pointer string, d direction, built bool) []groupRule {
+	var list []groupRule
+	for i, r := range rules {
+		p := r.Properties
+		source := sideForm{property: "sourceAddressPrefix", names: both(p.SourceAddressPrefix, p.SourceAddressPrefixes), groups: p.SourceApplicationSecurityGroups}
+		destination := sideForm{property: "destinationAddressPrefix", names: both(p.DestinationAddressPrefix, p.DestinationAddressPrefixes), groups: p.DestinationApplicationSecurityGroups}
+		form := ruleForm{
+			access: accessOf(p.Access), near: destination, far: source,
+			sourcePorts: both(p.SourcePortRange, p.SourcePortRanges), ports: both(p.DestinationPortRange, p.DestinationPortRanges),
+		}
+		if p.Protocol != "" {
+			form.protocols = []string{p.Protocol}
+		}
+		if d == outbound {
+			form.near, form.far = source, destination
+		}
+		switch {
+		case strings.EqualFold(p.Direction, string(d)):
+		case strings.EqualFold(p.Direction, string(inbound)), strings.EqualFold(p.Direction, string(outbound)):
+			continue
+		default:
+			form.unclear = fmt.Sprintf("its direction %q is neither Inbound nor Outbound", p.Direction)
+		}
+		list = append(list, groupRule{form, ruleRef{
+			name: r.Name, pointer: fmt.Sprintf("%s/%d/properties", pointer, i), access: p.Access, priority: p.Priority, built: built,
+		}})
+	}
+	return list
+}
+
+// contradictions marks rules of one priority that say different things: ARM
+// refuses them, so which comes first is not known.
+func contradictions(rules []groupRule) {
+	at := make(map[int]int, len(rules))
+	for i := range rules {
+		j, taken := at[rules[i].ref.priority]
+		if !taken {
+			at[rules[i].ref.priority] = i
 			continue
 		}
-		l := layer{group: ref.resource, gap: ref.missing, where: ref.where}
-		if l.gap != nil {
-			l.painted = netset.Constant(netset.Cell{Answer: azward.Unknown, Rule: -1, Other: -1})
-		} else {
-			n.paint(e, &l, p)
+		if rules[i].form.access != rules[j].form.access {
+			rules[i].form.unclear = fmt.Sprintf("rule %s has the same priority", rules[j].ref.name)
+			rules[j].form.unclear = fmt.Sprintf("rule %s has the same priority", rules[i].ref.name)
 		}
-		all = append(all, l)
+	}
+}
+
+func accessOf(s string) netset.Access {
+	switch strings.ToLower(s) {
+	case "allow":
+		return netset.Allow
+	case "deny":
+		return netset.Deny
+	}
+	return netset.Unclear
+}
+
+// both unites the singular and the plural of a field.
+func both(single string, list []string) []string {
+	all := nonEmpty(slices.Clone(list))
+	if single != "" && !slices.Contains(all, single) {
+		all = append(all, single)
 	}
 	return all
 }
 
-// paint decides a group's rules by priority, its default rules last.
-func (n *netInterface) paint(e *estate.Estate, l *layer, p packet) {
-	v, err := estate.Decode[estate.NetworkSecurityGroup](l.group)
-	if err != nil {
-		gap := unparsed(l.group, err)
-		l.gap = &gap
-		l.painted = netset.Constant(netset.Cell{Answer: azward.Unknown, Rule: -1, Other: -1})
-		return
-	}
-	type candidate struct {
-		rule estate.SecurityRule
-		ref  ruleRef
-	}
-	var list []candidate
-	add := func(rules []estate.SecurityRule, pointer string, built bool) {
-		for i, r := range rules {
-			if strings.EqualFold(r.Properties.Direction, string(p.direction)) {
-				list = append(list, candidate{r, ruleRef{
-					name: r.Name, pointer: fmt.Sprintf("%s/%d/properties", pointer, i), access: r.Properties.Access, priority: r.Properties.Priority, built: built,
-				}})
-			}
-		}
-	}
-	add(v.Properties.SecurityRules, "/properties/securityRules", false)
-	if v.Properties.DefaultSecurityRules != nil && len(*v.Properties.DefaultSecurityRules) > 0 {
-		add(*v.Properties.DefaultSecurityRules, "/properties/defaultSecurityRules", false)
-	} else {
-		add(defaultRules(), "/properties/defaultSecurityRules", true)
-	}
-	slices.SortStableFunc(list, func(a, b candidate) int { return cmp.Compare(a.ref.priority, b.ref.priority) })
-	rules := make([]netset.Rule, 0, len(list))
-	for _, c := range list {
-		rule, applies := n.rule(e, c.rule, p)
-		if applies {
-			rules = append(rules, rule)
-			l.rules = append(l.rules, c.ref)
-		}
-	}
-	l.painted = netset.Paint(rules, azward.No)
+func nonEmpty(list []string) []string {
+	return slices.DeleteFunc(list, func(s string) bool { return s == "" })
 }
 
 // defaultRules are those that every group has and none can delete.
@@ -137,235 +188,267 @@ func defaultRules() []estate.SecurityRule {
 	}
 }
 
-// rule turns one rule into what it matches at this interface; applies is false
-// when it matches no packet of this kind for certain.
-func (n *netInterface) rule(e *estate.Estate, r estate.SecurityRule, p packet) (out netset.Rule, applies bool) {
-	protocol := protocolMatches(r.Properties.Protocol, p.protocol)
-	near, far := n.nearMatches(r, p), farAddresses(e, n, r, p.direction)
-	source := sourcePortMatches(r, p)
-	ports, portsKnown := destinationPorts(r, p.protocol)
-	certain := azward.All(protocol, near, source)
-	if certain == azward.No || ports.IsEmpty() && portsKnown {
-		return out, false
-	}
-	switch strings.ToLower(r.Properties.Access) {
-	case "allow":
-		out.Access = netset.Allow
-	case "deny":
-		out.Access = netset.Deny
-	default:
-		out.Access = netset.Unclear
-	}
-	out.Ports = ports
-	if !portsKnown {
-		out.MaybePorts = netset.AllPorts()
-	}
-	if certain == azward.Yes {
-		out.Sources, out.MaybeSources = far.certain, far.maybe
-	} else {
-		out.MaybeSources = far.certain.Union(far.maybe)
-	}
-	return out, !out.Sources.IsEmpty() || !out.MaybeSources.IsEmpty()
-}
-
-func protocolMatches(rule string, p netset.Protocol) azward.Answer {
-	switch strings.ToLower(rule) {
-	case "*":
-		return azward.Yes
-	case "tcp", "udp", "icmp", "esp", "ah":
-		if strings.EqualFold(rule, p.String()) {
-			return azward.Yes
-		}
-		return azward.No
-	default:
-		return azward.Unknown
-	}
-}
-
-// sourcePortMatches: an attacker chooses the source port, so a rule that names
-// some matches some of the packets.
-func sourcePortMatches(r estate.SecurityRule, p packet) azward.Answer {
-	list := nonEmpty(append(slices.Clone(r.Properties.SourcePortRanges), r.Properties.SourcePortRange))
-	if len(list) == 0 || slices.Contains(list, "*") {
-		return azward.Yes
-	}
-	if !p.protocol.HasPorts() {
-		return azward.No
-	}
-	if p.srcPort < 0 {
-		return azward.Unknown
-	}
-	for _, s := range list {
-		ports, err := netset.ParsePorts(s)
-		if err != nil {
-			return azward.Unknown
-		}
-		if ports.Contains(uint16(p.srcPort)) {
-			return azward.Yes
-		}
-	}
-	return azward.No
-}
-
-// destinationPorts unites the rule's ports. A protocol without ports matches a
-// rule for all ports alone.
-func destinationPorts(r estate.SecurityRule, p netset.Protocol) (ports netset.Ports, known bool) {
-	list := nonEmpty(append(slices.Clone(r.Properties.DestinationPortRanges), r.Properties.DestinationPortRange))
-	if len(list) == 0 {
-		return netset.AllPorts(), false
-	}
-	known = true
-	for _, s := range list {
-		parsed, err := netset.ParsePorts(s)
-		if err != nil {
-			known = false
-			continue
-		}
-		ports = ports.Union(parsed)
-	}
-	if !p.HasPorts() && !ports.IsAll() {
-		return netset.Ports{}, known
-	}
-	return ports, known
-}
-
-func nonEmpty(list []string) []string {
-	return slices.DeleteFunc(list, func(s string) bool { return s == "" })
-}
-
-// nearMatches says whether the rule's near side (destination inbound, source
-// outbound) holds this interface.
-func (n *netInterface) nearMatches(r estate.SecurityRule, p packet) azward.Answer {
-	list, groups := r.Properties.DestinationAddressPrefixes, r.Properties.DestinationApplicationSecurityGroups
-	single := r.Properties.DestinationAddressPrefix
+// layers gives the security groups of an interface in the order in which Azure
+// applies them. A layer without a group lets everything on and is left out.
+//
+// Source: https://learn.microsoft.com/azure/virtual-network/network-security-group-how-it-works
+func (n *netInterface) layers(e *estate.Estate, p packet) []layer {
+	refs := []struct {
+		groupRef
+		where string
+	}{{n.subnetGroup, "subnet"}, {n.nicGroup, "network interface"}}
 	if p.direction == outbound {
-		list, groups, single = r.Properties.SourceAddressPrefixes, r.Properties.SourceApplicationSecurityGroups, r.Properties.SourceAddressPrefix
+		slices.Reverse(refs)
 	}
-	list = nonEmpty(append(slices.Clone(list), single))
-	if len(groups) > 0 && n.inASG(groups) {
-		return azward.Yes
-	}
-	if len(list) == 0 {
-		if len(groups) > 0 {
-			return azward.No
+	var all []layer
+	for _, ref := range refs {
+		if ref.none() {
+			continue
 		}
-		return azward.Unknown
-	}
-	answer := azward.No
-	for _, s := range list {
-		switch one := n.nearIn(s, p.near); one {
-		case azward.Yes:
-			return azward.Yes
-		case azward.Unknown:
-			answer = azward.Unknown
+		l := layer{group: ref.resource, gap: ref.missing, where: ref.where, direction: p.direction}
+		if l.gap == nil {
+			v, err := estate.Decode[groupView](l.group)
+			if err == nil {
+				l.paint(nicPlace{e, n}, v.of(p.direction), p, azward.No)
+			} else {
+				gap := unparsed(l.group, err)
+				l.gap = &gap
+			}
 		}
+		if l.gap != nil {
+			l.painted = netset.Constant(netset.Cell{Answer: azward.Unknown, Rule: -1, Other: -1})
+		}
+		all = append(all, l)
 	}
-	return answer
+	return all
 }
 
-func (n *netInterface) nearIn(s string, near netset.Addrs) azward.Answer {
-	within := func(set netset.Addrs) azward.Answer {
-		switch {
-		case near.IsEmpty():
-			return azward.Unknown
-		case near.Subset(set):
-			return azward.Yes
-		case near.Overlaps(set):
-			return azward.Unknown
+// paint decides rules that come in their order.
+func (l *layer) paint(at vantage, list []groupRule, p packet, otherwise azward.Answer) {
+	rules := make([]netset.Rule, 0, len(list))
+	for _, c := range list {
+		placed, applies := c.form.at(at, p)
+		if !applies {
+			continue
 		}
-		return azward.No
+		rules = append(rules, placed.Rule)
+		ref := c.ref
+		ref.doubt, ref.tag, ref.evidence = placed.doubt, placed.tag, placed.evidence
+		l.rules = append(l.rules, ref)
 	}
-	if isAny(s) {
-		return azward.Yes
+	l.painted = netset.Paint(rules, otherwise)
+}
+
+// nicPlace reads rules at an interface.
+type nicPlace struct {
+	e *estate.Estate
+	n *netInterface
+}
+
+func (at nicPlace) member(groups []estate.ResourceRef) bool { return at.n.inASG(groups) }
+
+func (at nicPlace) members(groups []estate.ResourceRef) named {
+	addrs, whole := members(at.e, groups)
+	if whole {
+		return named{certain: addrs}
 	}
-	if p, _, err := netset.ParsePrefix(s); err == nil {
-		return within(netset.PrefixAddrs(p))
-	}
+	return named{certain: addrs, maybe: at.n.vnet.Union(at.n.beyond), doubt: "not all members of its application security groups were read"}
+}
+
+func (at nicPlace) name(s string) named {
+	n := at.n
 	switch strings.ToLower(s) {
-	case "virtualnetwork":
-		if within(n.vnet) == azward.Yes {
-			return azward.Yes
-		}
-		return azward.Any(within(n.vnet), doubtful(within(n.beyond)))
 	case "internet":
-		return within(publicAddrs.Minus(n.vnet))
+		return named{certain: publicAddrs.Minus(n.vnet).Minus(n.beyond), maybe: publicAddrs.Intersect(n.beyond), doubt: n.beyondWhy}
+	case "virtualnetwork":
+		return named{certain: n.vnet, maybe: n.beyond, doubt: n.beyondWhy}
 	case "azureloadbalancer":
-		return within(prefixes([]string{"168.63.129.16/32"}))
+		return named{certain: hostAddr}
 	}
-	if !near.IsEmpty() && !near.Overlaps(publicAddrs) {
-		return azward.No // other tags hold public addresses alone
-	}
-	return azward.Unknown
-}
-
-// doubtful weakens a yes to unknown.
-func doubtful(a azward.Answer) azward.Answer {
-	if a == azward.Yes {
-		return azward.Unknown
-	}
-	return a
-}
-
-func isAny(s string) bool {
-	return s == "*" || s == "0.0.0.0/0" || strings.EqualFold(s, "any")
-}
-
-// far is what a rule says of the far end: addresses that it names for certain,
-// and those that it may name.
-type far struct{ certain, maybe netset.Addrs }
-
-func farAddresses(e *estate.Estate, n *netInterface, r estate.SecurityRule, d direction) far {
-	list, groups, single := r.Properties.SourceAddressPrefixes, r.Properties.SourceApplicationSecurityGroups, r.Properties.SourceAddressPrefix
-	if d == outbound {
-		list, groups, single = r.Properties.DestinationAddressPrefixes, r.Properties.DestinationApplicationSecurityGroups, r.Properties.DestinationAddressPrefix
-	}
-	list = nonEmpty(append(slices.Clone(list), single))
-	var f far
-	if len(groups) > 0 {
-		addrs, whole := members(e, groups)
-		f.certain = addrs
-		if !whole {
-			f.maybe = n.vnet.Union(n.beyond)
-		}
-	}
-	if len(list) == 0 && len(groups) == 0 {
-		return far{maybe: netset.AllAddrs()}
-	}
-	for _, s := range list {
-		if isAny(s) {
-			f.certain = netset.AllAddrs()
-			continue
-		}
-		if p, _, err := netset.ParsePrefix(s); err == nil {
-			f.certain = f.certain.Union(netset.PrefixAddrs(p))
-			continue
-		}
-		switch strings.ToLower(s) {
-		case "internet":
-			f.certain = f.certain.Union(publicAddrs.Minus(n.vnet).Minus(n.beyond))
-			f.maybe = f.maybe.Union(publicAddrs.Intersect(n.beyond))
-		case "virtualnetwork":
-			f.certain = f.certain.Union(n.vnet)
-			f.maybe = f.maybe.Union(n.beyond)
-		case "azureloadbalancer":
-			f.certain = f.certain.Union(prefixes([]string{"168.63.129.16/32"}))
-		default: // a tag whose list azward does not have: public addresses of Azure's services
-			f.maybe = f.maybe.Union(publicAddrs)
-		}
-	}
-	f.maybe = f.maybe.Minus(f.certain)
-	return f
+	return nameOf(at.e, s)
 }
 
 // evidence cites the rule that decided a cell.
-func (l *layer) evidence(rule int32) azward.Evidence {
+func (l *layer) evidence(rule int32) []azward.Evidence {
+	if l.admin && rule < 0 {
+		return []azward.Evidence{l.group.Evidence("/properties", "no security admin rule deployed here decides")}
+	}
 	if rule < 0 || int(rule) >= len(l.rules) {
-		return documented(l.group, "/properties/defaultSecurityRules", "what no rule allows is denied")
+		return []azward.Evidence{documented(l.group, "/properties/defaultSecurityRules", "what no rule allows is denied")}
 	}
 	r := l.rules[rule]
+	of := r.of
+	if of == nil {
+		of = l.group
+	}
 	words := fmt.Sprintf("%s (priority %d) says %s", r.name, r.priority, strings.ToLower(r.access))
 	if r.built {
-		return documented(l.group, r.pointer, words)
+		return append([]azward.Evidence{documented(of, r.pointer, words)}, r.evidence...)
 	}
-	return l.group.Evidence(r.pointer, words)
+	return append([]azward.Evidence{of.Evidence(r.pointer, words)}, r.evidence...)
+}
+
+// maxRulesCited keeps a hop readable; the regions hold the rest.
+const maxRulesCited = 3
+
+// verdict is what a layer says of a region.
+type verdict struct {
+	hop            Hop
+	certain, maybe netset.Region
+	class          Class    // of the farthest sources that get on for certain
+	tags           []string // the service tags that admit all of certain; empty where other rules do too
+	gap            azward.Gap
+}
+
+// decide sends what is certain and what may be through one layer.
+func (l *layer) decide(certain, maybe netset.Region, protocol netset.Protocol) verdict {
+	v := verdict{hop: Hop{Kind: "networkSecurityGroup"}, maybe: maybe}
+	if l.gap != nil {
+		v.hop.Resource, v.hop.Summary, v.gap = l.gap.Scope, "the security group of the "+l.where+" could not be read", *l.gap
+		return v
+	}
+	v.hop.Resource, v.hop.Name = l.group.ID, l.group.Name
+	name := l.group.Name
+	if l.admin {
+		name = "security admin rules"
+		v.hop.Kind, v.hop.Name = "securityAdminRules", name
+	}
+	v.certain = l.painted.Select(certain, func(c netset.Cell) bool { return c.Answer == azward.Yes })
+	v.maybe = l.painted.Select(maybe, func(c netset.Cell) bool { return c.Answer != azward.No })
+	to := "in"
+	if l.direction == outbound {
+		to = "out"
+	}
+	var rules []int32
+	switch {
+	case !v.certain.IsEmpty():
+		v.hop.Answer = azward.Yes
+		rules = l.yes(&v)
+		v.hop.Summary = fmt.Sprintf("%s of the %s lets %s %s: %s", name, l.where, portWords(protocol, v.certain.Ports()), to, l.names(rules))
+	case v.maybe.IsEmpty():
+		v.hop.Answer = azward.No
+		rules = l.deciding(maybe, azward.No)
+		v.hop.Summary = fmt.Sprintf("%s of the %s lets no %s %s%s: %s", l.title(), l.where, whose(maybe), to, onPorts(protocol, maybe.Ports()), l.names(rules))
+	default:
+		rules = l.deciding(v.maybe, azward.Unknown)
+		v.hop.Summary = fmt.Sprintf("whether %s of the %s lets it %s cannot be told: %s", l.title(), l.where, to, l.names(rules))
+		v.gap = l.doubt(rules, v.hop.Summary)
+	}
+	for _, r := range rules[:min(len(rules), maxRulesCited)] {
+		v.hop.Evidence = append(v.hop.Evidence, l.evidence(r)...)
+	}
+	if len(rules) == 1 && rules[0] >= 0 {
+		v.hop.Name += " / " + l.rules[rules[0]].name
+	}
+	return v
+}
+
+// title is how a sentence names the filter.
+func (l *layer) title() string {
+	if l.admin {
+		return "security admin rules"
+	}
+	return "security group " + l.group.Name
+}
+
+func portWords(protocol netset.Protocol, ports netset.Ports) string {
+	if !protocol.HasPorts() {
+		return protocol.String()
+	}
+	return protocol.String() + " " + ports.String()
+}
+
+// onPorts names the ports of a question that is not about all.
+func onPorts(protocol netset.Protocol, ports netset.Ports) string {
+	if ports.IsAll() {
+		return ""
+	}
+	return " on " + portWords(protocol, ports)
+}
+
+// whose names the sources of a region that is denied as a whole.
+func whose(r netset.Region) string {
+	if r.Sources().Subset(publicAddrs) {
+		return "public address"
+	}
+	return "such packet"
+}
+
+// yes fills in who gets on for certain, and returns the rules that let them.
+func (l *layer) yes(v *verdict) []int32 {
+	var rules []int32
+	v.class = None
+	tagged := true
+	for cell, region := range l.painted.Values(v.certain) {
+		if cell.Answer != azward.Yes {
+			continue
+		}
+		if !slices.Contains(rules, cell.Rule) {
+			rules = append(rules, cell.Rule)
+		}
+		class := classOf(region.Sources())
+		if cell.Rule >= 0 && l.rules[cell.Rule].tag != "" {
+			tag := l.rules[cell.Rule].tag
+			class = classOfTag(tag)
+			if !slices.Contains(v.tags, tag) {
+				v.tags = append(v.tags, tag)
+			}
+		} else {
+			tagged = false
+		}
+		if slices.Index(classes, class) < slices.Index(classes, v.class) {
+			v.class = class
+		}
+	}
+	if !tagged {
+		v.tags = nil
+	}
+	slices.Sort(v.tags)
+	slices.Sort(rules)
+	return rules
+}
+
+// deciding are the rules that decided cells of a region with this answer.
+func (l *layer) deciding(within netset.Region, answer azward.Answer) []int32 {
+	var rules []int32
+	for cell := range l.painted.Values(within) {
+		if cell.Answer == answer && !slices.Contains(rules, cell.Rule) {
+			rules = append(rules, cell.Rule)
+		}
+	}
+	slices.Sort(rules)
+	return rules
+}
+
+// doubt is the gap of the first rule that may or may not match.
+func (l *layer) doubt(rules []int32, summary string) azward.Gap {
+	gap := azward.Gap{Scope: l.group.ID, Kind: azward.GapUnsupported, Reads: "securityRules", Error: summary}
+	for _, i := range rules {
+		if i < 0 || l.rules[i].doubt == "" {
+			continue
+		}
+		r := l.rules[i]
+		gap.Reads, gap.Error = r.pointer, fmt.Sprintf("rule %s: %s", r.name, r.doubt)
+		if r.of != nil {
+			gap.Scope = r.of.ID
+		}
+		break
+	}
+	return gap
+}
+
+func (l *layer) names(rules []int32) string {
+	var names []string
+	for _, r := range rules[:min(len(rules), maxRulesCited)] {
+		if r >= 0 && int(r) < len(l.rules) {
+			names = append(names, fmt.Sprintf("%s (priority %d)", l.rules[r].name, l.rules[r].priority))
+		}
+	}
+	if len(rules) > maxRulesCited {
+		names = append(names, "…")
+	}
+	if len(names) == 0 {
+		return "no rule decides"
+	}
+	return strings.Join(names, ", ")
 }

@@ -1,9 +1,10 @@
 package exposure
 
 import (
-	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/estate"
@@ -23,12 +24,26 @@ type netInterface struct {
 
 	subnetGroup, nicGroup groupRef
 	routeTable            *estate.ResourceRef
+	subnetID, vnetID      azward.ResourceID
 	// vnet is the extent of the tag VirtualNetwork here; beyond is what it may
-	// hold besides (gateway routes, user-defined prefixes).
+	// hold besides, and why.
 	vnet, beyond netset.Addrs
-	vnetID       azward.ResourceID
+	beyondWhy    string
+	hasIntent    bool                // a service in the network keeps security admin rules away
+	forwards     bool                // takes packets for other addresses
 	subscription []azward.ResourceID // whose resources could lead here
 	gaps         []azward.Gap
+
+	adminOnce sync.Once
+	adminHeld adminRules
+	routeOnce sync.Once
+	routeHeld Routes
+}
+
+// admin reads the security admin rules here, once.
+func (n *netInterface) admin(e *estate.Estate) adminRules {
+	n.adminOnce.Do(func() { n.adminHeld = adminRulesOf(e, n.vnetID) })
+	return n.adminHeld
 }
 
 // groupRef is a network security group at one layer: none, one, or one that
@@ -83,87 +98,55 @@ func unreadRef(e *estate.Estate, id azward.ResourceID) *azward.Gap {
 	}
 }
 
+// readSubnet reads the subnet, which stands in its virtual network's body or
+// in a record of its own, and the network around it.
 func (n *netInterface) readSubnet(e *estate.Estate, id azward.ResourceID) {
-	n.vnetID = id.Parent()
-	if s := n.vnetID.SubscriptionScope(); !s.Equal(n.subscription[0]) {
+	n.subnetID, n.vnetID = id, id.Parent()
+	if s := n.vnetID.SubscriptionScope(); !containsID(n.subscription, s) {
 		n.subscription = append(n.subscription, s)
 	}
-	unread := func() {
-		gap := unreadRef(e, n.vnetID)
-		n.gaps = append(n.gaps, *gap)
-		n.subnetGroup = groupRef{missing: gap}
-		n.beyond = netset.AllAddrs()
-	}
-	r, ok := e.Resource(n.vnetID)
-	if !ok {
-		unread()
-		return
-	}
-	v, err := estate.Decode[estate.VirtualNetwork](r)
-	if err != nil {
-		unread()
-		return
-	}
-	found := false
-	for _, s := range v.Properties.Subnets {
-		if !s.ID.Equal(id) {
-			continue
+	var network *estate.VirtualNetwork
+	if r, ok := e.Resource(n.vnetID); ok {
+		v, err := estate.Decode[estate.VirtualNetwork](r)
+		if err != nil {
+			n.gaps = append(n.gaps, unparsed(r, err))
 		}
-		found = true
+		network = v
+	} else {
+		n.gaps = append(n.gaps, *unreadRef(e, n.vnetID))
+	}
+	if s := subnetOf(e, id, network); s != nil {
 		n.subnetGroup = n.group(e, s.Properties.NetworkSecurityGroup)
 		n.routeTable = s.Properties.RouteTable
-		n.own = prefixes(append(s.Properties.AddressPrefixes, s.Properties.AddressPrefix))
+		n.own = prefixes(append(slices.Clone(s.Properties.AddressPrefixes), s.Properties.AddressPrefix))
+	} else {
+		gap := unreadRef(e, id)
+		n.gaps = append(n.gaps, *gap)
+		n.subnetGroup = groupRef{missing: gap}
+		n.maybe(netset.AllAddrs(), "the subnet was not read")
 	}
-	if !found {
-		unread()
+	if network == nil {
+		n.maybe(netset.AllAddrs(), "the virtual network was not read")
+		return
 	}
-	n.extent(e, v)
+	n.extent(e, network)
 }
 
-// extent computes what the tag VirtualNetwork stands for at this interface:
-// the network's own space, that of connected peers, the host's address; and,
-// as a doubt, gateway routes and prefixes of user-defined routes.
-//
-// Source: https://learn.microsoft.com/azure/virtual-network/service-tags-overview
-func (n *netInterface) extent(e *estate.Estate, v *estate.VirtualNetwork) {
-	n.vnet = prefixes(v.Properties.AddressSpace.AddressPrefixes).Union(prefixes([]string{"168.63.129.16/32"}))
-	for _, s := range v.Properties.Subnets {
-		if strings.EqualFold(s.Name, "GatewaySubnet") {
-			n.beyond = n.beyond.Union(netset.AllAddrs().Minus(publicAddrs))
+func subnetOf(e *estate.Estate, id azward.ResourceID, network *estate.VirtualNetwork) *estate.Subnet {
+	if network != nil {
+		for i := range network.Properties.Subnets {
+			s := &network.Properties.Subnets[i]
+			if s.ID.Equal(id) || s.ID == "" && strings.EqualFold(s.Name, id.Name()) {
+				return s
+			}
 		}
 	}
-	for _, p := range v.Properties.VirtualNetworkPeerings {
-		remote := p.Properties.RemoteVirtualNetwork.ID.SubscriptionScope()
-		if remote != "" && !containsID(n.subscription, remote) {
-			n.subscription = append(n.subscription, remote)
-		}
-		if p.Properties.UseRemoteGateways {
-			n.beyond = n.beyond.Union(netset.AllAddrs().Minus(publicAddrs))
-		}
-		space := prefixes(append(p.Properties.RemoteVirtualNetworkAddressSpace.AddressPrefixes, p.Properties.RemoteAddressSpace.AddressPrefixes...))
-		switch {
-		case !strings.EqualFold(p.Properties.PeeringState, "Connected"):
-		case p.Properties.AllowVirtualNetworkAccess == nil:
-			n.beyond = n.beyond.Union(space)
-		case *p.Properties.AllowVirtualNetworkAccess:
-			n.vnet = n.vnet.Union(space)
+	if r, ok := e.Resource(id); ok {
+		if s, err := estate.Decode[estate.Subnet](r); err == nil {
+			return s
 		}
 	}
-	if n.routeTable == nil {
-		return
-	}
-	r, ok := e.Resource(n.routeTable.ID)
-	if !ok {
-		gap := unreadRef(e, n.routeTable.ID)
-		n.gaps = append(n.gaps, *gap)
-		n.beyond = netset.AllAddrs()
-		return
-	}
-	if table, err := estate.Decode[estate.RouteTable](r); err == nil {
-		for _, route := range table.Properties.Routes {
-			n.beyond = n.beyond.Union(prefixes([]string{route.Properties.AddressPrefix}))
-		}
-	}
+	return nil
 }
 
 func containsID(ids []azward.ResourceID, id azward.ResourceID) bool {
@@ -227,39 +210,4 @@ func members(e *estate.Estate, groups []estate.ResourceRef) (addrs netset.Addrs,
 		}
 	}
 	return addrs, whole
-}
-
-// defaultRoute is the hop of a subnet whose default route leads elsewhere:
-// replies do not go back the way the packets came, which Azure documents as
-// closing the direct way; but not for every kind of attack.
-//
-// Source: https://learn.microsoft.com/azure/virtual-network/virtual-networks-udr-overview
-func (n *netInterface) defaultRoute(e *estate.Estate) (Hop, azward.Gap, bool) {
-	if n.routeTable == nil {
-		return Hop{}, azward.Gap{}, false
-	}
-	r, ok := e.Resource(n.routeTable.ID)
-	if !ok {
-		gap := unreadRef(e, n.routeTable.ID)
-		return Hop{Resource: n.routeTable.ID, Kind: "routeTable", Summary: "the subnet's route table could not be read"}, *gap, true
-	}
-	table, err := estate.Decode[estate.RouteTable](r)
-	if err != nil {
-		return Hop{Resource: r.ID, Kind: "routeTable", Name: r.Name, Summary: "the route table has an unexpected shape"}, unparsed(r, err), true
-	}
-	for i, route := range table.Properties.Routes {
-		if route.Properties.AddressPrefix != "0.0.0.0/0" || strings.EqualFold(route.Properties.NextHopType, "Internet") {
-			continue
-		}
-		h := Hop{
-			Resource: r.ID, Kind: "routeTable", Name: r.Name + " / " + route.Name,
-			Summary: fmt.Sprintf("the default route of its subnet leads to %s, so replies leave another way", route.Properties.NextHopType),
-			Evidence: []azward.Evidence{r.Evidence(fmt.Sprintf("/properties/routes/%d/properties/nextHopType", i),
-				"the default route of the subnet")},
-		}
-		return h, azward.Gap{
-			Scope: r.ID, Kind: azward.GapUnsupported, Reads: "where replies go", Error: "whether what stands behind the default route sends replies back is not modelled",
-		}, true
-	}
-	return Hop{}, azward.Gap{}, false
 }

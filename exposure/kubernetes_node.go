@@ -83,13 +83,8 @@ func (k *kubeView) nodeWays(protocol string, port int) []*way {
 		w.doubt(Hop{Resource: k.id, Kind: "networkSecurityGroup", Name: "security groups of the nodes", Summary: gap.Error}, gap)
 		return []*way{w}
 	}
-	return k.eachFilter(w, sets, func(w *way, f nodeFilter) {
-		if len(f.groups) == 0 && len(f.gaps) == 0 {
-			k.noGroup(w, f)
-		}
-		for _, g := range f.groups {
-			w.groupHop(g, netip.Addr{}, protocol, port, strconv.Itoa(port), netset.AllAddrs())
-		}
+	return k.eachFilter(w, sets, func(w *way, f nodeFilter) []*way {
+		return k.nodeGroups(w, f, f.nic.own, protocol, port, strconv.Itoa(port))
 	})
 }
 
@@ -202,54 +197,31 @@ func (k *kubeView) nodeMachines(group azward.ResourceID) []*estate.Resource {
 	return found
 }
 
-type scaleSetView struct {
-	Properties struct {
-		VirtualMachineProfile struct {
-			NetworkProfile struct {
-				NetworkInterfaceConfigurations []struct {
-					Properties struct {
-						NetworkSecurityGroup *idRef `json:"networkSecurityGroup"`
-						IPConfigurations     []struct {
-							Properties struct {
-								Subnet *idRef `json:"subnet"`
-							} `json:"properties"`
-						} `json:"ipConfigurations"`
-					} `json:"properties"`
-				} `json:"networkInterfaceConfigurations"`
-			} `json:"networkProfile"`
-		} `json:"virtualMachineProfile"`
-	} `json:"properties"`
-}
-
-type idRef struct {
-	ID string `json:"id"`
-}
-
-// nodeFilter is the chain of security groups at one kind of node: that of the
-// subnet and that of the interface, which must both allow.
+// nodeFilter is what filters at one kind of node.
 type nodeFilter struct {
 	machine *estate.Resource // the scale set; nil when only a pool's subnet is known
-	groups  []nodeGroup
+	nic     *netInterface    // nil when nothing is known
 	gaps    []azward.Gap
 }
 
-// nodeFilters returns the chains of all kinds of node that were read, each
-// once: from the scale sets of the node resource group, else from the subnets
-// that the agent pools name.
+// nodeFilters returns the interfaces of all kinds of node that were read, each
+// kind once: from the scale sets of the node resource group, else from the
+// subnets that the agent pools name.
 func (k *kubeView) nodeFilters() []nodeFilter {
 	var filters []nodeFilter
 	add := func(f nodeFilter) {
-		same := func(o nodeFilter) bool {
-			return len(o.gaps) == 0 && len(f.gaps) == 0 && slices.EqualFunc(o.groups, f.groups, func(a, b nodeGroup) bool { return a.Resource == b.Resource && a.wide == b.wide })
-		}
-		if !slices.ContainsFunc(filters, same) {
+		if !slices.ContainsFunc(filters, func(o nodeFilter) bool { return o.alike(f) }) {
 			filters = append(filters, f)
 		}
 	}
 	if group := k.nodeGroup(); group != "" {
 		for _, r := range k.nodeMachines(group) {
-			for _, f := range k.machineFilters(r) {
-				add(f)
+			nics, missing := interfacesOf(k.e, r)
+			for _, n := range nics {
+				add(nodeFilter{machine: r, nic: n})
+			}
+			if len(nics) == 0 && len(missing) > 0 {
+				add(nodeFilter{machine: r, gaps: missing})
 			}
 		}
 	}
@@ -257,140 +229,70 @@ func (k *kubeView) nodeFilters() []nodeFilter {
 		return filters
 	}
 	for _, p := range k.view.Properties.AgentPoolProfiles {
-		if p.VnetSubnetID != "" {
-			add(k.chain(nil, nil, azward.ResourceID(p.VnetSubnetID)))
+		if p.VnetSubnetID != "" && k.cluster != nil {
+			conf := &estate.IPConfiguration{}
+			conf.Properties.Subnet = &estate.ResourceRef{ID: azward.ResourceID(p.VnetSubnetID)}
+			add(nodeFilter{nic: interfaceOf(k.e, k.cluster, "/properties/agentPoolProfiles", conf, nil)})
 		}
 	}
 	return filters
 }
 
-func (k *kubeView) machineFilters(r *estate.Resource) []nodeFilter {
-	v, err := estate.Decode[scaleSetView](r)
-	if err != nil {
-		return []nodeFilter{{machine: r, gaps: []azward.Gap{unparsed(r, err)}}}
+// alike reports whether two kinds of node filter the same.
+func (f nodeFilter) alike(o nodeFilter) bool {
+	if f.nic == nil || o.nic == nil || len(f.nic.gaps) > 0 || len(o.nic.gaps) > 0 {
+		return false
 	}
-	var filters []nodeFilter
-	for _, nic := range v.Properties.VirtualMachineProfile.NetworkProfile.NetworkInterfaceConfigurations {
-		for _, c := range nic.Properties.IPConfigurations {
-			subnet := azward.ResourceID("")
-			if c.Properties.Subnet != nil {
-				subnet = azward.ResourceID(c.Properties.Subnet.ID)
-			}
-			filters = append(filters, k.chain(r, nic.Properties.NetworkSecurityGroup, subnet))
-		}
-	}
-	return filters
-}
-
-// chain reads the groups of one interface and its subnet.
-func (k *kubeView) chain(machine *estate.Resource, own *idRef, subnet azward.ResourceID) nodeFilter {
-	f := nodeFilter{machine: machine}
-	wide := false
-	var ids []azward.ResourceID
-	if s, ok := k.subnet(subnet); ok {
-		if g := s.Properties.NetworkSecurityGroup; g != nil {
-			ids = append(ids, azward.ResourceID(g.ID))
-		}
-		wide = s.Properties.RouteTable != nil && k.hasDefaultRoute(azward.ResourceID(s.Properties.RouteTable.ID))
-	} else {
-		f.gaps = append(f.gaps, azward.Gap{
-			Scope: subnet, Kind: azward.GapNotRead, Reads: "Microsoft.Network/virtualNetworks/subnets",
-			Needs: "Microsoft.Network/virtualNetworks/subnets/read", Error: "the nodes' subnet, which may have a security group, was not read",
-		})
-	}
-	if own != nil {
-		ids = append(ids, azward.ResourceID(own.ID))
-	}
-	for _, id := range ids {
-		r, ok := k.e.Resource(id)
-		if !ok {
-			f.gaps = append(f.gaps, azward.Gap{
-				Scope: id, Kind: azward.GapNotRead, Reads: "Microsoft.Network/networkSecurityGroups",
-				Needs: "Microsoft.Network/networkSecurityGroups/read", Error: "the security group of the nodes was not read",
-			})
-			continue
-		}
-		f.groups = append(f.groups, nodeGroup{Resource: r, wide: wide})
-	}
-	return f
+	return f.nic.subnetID.Equal(o.nic.subnetID) && f.nic.nicGroup.resource == o.nic.nicGroup.resource && slices.Equal(f.nic.groups, o.nic.groups)
 }
 
 // eachFilter branches the way over the kinds of node: a packet may arrive at
 // any of them.
-func (k *kubeView) eachFilter(w *way, filters []nodeFilter, apply func(*way, nodeFilter)) []*way {
+func (k *kubeView) eachFilter(w *way, filters []nodeFilter, apply func(*way, nodeFilter) []*way) []*way {
 	ways := make([]*way, 0, len(filters))
 	for _, f := range filters {
 		branch := w.clone()
-		apply(branch, f)
 		if len(f.gaps) > 0 {
 			branch.doubt(Hop{Resource: f.gaps[0].Scope, Kind: "networkSecurityGroup", Name: "security groups of the nodes", Summary: f.gaps[0].Error}, f.gaps[0])
 			branch.missing(f.gaps[1:]...)
+			ways = append(ways, branch)
+			continue
 		}
-		ways = append(ways, branch)
+		ways = append(ways, apply(branch, f)...)
 	}
 	return ways
 }
 
-// hasDefaultRoute reports whether a route table has, or may have, a route for
-// all addresses.
-func (k *kubeView) hasDefaultRoute(id azward.ResourceID) bool {
-	r, ok := k.e.Resource(id)
-	if !ok {
-		return true
+// nodeGroups sends what a way carries through the filters at a node, to one
+// port of it. Near is what the packet names as its destination there, shown
+// the port that clients use.
+func (k *kubeView) nodeGroups(w *way, f nodeFilter, near netset.Addrs, protocol string, port int, shown string) []*way {
+	kind, ok := checkProtocols[protocol]
+	if !ok || port < 0 || port > 65535 {
+		w.doubt(Hop{Resource: f.nic.holder.ID, Kind: "networkSecurityGroup", Name: f.nic.holder.Name, Summary: "azward does not know " + protocol + " " + strconv.Itoa(port)},
+			azward.Gap{Scope: f.nic.holder.ID, Kind: azward.GapUnsupported, Reads: "protocol", Error: "azward does not know " + protocol + " " + strconv.Itoa(port)})
+		return []*way{w}
 	}
-	v, err := estate.Decode[struct {
-		Properties struct {
-			Routes []struct {
-				Properties struct {
-					AddressPrefix string `json:"addressPrefix"`
-				} `json:"properties"`
-			} `json:"routes"`
-		} `json:"properties"`
-	}](r)
-	if err != nil {
-		return true
-	}
-	for _, route := range v.Properties.Routes {
-		p, _, err := netset.ParsePrefix(route.Properties.AddressPrefix)
-		if err != nil || publicAddrs.Overlaps(netset.PrefixAddrs(p)) {
-			return true // a service tag, or public addresses
+	sources, _ := currentSources(w)
+	region := netset.Product(sources, netset.Port(uint16(port)))
+	bare := func(w *way) {
+		if f.machine == nil {
+			return // the group that AKS manages was not read: its rules come next
 		}
+		k.noGroup(w, f)
 	}
-	return false
-}
-
-type subnetView struct {
-	Name       string `json:"name"`
-	Properties struct {
-		NetworkSecurityGroup *idRef `json:"networkSecurityGroup"`
-		RouteTable           *idRef `json:"routeTable"`
-	} `json:"properties"`
-}
-
-// subnet finds a subnet, which stands in a record of its own or in its
-// virtual network's.
-func (k *kubeView) subnet(id azward.ResourceID) (*subnetView, bool) {
-	if r, ok := k.e.Resource(id); ok {
-		if v, err := estate.Decode[subnetView](r); err == nil {
-			return v, true
+	var ways []*way
+	for _, p := range f.nic.pass(k.e, w, packet{direction: inbound, near: near, protocol: kind, srcPort: -1}, region, bare) {
+		p = f.nic.replies(k.e, p, kind)
+		through := p.certain
+		if through.IsEmpty() {
+			through = p.maybe
 		}
-	}
-	r, ok := k.e.Resource(id.Parent())
-	if !ok {
-		return nil, false
-	}
-	v, err := estate.Decode[struct {
-		Properties struct {
-			Subnets []subnetView `json:"subnets"`
-		} `json:"properties"`
-	}](r)
-	if err != nil {
-		return nil, false
-	}
-	for i := range v.Properties.Subnets {
-		if strings.EqualFold(v.Properties.Subnets[i].Name, id.Name()) {
-			return &v.Properties.Subnets[i], true
+		if !through.IsEmpty() {
+			p.way.flows = []Flow{{Protocol: protocol, Ports: shown, Sources: sourceNames(through.Sources())}}
+			p.way.tagged(p.tags)
 		}
+		ways = append(ways, p.way)
 	}
-	return nil, false
+	return ways
 }

@@ -290,24 +290,27 @@ func (k *kubeView) ruleHop(w *way, f frontend, p estate.ServicePort) {
 // nodeRules evaluates the nodes' security groups for a frontend: those of the
 // estate where they were read, else what the cloud provider writes.
 func (k *kubeView) nodeRules(w *way, svc service, address netip.Addr, p estate.ServicePort, family netset.Addrs) []*way {
-	port, destination := p.Port, address
+	port, fixed := p.Port, netset.OneAddr(address)
 	if isTrue(svc.v.Metadata.Annotations[disableFloatingIP]) {
-		port, destination = p.NodePort, netip.Addr{}
+		port, fixed = p.NodePort, netset.Addrs{}
 	}
 	protocol, shown := protocolOf(p.Protocol), strconv.Itoa(p.Port)
 	filters := k.nodeFilters()
 	if len(filters) == 0 {
-		filters = []nodeFilter{{}}
+		writtenRules(k.e, svc.r, svc.v, protocol, shown, family, w)
+		return []*way{w}
 	}
-	return k.eachFilter(w, filters, func(w *way, f nodeFilter) {
-		for _, g := range f.groups {
-			w.groupHop(g, destination, protocol, port, shown, family)
+	return k.eachFilter(w, filters, func(w *way, f nodeFilter) []*way {
+		near := fixed
+		if near.IsEmpty() { // the node's own address, which differs from node to node
+			near = f.nic.own
 		}
-		switch {
-		case f.machine == nil: // the group that AKS manages was not read
-			writtenRules(svc.r, svc.v, protocol, shown, family, w)
-		case len(f.groups) == 0 && len(f.gaps) == 0:
-			k.noGroup(w, f)
+		ways := k.nodeGroups(w, f, near, protocol, port, shown)
+		if f.machine == nil { // the group that AKS manages was not read
+			for _, w := range ways {
+				writtenRules(k.e, svc.r, svc.v, protocol, shown, family, w)
+			}
 		}
+		return ways
 	})
 }

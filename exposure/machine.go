@@ -25,9 +25,9 @@ func reachMachine(e *estate.Estate, w estate.Workload) Exposure {
 		for _, scope := range n.subscription {
 			// What could lead to a private address lies in its network or in one
 			// that is peered with it.
-			end.absence(e.Absence(scope, "Microsoft.Network/loadBalancers", "Microsoft.Network/applicationGateways", "Microsoft.Network/azureFirewalls",
-				"Microsoft.Network/networkManagers")) // whose AlwaysAllow overrides what a group denies
+			end.absence(e.Absence(scope, "Microsoft.Network/loadBalancers", "Microsoft.Network/applicationGateways", "Microsoft.Network/azureFirewalls"))
 		}
+		end.absence(n.noManager(e)) // whose AlwaysAllow overrides what a group denies
 	}
 	ways = append(ways, unmodelledWays(e, interfaces)...)
 	if len(interfaces) == 0 && len(missing) == 0 {
@@ -84,6 +84,7 @@ type door struct {
 	hops     []Hop
 	doubt    *azward.Gap // the last hop could not be decided
 	basic    bool        // Basic SKU: open where no group is
+	private  bool        // from inside a network: open where no group is
 	near     netset.Addrs
 	shown    netset.Ports // as clients name them
 	backend  func(netset.Ports) netset.Ports
@@ -350,18 +351,9 @@ func (d door) ways(e *estate.Estate, n *netInterface) []*way {
 		first.flows = []Flow{{Protocol: "any", Ports: d.shown.String(), Sources: sourceNames(publicAddrs)}}
 		return []*way{first}
 	}
-	if managers := e.OfType("Microsoft.Network/networkManagers"); len(managers) > 0 {
-		first.doubt(Hop{Resource: managers[0].ID, Kind: "networkManager", Name: managers[0].Name, Summary: "security admin rules of a network manager may decide before the security groups"},
-			azward.Gap{Scope: managers[0].ID, Kind: azward.GapUnsupported, Reads: "Microsoft.Network/networkManagers/securityAdminConfigurations", Error: "security admin rules are not modelled yet"})
-		first.flows = []Flow{{Protocol: "any", Ports: d.shown.String(), Sources: sourceNames(publicAddrs)}}
-		return []*way{first} // AlwaysAllow overrides what a group denies, Deny what it allows
-	}
-	if h, gap, ok := n.defaultRoute(e); ok {
-		first.doubt(h, gap)
-	}
 	var ways []*way
 	for _, protocol := range d.protocol {
-		ways = append(ways, d.filtered(e, n, first.clone(), protocol))
+		ways = append(ways, d.filtered(e, n, first.clone(), protocol)...)
 	}
 	return ways
 }
@@ -377,113 +369,62 @@ func familyOf(near netset.Addrs) netset.Addrs {
 	return netset.AllAddrs()
 }
 
-func (d door) filtered(e *estate.Estate, n *netInterface, w *way, protocol netset.Protocol) *way {
+func (d door) filtered(e *estate.Estate, n *netInterface, w *way, protocol netset.Protocol) []*way {
 	shown := d.shown
 	if !protocol.HasPorts() {
 		shown = netset.AllPorts()
 	}
 	region := netset.Product(publicAddrs.Intersect(familyOf(d.near)), d.backend(shown))
-	layers := n.layers(e, packet{direction: inbound, near: d.near, protocol: protocol, srcPort: -1})
-	if len(layers) == 0 {
+	w.flows = flowsOf(protocol, region, d, shown)
+	var ways []*way
+	for _, p := range n.pass(e, w, packet{direction: inbound, near: d.near, protocol: protocol, srcPort: -1}, region, d.bare(n)) {
+		p = n.replies(e, p, protocol)
+		switch {
+		case !p.certain.IsEmpty():
+			p.way.flows = flowsOf(protocol, p.certain, d, shown)
+			p.way.tagged(p.tags)
+		case !p.maybe.IsEmpty():
+			p.way.flows = flowsOf(protocol, p.maybe, d, shown)
+		}
+		ways = append(ways, p.way)
+	}
+	return ways
+}
+
+// bare is what happens where no security group stands.
+func (d door) bare(n *netInterface) func(*way) {
+	return func(w *way) {
 		h := Hop{
 			Resource: n.holder.ID, Kind: "networkInterface", Name: n.holder.Name,
 			Evidence: []azward.Evidence{n.holder.Evidence("/properties/networkSecurityGroup", "no security group on the interface, none on the subnet")},
 		}
-		if d.basic {
+		switch {
+		case d.private:
+			h.Answer, h.Summary = azward.Yes, "no security group stands before it"
+		case d.basic:
 			h.Answer, h.Summary = azward.Yes, "no security group stands before it, and a Basic address is open without one"
-		} else {
+		default:
 			h.Answer, h.Summary = azward.No, "no security group stands before it, and a Standard address stays closed without one"
 		}
 		w.hop(h)
-		w.flows = flowsOf(protocol, region, d, shown)
-		return w
 	}
-	maybe := region
-	for i := range layers {
-		var h Hop
-		h, region, maybe = layers[i].hop(region, maybe, protocol)
-		if layers[i].gap != nil {
-			w.doubt(h, *layers[i].gap)
-		} else if h.Answer == azward.Unknown {
-			w.doubt(h, azward.Gap{Scope: h.Resource, Kind: azward.GapUnsupported, Reads: "securityRules", Error: h.Summary})
-		} else {
-			w.hop(h)
+}
+
+// maxSourcesShown is how many prefixes of a service tag a flow lists before it
+// gives the tag's name instead: AzureCloud has ten thousand.
+const maxSourcesShown = 256
+
+// tagged names the service tags that admit a way's sources where listing the
+// prefixes would say less.
+func (w *way) tagged(tags []string) {
+	if len(tags) == 0 {
+		return
+	}
+	for i, f := range w.flows {
+		if len(f.Sources) > maxSourcesShown {
+			w.flows[i].Sources = slices.Clone(tags)
 		}
 	}
-	w.flows = flowsOf(protocol, region, d, shown)
-	if region.IsEmpty() {
-		w.flows = flowsOf(protocol, maybe, d, shown)
-	} else {
-		w.narrow(classOf(region.Sources()))
-	}
-	return w
-}
-
-// maxRulesCited keeps a hop readable; the regions hold the rest.
-const maxRulesCited = 3
-
-// hop sends what is certain and what may be through one group.
-func (l *layer) hop(certain, maybe netset.Region, protocol netset.Protocol) (h Hop, yes, perhaps netset.Region) {
-	h = Hop{Kind: "networkSecurityGroup"}
-	if l.group != nil {
-		h.Resource, h.Name = l.group.ID, l.group.Name
-	} else {
-		h.Resource, h.Summary = l.gap.Scope, "the security group of the "+l.where+" could not be read"
-		return h, netset.Region{}, maybe
-	}
-	yes = l.painted.Select(certain, func(c netset.Cell) bool { return c.Answer == azward.Yes })
-	perhaps = l.painted.Select(maybe, func(c netset.Cell) bool { return c.Answer != azward.No })
-	switch {
-	case !yes.IsEmpty():
-		h.Answer = azward.Yes
-		rules := l.deciding(yes, azward.Yes)
-		h.Evidence = l.cite(rules)
-		h.Summary = fmt.Sprintf("%s of the %s lets %s %s in: %s", l.group.Name, l.where, protocol, yes.Ports(), l.names(rules))
-	case perhaps.IsEmpty():
-		h.Answer = azward.No
-		rules := l.deciding(maybe, azward.No)
-		h.Evidence = l.cite(rules)
-		h.Summary = fmt.Sprintf("security group %s of the %s lets no public address in: %s", l.group.Name, l.where, l.names(rules))
-	default:
-		h.Answer = azward.Unknown
-		rules := l.deciding(perhaps, azward.Unknown)
-		h.Evidence = l.cite(rules)
-		h.Summary = fmt.Sprintf("whether security group %s of the %s lets it in cannot be told: %s", l.group.Name, l.where, l.names(rules))
-	}
-	return h, yes, perhaps
-}
-
-// deciding are the rules that decided cells of a region with this answer.
-func (l *layer) deciding(within netset.Region, answer azward.Answer) []int32 {
-	var rules []int32
-	for cell := range l.painted.Values(within) {
-		if cell.Answer == answer && !slices.Contains(rules, cell.Rule) {
-			rules = append(rules, cell.Rule)
-		}
-	}
-	slices.Sort(rules)
-	return rules
-}
-
-func (l *layer) cite(rules []int32) []azward.Evidence {
-	evidence := []azward.Evidence{}
-	for _, r := range rules[:min(len(rules), maxRulesCited)] {
-		evidence = append(evidence, l.evidence(r))
-	}
-	return evidence
-}
-
-func (l *layer) names(rules []int32) string {
-	var names []string
-	for _, r := range rules[:min(len(rules), maxRulesCited)] {
-		if r >= 0 && int(r) < len(l.rules) {
-			names = append(names, fmt.Sprintf("%s (priority %d)", l.rules[r].name, l.rules[r].priority))
-		}
-	}
-	if len(rules) > maxRulesCited {
-		names = append(names, "…")
-	}
-	return strings.Join(names, ", ")
 }
 
 func flowsOf(protocol netset.Protocol, region netset.Region, d door, shown netset.Ports) []Flow {

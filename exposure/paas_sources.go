@@ -80,6 +80,19 @@ func (l sourceList) filter(w *way, hop Hop, protocol, ports string) {
 	w.hop(hop)
 }
 
+// currentSources are the sources that the way still has.
+func currentSources(w *way) (netset.Addrs, bool) {
+	var all netset.Addrs
+	for _, f := range w.flows {
+		s, exact := sourcesOf(f)
+		if !exact {
+			return publicAddrs, false
+		}
+		all = all.Union(s)
+	}
+	return all, len(w.flows) > 0
+}
+
 // byTag reports whether the way's sources are a service tag, whose addresses
 // are not known.
 func (w *way) byTag() bool {
