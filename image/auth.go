@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/google/go-containerregistry/pkg/authn"
-	"github.com/google/go-containerregistry/pkg/name"
 )
 
 // Auth supplies the credentials for a registry. It is asked again whenever a
@@ -47,30 +46,6 @@ func (a authenticator) AuthorizationContext(ctx context.Context) (*authn.AuthCon
 		return nil, err
 	}
 	return &authn.AuthConfig{
-		Username: c.Username, Password: c.Password, IdentityToken: c.IdentityToken, RegistryToken: c.RegistryToken,
-	}, nil
-}
-
-// DockerAuth takes credentials from the user's Docker configuration
-// (~/.docker/config.json and its credential helpers); a registry that is not
-// in there is used anonymously.
-type DockerAuth struct{}
-
-// Credentials implements [Auth].
-func (DockerAuth) Credentials(ctx context.Context, registry string) (Credentials, error) {
-	reg, err := name.NewRegistry(registry)
-	if err != nil {
-		return Credentials{}, fmt.Errorf("registry name %s: %w", registry, err)
-	}
-	a, err := authn.Resolve(ctx, authn.DefaultKeychain, reg)
-	if err != nil {
-		return Credentials{}, fmt.Errorf("read Docker configuration: %w", err)
-	}
-	c, err := authn.Authorization(ctx, a)
-	if err != nil {
-		return Credentials{}, fmt.Errorf("read Docker configuration: %w", err)
-	}
-	return Credentials{
 		Username: c.Username, Password: c.Password, IdentityToken: c.IdentityToken, RegistryToken: c.RegistryToken,
 	}, nil
 }

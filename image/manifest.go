@@ -34,6 +34,12 @@ type Manifest struct {
 	// Index is the digest of the index that named it; "" when there was none.
 	Index    azward.Digest
 	Platform Platform
+	// Platforms that the index offers, in its order; without an index the
+	// image's own.
+	Platforms []Platform
+	// Attestations that the index holds about this image, as BuildKit adds
+	// them: provenance and SBOMs. Others are found with [Registry.Referrers].
+	Attestations []Referrer
 	Layers   []Layer // lowest first
 	Config   Config
 	Created  string // RFC 3339, "" when the configuration does not say
@@ -135,10 +141,12 @@ type configFile struct {
 }
 
 // Resolve implements [Source]: from an index to the platform's manifest, from
-// there to the configuration.
+// there to the configuration. The zero Platform means linux/amd64, else the
+// only one there is.
 func (o *opened) Resolve(ctx context.Context, platform Platform) (*Manifest, error) {
 	m := &Manifest{Platform: platform}
 	var digest azward.Digest
+	var about []Referrer
 	for range maxIndexDepth {
 		raw, mediaType, err := o.manifest(ctx, digest)
 		if err != nil {
@@ -154,11 +162,23 @@ func (o *opened) Resolve(ctx context.Context, platform Platform) (*Manifest, err
 				return nil, err
 			}
 			m.Digest = digest
-			return m, o.configure(ctx, m, f)
+			m.Attestations = slices.DeleteFunc(about, func(a Referrer) bool { return a.Subject != digest })
+			if err := o.configure(ctx, m, f); err != nil {
+				return nil, err
+			}
+			if m.Index == "" {
+				m.Platforms = []Platform{m.Platform}
+			}
+			return m, nil
 		}
 		if m.Index == "" {
 			m.Index = digest
 		}
+		if f.ArtifactType != "" && len(imagesOf(f.Manifests)) == 0 {
+			return nil, o.artifact(oneLine(f.ArtifactType), digest)
+		}
+		about = append(about, attestationsOf(f.Manifests)...)
+		m.Platforms = append(m.Platforms, platformsOf(f.Manifests)...)
 		if digest, err = o.choose(f.Manifests, platform); err != nil {
 			return nil, err
 		}
@@ -176,49 +196,6 @@ func (o *opened) bad(cause string, err error) error {
 		Kind: azward.KindBadInput, Op: "read image manifest", Subject: o.name, Cause: cause,
 		Remedy: "check the reference; push the image again if it is damaged", Err: err,
 	}
-}
-
-// attestation is how BuildKit marks what is no image for a platform.
-//
-// Source: https://docs.docker.com/build/metadata/attestations/attestation-storage/
-const attestation = "vnd.docker.reference.type"
-
-// choose takes the manifest of the platform; in an index with one image and no
-// platforms, that image.
-func (o *opened) choose(list []descriptor, want Platform) (azward.Digest, error) {
-	var images []descriptor
-	for _, d := range list {
-		unknown := d.Platform != nil && d.Platform.OS == "unknown"
-		if d.Annotations[attestation] == "" && !unknown {
-			images = append(images, d)
-		}
-	}
-	var offered []string
-	for _, d := range images {
-		if d.Platform == nil {
-			if len(images) == 1 {
-				return o.checked(d)
-			}
-			continue
-		}
-		p := Platform{d.Platform.OS, d.Platform.Architecture, d.Platform.Variant}
-		offered = append(offered, p.String())
-		if p.OS == want.OS && p.Architecture == want.Architecture && (want.Variant == "" || p.Variant == want.Variant) {
-			return o.checked(d)
-		}
-	}
-	return "", &azward.Error{
-		Kind: azward.KindNotFound, Op: "choose image for " + want.String(), Subject: o.name,
-		Cause:  "the index offers only " + strings.Join(offered, ", "),
-		Remedy: "name one of these with --platform",
-	}
-}
-
-func (o *opened) checked(d descriptor) (azward.Digest, error) {
-	if !digestForm.MatchString(string(d.Digest)) {
-		return "", o.bad(fmt.Sprintf("the index names %.80q, which is no sha256 digest", d.Digest), nil)
-	}
-	return d.Digest, nil
 }
 
 func (o *opened) configure(ctx context.Context, m *Manifest, f manifestFile) (err error) {

@@ -31,8 +31,12 @@ func (r *Registry) problem(ctx context.Context, q query, err error) error {
 		return interrupted(ctx, q.op, q.subject, err)
 	}
 	e := &azward.Error{Kind: azward.KindUnavailable, Op: q.op, Subject: q.subject, Err: err}
-	if errors.Is(err, bound.ErrTooLarge) {
+	switch {
+	case errors.Is(err, bound.ErrTooLarge):
 		e.Kind, e.Cause, e.Remedy = azward.KindBadInput, err.Error(), "check that the host is a container registry"
+		return e
+	case errors.Is(err, ErrDigestMismatch):
+		e.Kind, e.Cause, e.Remedy = azward.KindBadInput, err.Error(), "push it again; if it goes on, something between here and the registry changes what it sends"
 		return e
 	}
 	denied := &deniedError{scope: q.scope}

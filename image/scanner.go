@@ -26,7 +26,8 @@ type Scanner struct {
 	Workers int
 	// MaxLayerBytes bounds a compressed layer; 0 means DefaultMaxLayerBytes.
 	MaxLayerBytes int64
-	// Platform is chosen from an index: "linux/arm64"; "" means linux/amd64.
+	// Platform is chosen from an index: "linux/arm64"; "" means what the source
+	// prefers ([Prefer]), else linux/amd64, else the only one there is.
 	Platform string
 	// Progress, when set, is told how far each layer is. It is called from
 	// several goroutines and must return at once.
@@ -58,9 +59,12 @@ type flight struct {
 // Scan reads the image of a source. A layer that is damaged or hostile is a
 // gap; the image then is partial. An error means that nothing useful was read.
 func (s *Scanner) Scan(ctx context.Context, src Source) (*Image, error) {
-	platform, err := ParsePlatform(s.Platform)
-	if err != nil {
-		return nil, err
+	var platform Platform // none: what the source prefers, else the default
+	if s.Platform != "" {
+		var err error
+		if platform, err = ParsePlatform(s.Platform); err != nil {
+			return nil, err
+		}
 	}
 	m, err := src.Resolve(ctx, platform)
 	if err != nil {

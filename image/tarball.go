@@ -137,7 +137,11 @@ type savedImage struct {
 // Resolve implements [Source].
 func (s *savedImage) Resolve(ctx context.Context, platform Platform) (*Manifest, error) {
 	m := &Manifest{Platform: platform, Digest: s.image.file.Config.Digest}
-	return m, s.configure(ctx, m, s.image.file)
+	if err := s.configure(ctx, m, s.image.file); err != nil {
+		return nil, err
+	}
+	m.Platforms = []Platform{m.Platform}
+	return m, nil
 }
 
 func (t *tarball) saved() (*saved, error) {
