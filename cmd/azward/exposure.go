@@ -14,6 +14,7 @@ import (
 	"github.com/azward/azward"
 	"github.com/azward/azward/estate"
 	"github.com/azward/azward/exposure"
+	"github.com/azward/azward/exposure/draw"
 	"github.com/azward/azward/report"
 )
 
@@ -41,11 +42,14 @@ func exposureCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use: "exposure --estate FILE", Short: "Who can reach what from the internet", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.only("table", "json"); err != nil {
+			if err := a.only("table", "json", "svg", "dot"); err != nil {
 				return err
 			}
 			e, err := f.open(cmd)
 			if err != nil {
+				return err
+			}
+			if e, err = a.withServiceTags(e); err != nil {
 				return err
 			}
 			all := []exposure.Exposure{}
@@ -63,8 +67,15 @@ func exposureCommand(a *app) *cobra.Command {
 				all = append(all, one)
 			}
 			return a.write(func(w io.Writer) error {
-				if a.output == "json" {
+				switch a.output {
+				case "json":
 					return report.JSON(w, all)
+				case "svg", "dot":
+					pictures := make([]draw.Picture, 0, len(all))
+					for _, x := range all {
+						pictures = append(pictures, draw.OfExposure(x))
+					}
+					return a.draw(w, pictures...)
 				}
 				return exposureTable(w, all)
 			})
@@ -74,6 +85,14 @@ func exposureCommand(a *app) *cobra.Command {
 	f.add(c)
 	c.AddCommand(exposureCheckCommand(a, &f))
 	return c
+}
+
+// draw writes paths as pictures.
+func (a *app) draw(w io.Writer, pictures ...draw.Picture) error {
+	if a.output == "dot" {
+		return draw.DOT(w, pictures...)
+	}
+	return draw.SVG(w, pictures...)
 }
 
 func exposureTable(w io.Writer, all []exposure.Exposure) error {
@@ -100,11 +119,14 @@ func exposureCheckCommand(a *app, f *estateFlags) *cobra.Command {
 any case, or pod/NAMESPACE/NAME, deployment/NAMESPACE/NAME, service/NAMESPACE/NAME.
 Exit code 3 when an expectation is not met.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.only("table", "json"); err != nil {
+			if err := a.only("table", "json", "svg", "dot"); err != nil {
 				return err
 			}
 			e, err := f.open(cmd)
 			if err != nil {
+				return err
+			}
+			if e, err = a.withServiceTags(e); err != nil {
 				return err
 			}
 			q.Cluster = f.cluster
@@ -116,8 +138,11 @@ Exit code 3 when an expectation is not met.`,
 				return err
 			}
 			return a.write(func(w io.Writer) error {
-				if a.output == "json" {
+				switch a.output {
+				case "json":
 					return report.JSON(w, r)
+				case "svg", "dot":
+					return a.draw(w, draw.OfResult(r))
 				}
 				return writeCheck(w, r)
 			})

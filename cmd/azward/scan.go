@@ -238,6 +238,9 @@ func (a *app) scanSource(ctx context.Context, s source, f scanFlags) (_ *scan.Re
 	if client != nil {
 		defer client.Close()
 	}
+	if e, err = a.withServiceTags(e); err != nil {
+		return nil, err
+	}
 	images := &pulling{
 		scanner: &image.Scanner{Cache: registry.Layers{Store: kept}, Progress: func(p image.Progress) {
 			a.progress.show("reading images: %s, %.1f of %.1f MB", p.Image, float64(p.Done)/1e6, float64(p.Total)/1e6)
