@@ -58,10 +58,10 @@ func (n *netInterface) pass(e *estate.Estate, w *way, p packet, region netset.Re
 
 // verdict appends what a layer decided.
 func (w *way) verdict(v verdict) {
-	switch {
-	case v.hop.Answer == azward.Unknown:
+	switch v.hop.Answer {
+	case azward.Unknown:
 		w.doubt(v.hop, v.gap)
-	case v.hop.Answer == azward.Yes:
+	case azward.Yes:
 		w.narrow(v.class)
 		w.hop(v.hop)
 	default:

@@ -30,7 +30,6 @@ type netInterface struct {
 	vnet, beyond netset.Addrs
 	beyondWhy    string
 	hasIntent    bool                // a service in the network keeps security admin rules away
-	forwards     bool                // takes packets for other addresses
 	subscription []azward.ResourceID // whose resources could lead here
 	gaps         []azward.Gap
 

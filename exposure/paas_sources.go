@@ -15,9 +15,10 @@ import (
 // sources alone. Rules come in the order in which they are evaluated.
 type sourceRule struct {
 	access   netset.Access
-	sources  netset.Addrs // matched for certain
-	maybe    netset.Addrs // matched perhaps
-	tag      string       // the service tag that stands for maybe; "" where none does
+	sources  netset.Addrs      // matched for certain
+	maybe    netset.Addrs      // matched perhaps
+	tag      string            // the service tag that stands for sources or maybe; "" where none does
+	listed   []azward.Evidence // of the list that says what the tag holds
 	evidence azward.Evidence
 	gap      azward.Gap // why maybe is not certain
 }
@@ -62,8 +63,10 @@ func (l sourceList) filter(w *way, hop Hop, protocol, ports string) {
 		if w.byTag() { // an earlier filter admits a service tag alone
 			break
 		}
-		w.narrow(classOf(allowed))
+		class, tags := l.admitted(deciders, allowed)
+		w.narrow(class)
 		w.flows = []Flow{{Protocol: protocol, Ports: ports, Sources: sourceNames(allowed)}}
+		w.tagged(tags)
 	case !unclear.IsEmpty():
 		if l.tagged(w, &hop, protocol, ports) {
 			break
@@ -91,6 +94,28 @@ func currentSources(w *way) (netset.Addrs, bool) {
 		all = all.Union(s)
 	}
 	return all, len(w.flows) > 0
+}
+
+// admitted says who the sources are that the deciding rules let in, and by
+// which service tags where it is by tags alone.
+func (l sourceList) admitted(deciders map[int32]struct{}, allowed netset.Addrs) (class Class, tags []string) {
+	class = None
+	for i, r := range l.rules {
+		if _, ok := deciders[int32(i)]; !ok || r.access != netset.Allow || !r.sources.Overlaps(allowed) {
+			continue
+		}
+		if r.tag == "" {
+			return classOf(allowed), nil
+		}
+		tags = append(tags, r.tag)
+		if c := classOfTag(r.tag); slices.Index(classes, c) < slices.Index(classes, class) {
+			class = c
+		}
+	}
+	if _, ok := deciders[-1]; ok && l.otherwise == azward.Yes || len(tags) == 0 {
+		return classOf(allowed), nil
+	}
+	return class, tags
 }
 
 // byTag reports whether the way's sources are a service tag, whose addresses
@@ -150,7 +175,7 @@ func (l sourceList) cite(deciders map[int32]struct{}) []azward.Evidence {
 	var evidence []azward.Evidence
 	for i, r := range l.rules {
 		if _, ok := deciders[int32(i)]; ok {
-			evidence = append(evidence, r.evidence)
+			evidence = append(append(evidence, r.evidence), r.listed...)
 		}
 	}
 	if _, ok := deciders[-1]; ok && l.evidence.Resource != "" {

@@ -59,16 +59,17 @@ func classOfTag(tag string) Class {
 	return FrontServiceShared
 }
 
-// tagRule is an allow rule of a service's own firewall for a service tag.
+// tagRule is an allow rule of a service's own firewall for a service tag, whose
+// sources are certain where the estate has a list.
 func tagRule(e *estate.Estate, r *estate.Resource, tag, pointer string, evidence azward.Evidence) sourceRule {
 	rule := sourceRule{access: netset.Allow, tag: tag, evidence: evidence}
 	if strings.EqualFold(tag, "Internet") {
 		rule.sources, rule.tag = publicAddrs, ""
 		return rule
 	}
-	addrs, _, doubt := serviceTag(e, tag)
+	addrs, listed, doubt := serviceTag(e, tag)
 	if doubt == "" {
-		rule.sources = addrs
+		rule.sources, rule.listed = addrs, listed
 		return rule
 	}
 	rule.maybe = netset.AllAddrs()

@@ -206,7 +206,7 @@ func siteRestrictions(e *estate.Estate, r *estate.Resource, v *estate.Site, w *w
 		return
 	}
 	l := sourceList{}
-	l.restrictions(source, base+name, *list)
+	l.restrictions(e, source, base+name, *list)
 	l.siteDefault(source, base+name+"DefaultAction", len(*list), action)
 	l.filter(w, h, "tcp", ports)
 }
@@ -228,14 +228,14 @@ func siteConfig(e *estate.Estate, r *estate.Resource, v *estate.Site) (*estate.R
 
 // restrictions turns rules into source rules in their order: by priority, and
 // among equals as Azure returned them.
-func (l *sourceList) restrictions(r *estate.Resource, pointer string, list []estate.AccessRestriction) {
+func (l *sourceList) restrictions(e *estate.Estate, r *estate.Resource, pointer string, list []estate.AccessRestriction) {
 	order := make([]int, len(list))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(restrictionPriority(list[a]), restrictionPriority(list[b])) })
 	for _, i := range order {
-		l.rules = append(l.rules, restriction(r, pointer+"/"+strconv.Itoa(i), list[i]))
+		l.rules = append(l.rules, restriction(e, r, pointer+"/"+strconv.Itoa(i), list[i]))
 	}
 }
 
@@ -247,7 +247,7 @@ func restrictionPriority(a estate.AccessRestriction) int {
 	return *a.Priority
 }
 
-func restriction(r *estate.Resource, pointer string, a estate.AccessRestriction) sourceRule {
+func restriction(e *estate.Estate, r *estate.Resource, pointer string, a estate.AccessRestriction) sourceRule {
 	rule := sourceRule{access: restrictionAccess(a.Action)}
 	rule.evidence = r.Evidence(pointer, fmt.Sprintf("rule %q: %s %s", a.Name, strings.ToLower(cmp.Or(a.Action, "Allow")), cmp.Or(a.IPAddress, a.SubnetID)))
 	unsure := func(cause string) {
@@ -256,8 +256,9 @@ func restriction(r *estate.Resource, pointer string, a estate.AccessRestriction)
 	}
 	switch tag := strings.ToLower(a.Tag); {
 	case tag == "servicetag":
-		unsure(fmt.Sprintf("which addresses the service tag %s holds is not known", a.IPAddress))
-		rule.tag = a.IPAddress
+		access := rule.access
+		rule = tagRule(e, r, a.IPAddress, pointer, rule.evidence)
+		rule.access = access
 	case tag != "" && tag != "default":
 		unsure(fmt.Sprintf("azward does not know rules with the tag %s", a.Tag))
 	case a.SubnetID != "", len(a.TrafficTags) > 0:
