@@ -15,10 +15,16 @@ type Cache interface {
 	SaveLayer(ctx context.Context, key string, result *LayerResult) error
 }
 
-// digestKey and diffKey are the two names a result is kept under: by the bytes
-// as stored, and by what they unpack to, so that a layer compressed anew is known.
-func digestKey(d azward.Digest) string { return "layer/" + ExtractorsVersion + "/" + string(d) }
-func diffKey(d azward.Digest) string   { return "diff/" + ExtractorsVersion + "/" + string(d) }
+// layerKey is the name that a result is kept under: the layer's digest as
+// stored, which was checked. A diffID is only what a configuration claims, and
+// could give one image's packages to another.
+func layerKey(d azward.Digest, more *aliases) string {
+	key := "layer/" + ExtractorsVersion + "/" + string(d)
+	if more != nil {
+		key += "/" + more.key()
+	}
+	return key
+}
 
 // MemoryCache keeps results as long as the process runs. The zero value is empty.
 type MemoryCache struct {

@@ -69,21 +69,25 @@ func ScanFile(ctx context.Context, path string) (_ *Image, err error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return nil, cannotOpen(ref, err)
 	}
-	w := newWalker()
+	w := newWalker(ctx)
 	defer w.scratch.free()
+	w.name(filepath.Base(path), false)
 	if err := w.file(filepath.Base(path), info.Size(), f); err != nil {
 		return nil, cannotOpen(ref, err)
 	}
 	if len(w.result.Files) == 0 && len(w.result.Gaps) == 0 {
 		return nil, cannotOpen(ref, errNothing)
 	}
-	w.result.finish()
+	result, err := w.finish()
+	if err != nil {
+		return nil, cannotOpen(ref, err)
+	}
 	img := &Image{
 		Reference: ref.String(), Digest: azward.Digest("sha256:" + hex.EncodeToString(sum.Sum(nil))),
 		Layers: []Layer{{}}, Packages: []azward.Package{}, Gaps: []azward.Gap{},
 	}
-	layerGaps(img, Layer{}, w.result.Gaps)
-	merge(img, []*LayerResult{&w.result})
+	layerGaps(img, Layer{}, result.Gaps)
+	merge(img, []*LayerResult{result})
 	img.Layers = []Layer{}
 	for i := range img.Packages {
 		img.Packages[i].Locations[0] = path + strings.TrimPrefix(img.Packages[i].Locations[0], "/"+filepath.Base(path))

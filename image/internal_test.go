@@ -135,7 +135,7 @@ func FuzzWalk(f *testing.F) {
 	f.Add(b.Bytes())
 	f.Add([]byte("not a tar"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r, err := walk(t.Context(), bytes.NewReader(data))
+		r, err := walk(t.Context(), bytes.NewReader(data), nil)
 		if err != nil {
 			return
 		}

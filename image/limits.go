@@ -15,24 +15,51 @@ const (
 	// DefaultMaxLayerBytes bounds one compressed layer; machine-learning images reach 10 GB.
 	DefaultMaxLayerBytes = 16 << 30
 
-	// A layer may unpack to plainRatio times its compressed size, and to
+	// A layer may unpack to plainRatio times what was read of it so far, and to
 	// minPlain whatever its size. Text compresses 20 to 1; deflate's own limit,
-	// reached by zeros alone, is 1032 to 1.
+	// reached by zeros alone, is 1032 to 1. Nothing unpacks to more than maxPlain.
 	plainRatio = 100
 	minPlain   = 1 << 30
+	maxPlain   = 256 << 30
+
+	// Layers are read ahead in aheadPieces pieces of these sizes: about 1 MB a layer.
+	aheadPieces = 3
+	storedPiece = 64 << 10
+	plainPiece  = 256 << 10
+
+	// smallWindow is what every zstd decoder must accept (RFC 8878, 3.1.1.1.2);
+	// windows up to maxWindow, zstd's own limit without --long, are taken one
+	// at a time.
+	smallWindow = 8 << 20
+	maxWindow   = 128 << 20
 
 	// maxEntries per layer: the largest seen have 200,000.
 	maxEntries = 1_000_000
 	// maxPath is POSIX's PATH_MAX.
 	maxPath = 4096
+	// maxLinkHops is where Linux gives up with ELOOP; POSIX asks for 8 at least.
+	maxLinkHops = 40
+	// maxSymlinkBytes bounds the names and targets of a layer's symbolic links
+	// that are followed, maxLinks those kept with its result: the largest layers
+	// seen have 60,000 of 120 bytes, of which 20 lead to a package database.
+	maxSymlinkBytes = 32 << 20
+	maxLinks        = 1_000
+	// maxSparse is the largest file with holes that is read: its bytes cost
+	// nothing in the layer.
+	maxSparse = 16 << 20
 	// maxPackages per layer: a large Node image has 20,000.
 	maxPackages = 200_000
+	// maxKept bounds, in bytes, what a layer tells: 20,000 packages take 6 MB.
+	maxKept = 64 << 20
 	// maxGaps kept per layer: the rest is counted in one more.
 	maxGaps = 50
 
 	// spillAt is the largest file kept in memory; a larger one that needs
-	// reading at random (a binary, a jar) goes to a temporary file.
-	spillAt = 64 << 20
+	// reading at random (a binary, a jar) goes to a temporary file. All layers
+	// that are read at once share maxHeld, besides scratchSize each.
+	spillAt     = 32 << 20
+	maxHeld     = 64 << 20
+	scratchSize = 1 << 20
 	// maxBinary and maxArchive bound what is read for Go build information and of jars.
 	maxBinary  = 2 << 30
 	maxArchive = 1 << 30

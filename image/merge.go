@@ -2,6 +2,7 @@ package image
 
 import (
 	"cmp"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -47,7 +48,7 @@ type merger struct {
 	files   map[string][]*File
 }
 
-func merge(img *Image, results []*LayerResult) {
+func newMerger(results []*LayerResult) *merger {
 	m := &merger{results: results, places: map[string][]int{}, files: map[string][]*File{}}
 	for i, r := range results {
 		m.gone, m.hidden = append(m.gone, map[uint64]bool{}), append(m.hidden, map[uint64]bool{})
@@ -60,10 +61,23 @@ func merge(img *Image, results []*LayerResult) {
 		for _, p := range r.Opaque {
 			m.hidden[i][hashPath(p)] = true
 		}
+	}
+	return m
+}
+
+func merge(img *Image, results []*LayerResult) {
+	m := newMerger(results)
+	for i, r := range results {
+		if r == nil {
+			continue
+		}
 		for j := range r.Files {
-			f := &r.Files[j]
-			m.places[f.Path] = append(m.places[f.Path], i)
-			m.files[f.Path] = append(m.files[f.Path], f)
+			m.add(i, &r.Files[j])
+		}
+		for _, l := range r.Links {
+			if l.Hard {
+				m.hardLink(img, i, l)
+			}
 		}
 	}
 	visible := m.visible()
@@ -88,6 +102,42 @@ func merge(img *Image, results []*LayerResult) {
 	}
 }
 
+func (m *merger) add(layer int, f *File) {
+	m.places[f.Path] = append(m.places[f.Path], layer)
+	m.files[f.Path] = append(m.files[f.Path], f)
+}
+
+// hardLink gives a hard link what its target in a lower layer told. Most
+// runtimes cannot unpack such a layer, and some copy the file up.
+func (m *merger) hardLink(img *Image, layer int, l Link) {
+	x := byName(l.Path)
+	if x == nil {
+		return // written by another version of ours
+	}
+	for i, at := range slices.Backward(m.places[l.Target]) {
+		if f := m.files[l.Target][i]; at < layer && f.Kind == x.kind && !m.coveredBelow(l.Target, at, layer) {
+			linked := *f
+			linked.Path = l.Path
+			m.add(layer, &linked)
+			return
+		}
+	}
+	layerGaps(img, img.Layers[layer], []azward.Gap{{
+		Kind: azward.GapUnparsed, Reads: "/" + l.Path, Error: fmt.Sprintf("it is a hard link to %.200q, which was not read", l.Target),
+	}})
+}
+
+// has gives the uppermost layer that puts a file at the path, if no layer
+// above that covers it.
+func (m *merger) has(p string) (layer int, ok bool) {
+	for i, r := range slices.Backward(m.results) {
+		if r != nil && r.Paths.has(hashPath(p)) {
+			return i, !m.covered(p, i)
+		}
+	}
+	return 0, false
+}
+
 // visible gives the files that no upper layer replaced, hid or removed, by path.
 func (m *merger) visible() []*File {
 	var out []*File
@@ -103,8 +153,11 @@ func (m *merger) visible() []*File {
 
 // covered says whether a layer above puts something in the path's place, or
 // in the place of a directory above it, removes one of these, or hides one.
-func (m *merger) covered(p string, layer int) bool {
-	for i := layer + 1; i < len(m.results); i++ {
+func (m *merger) covered(p string, layer int) bool { return m.coveredBelow(p, layer, len(m.results)) }
+
+// coveredBelow looks at the layers between the two.
+func (m *merger) coveredBelow(p string, layer, end int) bool {
+	for i := layer + 1; i < end; i++ {
 		if m.results[i] == nil {
 			continue
 		}

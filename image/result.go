@@ -1,7 +1,6 @@
 package image
 
 import (
-	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -18,9 +17,6 @@ const ExtractorsVersion = "2"
 // marshals to JSON for a cache.
 type LayerResult struct {
 	Digest azward.Digest `json:"digest"`
-	// DiffID is computed, not taken from a configuration; "" when it was not
-	// needed.
-	DiffID azward.Digest `json:"diffId,omitempty"`
 	// Bytes unpacked, and entries of the tar.
 	Bytes   int64  `json:"bytes"`
 	Entries int    `json:"entries"`
@@ -32,9 +28,27 @@ type LayerResult struct {
 	// Paths are hashes of all paths that are no directories: what the layer
 	// puts in the place of lower layers' files.
 	Paths pathSet      `json:"paths,omitempty"`
+	Links []Link       `json:"links,omitempty"`
 	Gaps  []azward.Gap `json:"gaps,omitempty"`
 
-	plain bool // stored uncompressed: digest and diffID are one
+	again *aliases // files of this layer to be read for other names of theirs
+}
+
+// with gives the result with more files.
+func (r *LayerResult) with(more *LayerResult) *LayerResult {
+	out := *r
+	out.again = nil
+	out.Files = lastOfEach(append(slices.Clone(r.Files), more.Files...))
+	return &out
+}
+
+// Link is a link that may lead to packages, to be followed when all layers
+// are known: a symbolic one on the way to a package database, or a hard one to
+// a file that the layer does not have.
+type Link struct {
+	Path   string `json:"path"`
+	Target string `json:"target"` // as written; of a hard link from the image's root
+	Hard   bool   `json:"hard,omitempty"`
 }
 
 // File is a file that tells of packages.
@@ -64,6 +78,24 @@ type Found struct {
 }
 
 func (f Found) key() string { return f.Type + "\x00" + f.Name + "\x00" + f.Version + "\x00" + f.Arch }
+
+// entryWeight is what an entry of a list takes besides its strings, about.
+const entryWeight = 64
+
+// weight is about how many bytes of memory the file's packages take.
+func (f File) weight() int {
+	n := entryWeight + len(f.Path)
+	for _, p := range f.Owned {
+		n += entryWeight/4 + len(p)
+	}
+	for _, p := range f.Packages {
+		n += 2*entryWeight + len(p.Name) + len(p.Version) + len(p.Source) + len(p.SourceVersion) + len(p.Inside)
+		for _, o := range p.Owned {
+			n += entryWeight/4 + len(o)
+		}
+	}
+	return n
+}
 
 // pathSet is a sorted set of path hashes. As JSON it is a string: the
 // differences as varints, in base64, about nine characters a path.
@@ -119,12 +151,3 @@ func hashMore(h uint64, s string) uint64 {
 }
 
 func hashPath(p string) uint64 { return hashMore(hashStart, p) }
-
-// finish sorts, so that the same layer gives the same bytes.
-func (r *LayerResult) finish() {
-	slices.Sort(r.Paths)
-	r.Paths = slices.Compact(r.Paths)
-	slices.Sort(r.Whiteouts)
-	slices.Sort(r.Opaque)
-	slices.SortStableFunc(r.Files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
-}

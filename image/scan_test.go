@@ -285,7 +285,7 @@ func TestDamagedLayerIsAGap(t *testing.T) {
 		{"not_a_tar", gz(t, []byte(strings.Repeat("<html>", 1000))), "not a tar"},
 		{"gzip_truncated", gz(t, tarOf(t, entry{name: "x", body: strings.Repeat("y", 9000)}))[:40], "unexpected EOF"},
 		{"tar_truncated", gz(t, tarOf(t, entry{name: "x", body: strings.Repeat("y", 9000)})[:5000]), "unexpected EOF"},
-		{"gzip_bomb", bomb, "larger than the limit"},
+		{"gzip_bomb", bomb, "unpacks to more than 100 times"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -318,7 +318,7 @@ func TestHostileFilesAreGaps(t *testing.T) {
 		_, file, _ := strings.Cut(g.Reads, "/")
 		got = append(got, file)
 	}
-	want := []string{"etc/node_modules/x/package.json", "a/node_modules/x/package.json", "a/node_modules/y/package.json", "a/b.jar", "var/lib/rpm/Packages", "bin/app"}
+	want := []string{"etc/node_modules/x/package.json", "a/node_modules/x/package.json", "a/b.jar", "var/lib/rpm/Packages", "bin/app", "a/node_modules/y/package.json"}
 	if len(got) > 0 {
 		got[0] = strings.TrimPrefix(got[0], "../../")
 	}

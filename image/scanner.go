@@ -34,9 +34,9 @@ type Scanner struct {
 	Progress func(Progress)
 
 	once    sync.Once
-	slots   chan struct{}
+	queue   *queue
 	mu      sync.Mutex
-	flights map[azward.Digest]*flight
+	flights map[string]*flight // by job.key
 }
 
 // Progress is how far the reading of a layer is.
@@ -47,13 +47,6 @@ type Progress struct {
 	Total  int64 // bytes in all
 	Cached bool  // taken from the cache, without a read
 	End    bool
-}
-
-// flight is one layer being read, for all who wait for it.
-type flight struct {
-	done   chan struct{}
-	result *LayerResult
-	err    error
 }
 
 // Scan reads the image of a source. A layer that is damaged or hostile is a
@@ -74,13 +67,17 @@ func (s *Scanner) Scan(ctx context.Context, src Source) (*Image, error) {
 		Reference: src.Name(), Digest: m.Digest, Index: m.Index, Platform: m.Platform.String(), Created: m.Created,
 		Layers: m.Layers, Config: m.Config, Labels: m.Labels, Packages: []azward.Package{}, Gaps: []azward.Gap{},
 	}
-	found, err := s.layers(ctx, src, img)
+	jobs := make([]job, len(img.Layers))
+	for i, l := range img.Layers {
+		jobs[i] = job{Layer: l}
+	}
+	found, err := s.layers(ctx, src, img, jobs)
 	if err != nil {
 		return nil, err
 	}
 	results := make([]*LayerResult, len(img.Layers))
 	for i, l := range img.Layers {
-		o := found[l.Digest]
+		o := found[jobs[i].key()]
 		results[i] = o.result
 		if o.err != nil {
 			img.Gaps = append(img.Gaps, layerGap(img, l, o.err))
@@ -88,8 +85,39 @@ func (s *Scanner) Scan(ctx context.Context, src Source) (*Image, error) {
 		}
 		layerGaps(img, l, o.result.Gaps)
 	}
+	if err := s.followLinks(ctx, src, img, results); err != nil {
+		return nil, err
+	}
 	merge(img, results)
 	return img, nil
+}
+
+// followLinks reads layers again for what only links of the image show to be
+// a package file, and adds it to their results.
+func (s *Scanner) followLinks(ctx context.Context, src Source, img *Image, results []*LayerResult) error {
+	var jobs []job
+	behind := behindLinks(results)
+	for i, more := range behind {
+		jobs = append(jobs, job{img.Layers[i], &more})
+	}
+	if len(jobs) == 0 {
+		return nil
+	}
+	found, err := s.layers(ctx, src, img, jobs)
+	if err != nil {
+		return err
+	}
+	for i, more := range behind {
+		l := img.Layers[i]
+		o := found[layerKey(l.Digest, &more)]
+		if o.err != nil {
+			img.Gaps = append(img.Gaps, layerGap(img, l, o.err))
+			continue
+		}
+		layerGaps(img, l, o.result.Gaps)
+		results[i] = results[i].with(o.result)
+	}
+	return nil
 }
 
 func layerGap(img *Image, l Layer, err error) azward.Gap {
@@ -109,52 +137,37 @@ type outcome struct {
 	err    error // of the layer's content
 }
 
-// layers reads each distinct layer, largest first: one stream does not
-// split over cores, so the longest must not start last.
-func (s *Scanner) layers(ctx context.Context, src Source, img *Image) (map[azward.Digest]outcome, error) {
+// layers does each distinct job, from the cache or by reading.
+func (s *Scanner) layers(ctx context.Context, src Source, img *Image, jobs []job) (map[string]outcome, error) {
 	s.once.Do(func() {
-		s.slots = make(chan struct{}, cmp.Or(s.Workers, min(runtime.NumCPU(), 8)))
-		s.flights = map[azward.Digest]*flight{}
+		s.queue = newQueue(cmp.Or(s.Workers, min(runtime.NumCPU(), 8)))
+		s.flights = map[string]*flight{}
 	})
-	distinct := slices.Clone(img.Layers)
-	slices.SortFunc(distinct, func(a, b Layer) int { return cmp.Or(cmp.Compare(b.Size, a.Size), cmp.Compare(a.Digest, b.Digest)) })
-	distinct = slices.CompactFunc(distinct, func(a, b Layer) bool { return a.Digest == b.Digest })
+	distinct := slices.Clone(jobs)
+	slices.SortStableFunc(distinct, func(a, b job) int {
+		return cmp.Or(cmp.Compare(b.Size, a.Size), cmp.Compare(a.key(), b.key()))
+	})
+	distinct = slices.CompactFunc(distinct, func(a, b job) bool { return a.key() == b.key() })
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	found := map[azward.Digest]outcome{}
+	found := map[string]outcome{}
 	var mu sync.Mutex
 	var all sync.WaitGroup
-	for _, l := range distinct {
-		result, err := s.cached(ctx, l)
-		if err != nil {
-			cancel(err)
-			break
-		}
-		if result != nil {
-			s.tell(Progress{Image: img.Reference, Layer: l.Digest, Done: l.Size, Total: l.Size, Cached: true, End: true})
-			mu.Lock()
-			found[l.Digest] = outcome{result: result}
-			mu.Unlock()
-			continue
-		}
-		lead, f := s.join(ctx, l)
+	for _, j := range distinct {
 		all.Go(func() {
-			if lead {
-				s.lead(ctx, src, img, l, f)
-			}
-			result, err := s.wait(ctx, src, img, l, f)
+			result, err := s.one(ctx, src, img, j)
 			if err != nil && azward.KindOf(err) != azward.KindBadInput {
 				cancel(err)
 				return
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			found[l.Digest] = outcome{result, err}
+			found[j.key()] = outcome{result, err}
 		})
 	}
 	all.Wait()
 	if err := context.Cause(ctx); err != nil {
-		if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		if interruptedBy(err) {
 			return nil, interrupted(ctx, "scan image", img.Reference, err)
 		}
 		return nil, err
@@ -162,106 +175,24 @@ func (s *Scanner) layers(ctx context.Context, src Source, img *Image) (map[azwar
 	return found, nil
 }
 
-// join enters the reading of a layer. Whoever is first leads: it holds one of
-// the workers' places already, so that layers start in the order of the queue.
-func (s *Scanner) join(ctx context.Context, l Layer) (lead bool, f *flight) {
-	s.mu.Lock()
-	if f := s.flights[l.Digest]; f != nil {
-		s.mu.Unlock()
-		return false, f
+func (s *Scanner) one(ctx context.Context, src Source, img *Image, j job) (*LayerResult, error) {
+	result, err := s.cached(ctx, j)
+	if result == nil && err == nil {
+		return s.fly(ctx, src, img, j)
 	}
-	f = &flight{done: make(chan struct{})}
-	s.flights[l.Digest] = f
-	s.mu.Unlock()
-	select {
-	case s.slots <- struct{}{}:
-	case <-ctx.Done():
-		s.land(l, f, nil, ctx.Err())
-		return false, f
-	}
-	return true, f
-}
-
-func (s *Scanner) land(l Layer, f *flight, result *LayerResult, err error) {
-	f.result, f.err = result, err
-	s.mu.Lock()
-	delete(s.flights, l.Digest)
-	s.mu.Unlock()
-	close(f.done)
-}
-
-func (s *Scanner) lead(ctx context.Context, src Source, img *Image, l Layer, f *flight) {
-	result, err := s.read(ctx, src, img, l)
-	<-s.slots
 	if err == nil {
-		err = s.save(ctx, result)
+		s.tell(Progress{Image: img.Reference, Layer: j.Digest, Done: j.Size, Total: j.Size, Cached: true, End: true})
 	}
-	s.land(l, f, result, err)
-}
-
-// wait gives the flight's result. When its leader was interrupted and we are
-// not, we read the layer ourselves.
-func (s *Scanner) wait(ctx context.Context, src Source, img *Image, l Layer, f *flight) (*LayerResult, error) {
-	for {
-		select {
-		case <-f.done:
-		case <-ctx.Done():
-			return nil, interrupted(ctx, "read layer", string(l.Digest), ctx.Err())
-		}
-		if f.err == nil {
-			return f.result, nil
-		}
-		theirs := errors.Is(f.err, context.Canceled) || errors.Is(f.err, context.DeadlineExceeded)
-		if !theirs || ctx.Err() != nil {
-			return nil, f.err
-		}
-		var lead bool
-		if lead, f = s.join(ctx, l); lead {
-			s.lead(ctx, src, img, l, f)
-		}
-	}
-}
-
-func (s *Scanner) cached(ctx context.Context, l Layer) (*LayerResult, error) {
-	if s.Cache == nil {
-		return nil, nil //nolint:nilnil // nothing kept is no error
-	}
-	keys := []string{digestKey(l.Digest)}
-	if l.DiffID != "" {
-		keys = append(keys, diffKey(l.DiffID))
-	}
-	for _, key := range keys {
-		result, ok, err := s.Cache.Layer(ctx, key)
-		if err != nil {
-			return nil, fmt.Errorf("look up layer %s: %w", l.Digest, err)
-		}
-		if ok {
-			return result, nil
-		}
-	}
-	return nil, nil //nolint:nilnil // see above
-}
-
-func (s *Scanner) save(ctx context.Context, r *LayerResult) error {
-	if s.Cache == nil {
-		return nil
-	}
-	if err := s.Cache.SaveLayer(ctx, digestKey(r.Digest), r); err != nil {
-		return fmt.Errorf("keep layer %s: %w", r.Digest, err)
-	}
-	if err := s.Cache.SaveLayer(ctx, diffKey(r.DiffID), r); err != nil {
-		return fmt.Errorf("keep layer %s: %w", r.Digest, err)
-	}
-	return nil
+	return result, err
 }
 
 // read reads a layer, again when the connection broke.
-func (s *Scanner) read(ctx context.Context, src Source, img *Image, l Layer) (*LayerResult, error) {
+func (s *Scanner) read(ctx context.Context, src Source, img *Image, l job) (*LayerResult, error) {
 	if strings.Contains(l.MediaType, "foreign") || strings.Contains(l.MediaType, "nondistributable") {
-		return nil, badLayer(l, ErrForeign)
+		return nil, badLayer(l.Layer, ErrForeign)
 	}
 	if limit := cmp.Or(s.MaxLayerBytes, DefaultMaxLayerBytes); l.Size > limit {
-		return nil, badLayer(l, fmt.Errorf("it has %d bytes, more than the limit of %d", l.Size, limit))
+		return nil, badLayer(l.Layer, fmt.Errorf("it has %d bytes, more than the limit of %d", l.Size, limit))
 	}
 	for try := 1; ; try++ {
 		result, err := s.stream(ctx, src, img, l)
@@ -290,23 +221,37 @@ func (s *Scanner) read(ctx context.Context, src Source, img *Image, l Layer) (*L
 	}
 }
 
-func (s *Scanner) stream(ctx context.Context, src Source, img *Image, l Layer) (_ *LayerResult, err error) {
-	r, err := src.Layer(ctx, l)
+// stream reads a layer from its source, and where hard links lead to files
+// whose own name told nothing, these once more.
+func (s *Scanner) stream(ctx context.Context, src Source, img *Image, j job) (*LayerResult, error) {
+	result, err := s.pass(ctx, src, img, j)
+	if err == nil && result.again != nil {
+		var more *LayerResult
+		if more, err = s.pass(ctx, src, img, job{j.Layer, result.again}); err == nil {
+			result = result.with(more)
+			result.Gaps = append(result.Gaps, more.Gaps...)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	result, err := readLayer(ctx, r, l, s.Cache != nil, func(n int64) {
-		s.tell(Progress{Image: img.Reference, Layer: l.Digest, Done: n, Total: l.Size})
+	s.tell(Progress{Image: img.Reference, Layer: j.Digest, Done: j.Size, Total: j.Size, End: true})
+	return result, nil
+}
+
+// pass goes through the layer once.
+func (s *Scanner) pass(ctx context.Context, src Source, img *Image, j job) (_ *LayerResult, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r, err := src.Layer(ctx, j.Layer)
+	if err != nil {
+		return nil, err
+	}
+	result, err := readLayer(ctx, cancel, r, j.Layer, j.more, func(n int64) {
+		s.tell(Progress{Image: img.Reference, Layer: j.Digest, Done: n, Total: j.Size})
 	})
 	if closeErr := r.Close(); err == nil && closeErr != nil && !errors.Is(closeErr, io.EOF) {
 		err = closeErr
-	}
-	if err == nil {
-		s.tell(Progress{Image: img.Reference, Layer: l.Digest, Done: l.Size, Total: l.Size, End: true})
-	}
-	// A body that stalled was cancelled by its own timer, not by the caller.
-	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
-		err = fmt.Errorf("no byte came for %s: %w", stallTimeout, io.ErrUnexpectedEOF)
 	}
 	return result, err
 }
