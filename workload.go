@@ -104,4 +104,47 @@ type Finding struct {
 	// Affected is Yes when the version is in range, Unknown when it could not
 	// be ordered.
 	Affected Answer `json:"affected"`
+	// FixState says what the package's supplier does about it; "" when no
+	// record tells.
+	FixState FixState `json:"fixState,omitempty"`
+	// Scores are all that the records give, the best kind first; CVSS and
+	// Vector above are those of the first.
+	Scores []Score `json:"scores,omitempty"`
+	// SSVC is CISA's assessment, empty when there is none.
+	SSVC SSVC `json:"ssvc,omitzero"`
+	// EPSSPercentile is the share (0 to 1) of all scored vulnerabilities that
+	// are no more probable than EPSS; 0 when unknown.
+	EPSSPercentile float64 `json:"epssPercentile,omitempty"`
+	// Malicious marks a package that is itself the attack (a MAL- record):
+	// there is nothing to upgrade to, it must go.
+	Malicious bool `json:"malicious,omitempty"`
+}
+
+// FixState is what a supplier does about a vulnerability of its package, in
+// the words that distributions' trackers share.
+type FixState string
+
+// Fix states. The zero value is that no record tells.
+const (
+	FixUnknown  FixState = ""
+	Fixed       FixState = "fixed"        // a fixed version is published
+	NotFixed    FixState = "not-fixed"    // affected, and no fix is published yet
+	WillNotFix  FixState = "will-not-fix" // the supplier declined, or no longer supports the release
+	NotAffected FixState = "not-affected" // the supplier denies it: never a finding
+)
+
+// Score is one rating of a vulnerability, as one record gives it.
+type Score struct {
+	Source string  `json:"source"` // the record's ID, or the CVE's where the score came by other records of it
+	Vector string  `json:"vector"` // "CVSS:3.1/…", "CVSS:4.0/…", "AV:N/AC:…"
+	Score  float64 `json:"score"`  // base score, 0 to 10
+}
+
+// SSVC holds CISA's decision points for one CVE, in CISA's words.
+//
+// Source: https://www.cisa.gov/stakeholder-specific-vulnerability-categorization-ssvc
+type SSVC struct {
+	Exploitation    string `json:"exploitation,omitempty"`    // none, poc, active
+	Automatable     string `json:"automatable,omitempty"`     // no, yes
+	TechnicalImpact string `json:"technicalImpact,omitempty"` // partial, total
 }
