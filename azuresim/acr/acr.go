@@ -53,6 +53,14 @@ type Registry struct {
 	DataHost string
 	// ThrottleEvery answers every n-th call on /v2/ and /acr/ with 429; 0 never.
 	ThrottleEvery int
+	// MaxPage is how many entries a page of a listing has at most, whatever n a
+	// client asks for; 0 is no limit.
+	MaxPage int
+	// Delay comes before every answer on /v2/ and /acr/.
+	Delay time.Duration
+	// NoReferrers leaves out the listing of referrers, as registries of before
+	// OCI 1.1 do.
+	NoReferrers bool
 }
 
 // Options is what a server is made of.
@@ -124,8 +132,15 @@ func New(o Options) (*Server, error) {
 // Backend is the registry behind the sign-in: it takes pushes from within the
 // process, without tokens. Nil when there is no such registry.
 func (s *Server) Backend(loginServer string) http.Handler {
-	if r := s.registries[strings.ToLower(loginServer)]; r != nil {
-		return r.store
+	return s.BackendAt(loginServer, time.Time{})
+}
+
+// BackendAt is the Backend at a time: what is pushed to it is listed as pushed
+// then. The zero time is now.
+func (s *Server) BackendAt(loginServer string, at time.Time) http.Handler {
+	r := s.registries[strings.ToLower(loginServer)]
+	if r == nil {
+		return nil
 	}
-	return nil
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.store.serve(w, req, at) })
 }

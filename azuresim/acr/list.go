@@ -15,7 +15,7 @@ const defaultPage = 100
 
 // page cuts a sorted list by last and n, and links to the next page.
 // https://azure.github.io/acr/AAD-OAuth.html#pagination
-func page(w http.ResponseWriter, req *http.Request, all []string) ([]string, bool) {
+func (r *registry) page(w http.ResponseWriter, req *http.Request, all []string) ([]string, bool) {
 	q := req.URL.Query()
 	n := defaultPage
 	if text := q.Get("n"); text != "" {
@@ -24,6 +24,9 @@ func page(w http.ResponseWriter, req *http.Request, all []string) ([]string, boo
 			writeError(w, http.StatusBadRequest, "PAGINATION_NUMBER_INVALID", "invalid number of results requested", map[string]string{"n": text})
 			return nil, false
 		}
+	}
+	if r.MaxPage > 0 {
+		n = min(n, r.MaxPage)
 	}
 	if last := q.Get("last"); last != "" {
 		at, found := slices.BinarySearch(all, last)
@@ -41,7 +44,7 @@ func page(w http.ResponseWriter, req *http.Request, all []string) ([]string, boo
 }
 
 func (s *Server) catalog(w http.ResponseWriter, req *http.Request, r *registry) {
-	names, ok := page(w, req, r.store.names())
+	names, ok := r.page(w, req, r.store.names())
 	if !ok {
 		return
 	}
@@ -58,7 +61,7 @@ func (s *Server) tags(w http.ResponseWriter, req *http.Request, r *registry, t t
 		nameUnknown(w, t.repository)
 		return
 	}
-	if names, ok := page(w, req, names); ok {
+	if names, ok := r.page(w, req, names); ok {
 		writeJSON(w, http.StatusOK, map[string]any{"name": t.repository, "tags": names})
 	}
 }
@@ -99,7 +102,7 @@ func (s *Server) metadata(w http.ResponseWriter, req *http.Request, r *registry,
 		s.single(w, r, t, base)
 		return
 	}
-	keys, ok := page(w, req, keys)
+	keys, ok := r.page(w, req, keys)
 	if !ok {
 		return
 	}
@@ -181,6 +184,9 @@ func (s *store) describe(repo, kind, key string) map[string]any {
 	}
 	if m.configMediaType != "" {
 		out["configMediaType"] = m.configMediaType
+	}
+	if m.os != "" {
+		out["os"], out["architecture"] = m.os, m.architecture
 	}
 	return out
 }

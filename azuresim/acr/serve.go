@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const authorizationHelp = "authentication required, visit https://aka.ms/acr/authorization for more information."
@@ -40,6 +41,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	case path == "/oauth2/token":
 		s.token(w, req, r)
 	case strings.HasPrefix(path, "/v2") || strings.HasPrefix(path, "/acr/v1/"):
+		if !r.delays(req) {
+			return
+		}
 		if r.throttles() {
 			// https://learn.microsoft.com/azure/container-registry/container-registry-skus#registry-throughput-and-throttling
 			w.Header().Set("Retry-After", "1")
@@ -54,6 +58,21 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 func (r *registry) throttles() bool {
 	return r.ThrottleEvery > 0 && r.calls.Add(1)%int64(r.ThrottleEvery) == 0
+}
+
+// delays waits, and says whether the client did too.
+func (r *registry) delays(req *http.Request) bool {
+	if r.Delay <= 0 {
+		return true
+	}
+	timer := time.NewTimer(r.Delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-req.Context().Done():
+		return false
+	}
 }
 
 func clientIP(req *http.Request) string {
@@ -166,6 +185,8 @@ func (s *Server) api(w http.ResponseWriter, req *http.Request, r *registry) {
 		s.metadata(w, req, r, t)
 	case t.kind == "tags" && req.Method == http.MethodGet:
 		s.tags(w, req, r, t)
+	case t.kind == "referrers" && r.NoReferrers:
+		writeError(w, http.StatusNotFound, "UNSUPPORTED", "the operation is unsupported", nil)
 	case t.kind == "blobs" && req.Method == http.MethodGet && r.DataHost != "" && strings.Contains(t.reference, ":"):
 		s.redirect(w, req, r)
 	default:

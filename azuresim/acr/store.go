@@ -2,6 +2,7 @@ package acr
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log"
@@ -37,6 +38,7 @@ type manifest struct {
 	digest, mediaType string
 	size              int64 // of the image: configuration and layers
 	configMediaType   string
+	os, architecture  string // of an image's configuration
 	created           time.Time
 }
 
@@ -53,7 +55,13 @@ func newStore(now func() time.Time) *store {
 }
 
 // ServeHTTP passes to the registry and notes the manifests that come and go.
-func (s *store) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+func (s *store) ServeHTTP(w http.ResponseWriter, req *http.Request) { s.serve(w, req, time.Time{}) }
+
+// serve does so at a time, the zero time being now.
+func (s *store) serve(w http.ResponseWriter, req *http.Request, at time.Time) {
+	if at.IsZero() {
+		at = s.now()
+	}
 	t := parseTarget(req.URL.Path)
 	if t.kind != "manifests" || req.Method != http.MethodPut && req.Method != http.MethodDelete {
 		s.inner.ServeHTTP(w, req)
@@ -74,7 +82,7 @@ func (s *store) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	s.inner.ServeHTTP(status, req)
 	switch status.code {
 	case http.StatusCreated:
-		s.note(t.repository, t.reference, w.Header().Get("Docker-Content-Digest"), req.Header.Get("Content-Type"), body)
+		s.note(t.repository, t.reference, w.Header().Get("Docker-Content-Digest"), req.Header.Get("Content-Type"), body, at.UTC())
 	case http.StatusAccepted:
 		s.forget(t.repository, t.reference)
 	}
@@ -90,24 +98,20 @@ func (w *statusWriter) WriteHeader(code int) {
 	w.ResponseWriter.WriteHeader(code)
 }
 
-func (s *store) note(repo, reference, digest, mediaType string, body []byte) {
+func (s *store) note(repo, reference, digest, mediaType string, body []byte, now time.Time) {
 	var m struct {
-		Config    struct{ MediaType string }
-		Layers    []struct{ Size int64 }
-		Manifests []struct{ Digest string }
+		Config struct {
+			MediaType, Digest string
+			Size              int64
+		}
+		Layers []struct{ Size int64 }
 	}
-	if json.Unmarshal(body, &m) != nil {
-		m.Layers = nil // the registry took it, so it is listed, without a size
-	}
-	var sized struct{ Config struct{ Size int64 } }
-	size := int64(0)
-	if json.Unmarshal(body, &sized) == nil {
-		size = sized.Config.Size
-	}
+	_ = json.Unmarshal(body, &m) // the registry took it, so it is listed, without a size
+	size := m.Config.Size
 	for _, l := range m.Layers {
 		size += l.Size
 	}
-	now := s.now().UTC()
+	os, architecture := s.platform(repo, m.Config.Digest)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.repos[repo]
@@ -117,7 +121,7 @@ func (s *store) note(repo, reference, digest, mediaType string, body []byte) {
 	}
 	r.updated = now
 	if r.manifests[digest] == nil {
-		r.manifests[digest] = &manifest{digest: digest, mediaType: mediaType, size: size, configMediaType: m.Config.MediaType, created: now}
+		r.manifests[digest] = &manifest{digest: digest, mediaType: mediaType, size: size, configMediaType: m.Config.MediaType, os: os, architecture: architecture, created: now}
 	}
 	if strings.Contains(reference, ":") {
 		return
@@ -150,6 +154,34 @@ func (s *store) forget(repo, reference string) {
 		delete(s.repos, repo)
 	}
 }
+
+// platform reads an image's configuration; other configurations name none.
+func (s *store) platform(repo, digest string) (os, architecture string) {
+	if digest == "" {
+		return "", ""
+	}
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://in-process.invalid/v2/"+repo+"/blobs/"+digest, nil)
+	if err != nil {
+		return "", ""
+	}
+	w := &memory{header: http.Header{}}
+	s.inner.ServeHTTP(w, req)
+	var config struct{ OS, Architecture string }
+	if json.Unmarshal(w.body.Bytes(), &config) != nil {
+		return "", ""
+	}
+	return config.OS, config.Architecture
+}
+
+// memory keeps an answer.
+type memory struct {
+	header http.Header
+	body   bytes.Buffer
+}
+
+func (m *memory) Header() http.Header         { return m.header }
+func (m *memory) WriteHeader(int)             {}
+func (m *memory) Write(p []byte) (int, error) { return m.body.Write(p) }
 
 // names of the repositories, in order.
 func (s *store) names() []string {
