@@ -20,6 +20,10 @@ type Builder struct {
 	listings map[Listing]struct{}
 	gaps     map[azward.Gap]struct{}
 
+	// replace lets whatever is added stand in the place of what is there: a
+	// plan over an estate.
+	replace bool
+
 	words   map[string]string // types, kinds, clusters …: one string for each
 	scratch bytes.Buffer      // for compaction
 }
@@ -299,7 +303,7 @@ func (b *Builder) put(r *Resource) {
 		b.byKey = make(map[azward.ResourceKey]*Resource)
 	}
 	r.key = r.ID.Key()
-	if held, ok := b.byKey[r.key]; ok && !replaces(held, r) {
+	if held, ok := b.byKey[r.key]; ok && !b.replace && !replaces(held, r) {
 		return
 	}
 	b.byKey[r.key] = r

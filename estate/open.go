@@ -27,7 +27,21 @@ func Open(ctx context.Context, o ReadOptions, paths ...string) (*Estate, error) 
 		}
 	}
 	var b Builder
-	in := &reader{builder: &b, options: o}
+	return open(ctx, &b, o, paths)
+}
+
+// Overlay reads files and folders, as [Open] does, over an estate: what they
+// hold stands in the place of what the estate has under the same ID. Listings
+// and gaps of the estate stay: it is the estate as it would be.
+func Overlay(ctx context.Context, e *Estate, o ReadOptions, paths ...string) (*Estate, error) {
+	var b Builder
+	b.Add(e)
+	b.replace = true
+	return open(ctx, &b, o, paths)
+}
+
+func open(ctx context.Context, b *Builder, o ReadOptions, paths []string) (*Estate, error) {
+	in := &reader{builder: b, options: o}
 	for _, path := range paths {
 		files, err := inputs(path)
 		if err != nil {

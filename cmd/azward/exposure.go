@@ -83,7 +83,7 @@ func exposureCommand(a *app) *cobra.Command {
 	}
 	c.Flags().StringVar(&to, "to", "", "this workload alone, by its resource ID")
 	f.add(c)
-	c.AddCommand(exposureCheckCommand(a, &f))
+	c.AddCommand(exposureCheckCommand(a, &f), exposureDiffCommand(a))
 	return c
 }
 
