@@ -45,7 +45,7 @@ const (
 // their layers have to be looked at.
 func (f manifestFile) artifactType() string {
 	config := f.Config.MediaType
-	image := config == "" || config == typeImageConfig || config == typeDockerConfig
+	image := isImageType(config)
 	if image && (len(f.Layers) == 0 || slices.ContainsFunc(f.Layers, isFileSystem)) {
 		return ""
 	}
@@ -58,6 +58,8 @@ func (f manifestFile) artifactType() string {
 	}
 	return cmp.Or(oneLine(kind), "unknown")
 }
+
+func isImageType(t string) bool { return t == "" || t == typeImageConfig || t == typeDockerConfig }
 
 // isFileSystem says whether a layer is files of an image. Media types of
 // layers are many; those of what is none name their content.

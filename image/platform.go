@@ -18,10 +18,11 @@ const (
 	attestationOf = "vnd.docker.reference.digest"
 )
 
-// isImage tells an index's images from what is about them.
+// isImage tells an index's images from what is about them. Some builders write
+// the type of the configuration where an artifact's type belongs.
 func (d descriptor) isImage() bool {
 	unknown := d.Platform != nil && d.Platform.OS == "unknown"
-	return d.Annotations[attestation] == "" && !unknown && d.ArtifactType == ""
+	return d.Annotations[attestation] == "" && !unknown && isImageType(d.ArtifactType)
 }
 
 func imagesOf(list []descriptor) []descriptor {

@@ -149,7 +149,7 @@ func (s *search) listing(ctx context.Context) error {
 	}
 	seen := map[string]bool{}
 	for err == nil {
-		if err = s.listed(doc.raw, by); err != nil {
+		if err = s.listed(ctx, doc.raw, by); err != nil {
 			return err
 		}
 		next, badLink := nextPage(doc)
@@ -187,7 +187,7 @@ func unsupported(err error) bool {
 	return azward.KindOf(err) == azward.KindBadInput // a web page
 }
 
-func (s *search) listed(raw []byte, by FoundBy) error {
+func (s *search) listed(ctx context.Context, raw []byte, by FoundBy) error {
 	var f manifestFile
 	if err := json.Unmarshal(raw, &f); err != nil {
 		return s.bad("the list of its referrers is not JSON: " + err.Error())
@@ -198,11 +198,37 @@ func (s *search) listed(raw []byte, by FoundBy) error {
 		}
 		a := Referrer{
 			Digest: d.Digest, Size: d.Size, Subject: s.subject, Found: by, Annotations: d.Annotations,
-			ArtifactType: cmp.Or(d.ArtifactType, d.MediaType), PredicateType: predicateOf(d.Annotations),
+			ArtifactType: oneLine(d.ArtifactType), PredicateType: predicateOf(d.Annotations),
+		}
+		if isImageType(a.ArtifactType) || a.ArtifactType == typeEmpty {
+			if err := s.typed(ctx, &a); err != nil {
+				return err
+			}
 		}
 		if err := s.add(a); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// typed reads a referrer's manifest for its type: some registries list the type
+// of its configuration instead, and cosign's come as images.
+func (s *search) typed(ctx context.Context, a *Referrer) error {
+	if s.read++; s.read > maxReferrerManifests {
+		return s.bad(fmt.Sprintf("more than %d of its referrers are listed without their types", maxReferrerManifests))
+	}
+	raw, _, err := s.manifest(ctx, a.Digest)
+	if err != nil {
+		return err
+	}
+	var f manifestFile
+	if err := json.Unmarshal(raw, &f); err != nil {
+		return s.bad("a referrer's manifest is not JSON: " + err.Error())
+	}
+	a.ArtifactType = f.artifactType()
+	if len(f.Layers) > 0 {
+		a.PredicateType = cmp.Or(a.PredicateType, predicateOf(f.Layers[0].Annotations))
 	}
 	return nil
 }

@@ -120,7 +120,7 @@ func New(o Options) (*Server, error) {
 	o.TokenLifetime = cmp.Or(o.TokenLifetime, accessLifetime)
 	s := &Server{o: o, keyID: "acr", registries: map[string]*registry{}, data: map[string]*registry{}}
 	for login, r := range o.Registries {
-		reg := &registry{Registry: r, login: login, store: newStore(o.Now)}
+		reg := &registry{Registry: r, login: login, store: newStore(o.Now, !r.NoReferrers)}
 		s.registries[strings.ToLower(login)] = reg
 		if r.DataHost != "" {
 			s.data[strings.ToLower(r.DataHost)] = reg

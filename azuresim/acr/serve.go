@@ -185,8 +185,6 @@ func (s *Server) api(w http.ResponseWriter, req *http.Request, r *registry) {
 		s.metadata(w, req, r, t)
 	case t.kind == "tags" && req.Method == http.MethodGet:
 		s.tags(w, req, r, t)
-	case t.kind == "referrers" && r.NoReferrers:
-		writeError(w, http.StatusNotFound, "UNSUPPORTED", "the operation is unsupported", nil)
 	case t.kind == "blobs" && req.Method == http.MethodGet && r.DataHost != "" && strings.Contains(t.reference, ":"):
 		s.redirect(w, req, r)
 	default:

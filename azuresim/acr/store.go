@@ -47,9 +47,9 @@ type tag struct {
 	created, updated time.Time
 }
 
-func newStore(now func() time.Time) *store {
+func newStore(now func() time.Time, referrers bool) *store {
 	return &store{
-		inner: ocireg.New(ocireg.Logger(log.New(io.Discard, "", 0)), ocireg.WithReferrersSupport(true)),
+		inner: ocireg.New(ocireg.Logger(log.New(io.Discard, "", 0)), ocireg.WithReferrersSupport(referrers)),
 		now:   now, repos: map[string]*repository{},
 	}
 }
