@@ -1,7 +1,6 @@
 package image
 
 import (
-	"bytes"
 	"cmp"
 	"debug/buildinfo"
 	"fmt"
@@ -27,14 +26,11 @@ var buildInfoMark = []byte("\xff Go buildinf:")
 
 // readGo reads the modules that a Go program was built from.
 func readGo(in *input) (*File, error) {
-	if in.bytes != nil && !bytes.Contains(in.bytes, buildInfoMark) {
-		return nil, nil
+	if ok, err := in.contains(buildInfoMark); !ok || err != nil {
+		return nil, err
 	}
 	info, err := buildinfo.Read(in.at)
 	if err != nil {
-		if in.bytes == nil { // too large to look for the mark
-			return nil, nil
-		}
 		return nil, fmt.Errorf("a Go program whose build information cannot be read: %w", err)
 	}
 	return &File{Packages: goModules(info)}, nil

@@ -101,7 +101,7 @@ func (j *jarReader) nested(f *zip.File, inside string, depth int) error {
 	if depth+1 >= maxJarDepth {
 		return fmt.Errorf("archives are nested more than %d deep", maxJarDepth)
 	}
-	return j.load(f, spillAt, func(b []byte) error {
+	return j.load(f, maxNested, func(b []byte) error {
 		return j.archive(bytes.NewReader(b), int64(len(b)), path.Base(f.Name), inside, depth+1)
 	})
 }

@@ -57,9 +57,11 @@ const (
 	// spillAt is the largest file kept in memory; a larger one that needs
 	// reading at random (a binary, a jar) goes to a temporary file. All layers
 	// that are read at once share maxHeld, besides scratchSize each.
-	spillAt     = 32 << 20
-	maxHeld     = 64 << 20
+	spillAt     = 16 << 20
+	maxHeld     = 32 << 20
 	scratchSize = 1 << 20
+	// maxNested is the largest archive within an archive, which is unpacked to memory.
+	maxNested = 64 << 20
 	// maxBinary and maxArchive bound what is read for Go build information and of jars.
 	maxBinary  = 2 << 30
 	maxArchive = 1 << 30

@@ -25,6 +25,30 @@ type input struct {
 
 func (in *input) reader() io.Reader { return io.NewSectionReader(in.at, 0, in.size) }
 
+// contains looks for a mark, shorter than a block, anywhere in the file.
+func (in *input) contains(mark []byte) (bool, error) {
+	if in.bytes != nil {
+		return bytes.Contains(in.bytes, mark), nil
+	}
+	const block = 256 << 10
+	buf := make([]byte, 0, block+len(mark))
+	for r := in.reader(); ; {
+		n, err := io.ReadFull(r, buf[len(buf):len(buf)+block])
+		buf = buf[:len(buf)+n]
+		if bytes.Contains(buf, mark) {
+			return true, nil
+		}
+		if n < block {
+			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+				err = nil
+			}
+			return false, err
+		}
+		kept := copy(buf[:len(mark)], buf[len(buf)-len(mark):]) // the mark may lie across two blocks
+		buf = buf[:kept]
+	}
+}
+
 // release gives back memory, and removes the temporary file if there is one.
 func (in *input) release() error {
 	if in.held != nil {
@@ -56,7 +80,7 @@ func (s *scratch) free() { scratches.Put(s) }
 // none left waits. A layer holds one file at a time, so all get on.
 var (
 	held       = semaphore.NewWeighted(maxHeld)
-	heldBySize [1 + spillAt/scratchSize]sync.Pool // by the size's power of two
+	heldBySize [5]sync.Pool // by the size's power of two, from scratchSize to spillAt
 )
 
 func take(ctx context.Context, size int64) (*[]byte, error) {
