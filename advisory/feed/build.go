@@ -240,7 +240,6 @@ func (b *builder) zip(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return fmt.Errorf("open zip archive: %w", err)
 	}
-	archive.RegisterDecompressor(zip.Deflate, inflate)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	for batch := range decode(ctx, archive.File, b.Workers) {

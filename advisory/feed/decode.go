@@ -5,8 +5,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"hash/crc32"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 	"sync"
 
@@ -16,8 +19,12 @@ import (
 )
 
 // batchSize is how many records one worker decodes at a time: enough that
-// handing over costs nothing, few enough that little waits in memory.
-const batchSize = 128
+// handing over costs nothing, few enough that little waits in memory. A batch
+// of large ones ends before, at batchBytes of text.
+const (
+	batchSize  = 128
+	batchBytes = 4 << 20
+)
 
 // decode yields the records of an archive in its order, decoded by workers.
 // When ctx ends it stops early; no goroutine outlives the loop.
@@ -42,8 +49,9 @@ func decode(ctx context.Context, files []*zip.File, workers int) iter.Seq[[]pars
 			defer close(queue)
 			defer close(tasks)
 			for len(files) > 0 {
-				batch := files[:min(batchSize, len(files))]
-				files = files[len(batch):]
+				n := take(files)
+				batch := files[:n]
+				files = files[n:]
 				place := make(chan []parsed, 1)
 				select {
 				case queue <- place:
@@ -66,9 +74,21 @@ func decode(ctx context.Context, files []*zip.File, workers int) iter.Seq[[]pars
 	}
 }
 
+// take gives the length of the next batch: at most batchSize records that take
+// at most batchBytes together, or one.
+func take(files []*zip.File) int {
+	var bytes uint64
+	for i, f := range files[:min(batchSize, len(files))] {
+		if bytes += f.UncompressedSize64; bytes > batchBytes && i > 0 {
+			return i
+		}
+	}
+	return min(batchSize, len(files))
+}
+
 func decodeBatch(ctx context.Context, files []*zip.File) []parsed {
 	out := make([]parsed, 0, len(files))
-	var buf bytes.Buffer
+	var u unpacker
 	for _, f := range files {
 		if ctx.Err() != nil {
 			return out
@@ -76,50 +96,67 @@ func decodeBatch(ctx context.Context, files []*zip.File) []parsed {
 		if !strings.HasSuffix(f.Name, ".json") {
 			continue
 		}
-		buf.Reset()
-		err := readEntry(&buf, f)
-		out = append(out, parse(f.Name, buf.Bytes(), err))
+		data, err := u.entry(f)
+		out = append(out, parse(f.Name, data, err))
 	}
 	return out
 }
 
-func readEntry(buf *bytes.Buffer, f *zip.File) (err error) {
-	r, err := f.Open()
+// unpacker reads entries of an archive, one after another into the same
+// memory: the packed bytes in one read, because an archive has tens of
+// thousands of small entries, and a system call for each few kilobytes and new
+// tables for each entry would cost more than unpacking.
+type unpacker struct {
+	packed   []byte
+	plain    []byte
+	from     bytes.Reader
+	inflater io.ReadCloser
+}
+
+// entry is valid until the next call. An entry that is larger than it says, or
+// has another checksum, is an error.
+func (u *unpacker) entry(f *zip.File) ([]byte, error) {
+	if max(f.UncompressedSize64, f.CompressedSize64) > maxRecord {
+		return nil, &bound.SizeError{What: f.Name, Limit: maxRecord}
+	}
+	raw, err := f.OpenRaw()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	_, err = buf.ReadFrom(bound.Reader(r, maxRecord, f.Name))
-	return err
-}
-
-// inflaters are kept: an archive has tens of thousands of small entries, and
-// the tables of a new one cost more than many of these.
-var inflaters sync.Pool
-
-// inflate unpacks an entry of an archive. Whoever opened it closes it.
-func inflate(r io.Reader) io.ReadCloser {
-	if kept, ok := inflaters.Get().(*inflater); ok {
-		if kept.resetter.Reset(r, nil) == nil {
-			return kept
+	u.packed = slices.Grow(u.packed[:0], int(f.CompressedSize64))[:f.CompressedSize64]
+	if _, err := io.ReadFull(raw, u.packed); err != nil {
+		return nil, fmt.Errorf("read packed bytes: %w", err)
+	}
+	data := u.packed
+	switch f.Method {
+	case zip.Store:
+	case zip.Deflate:
+		if data, err = u.inflate(f); err != nil {
+			return nil, err
 		}
+	default:
+		return nil, fmt.Errorf("packed with method %d: %w", f.Method, zip.ErrAlgorithm)
 	}
-	fresh := flate.NewReader(r)
-	resetter, ok := fresh.(flate.Resetter)
-	if !ok {
-		return fresh
+	if uint64(len(data)) != f.UncompressedSize64 || crc32.ChecksumIEEE(data) != f.CRC32 {
+		return nil, zip.ErrChecksum
 	}
-	return &inflater{fresh, resetter}
+	return data, nil
 }
 
-type inflater struct {
-	io.ReadCloser
-	resetter flate.Resetter
-}
-
-// Close gives the inflater back for the next entry.
-func (i *inflater) Close() error {
-	err := i.ReadCloser.Close()
-	inflaters.Put(i)
-	return err
+func (u *unpacker) inflate(f *zip.File) ([]byte, error) {
+	u.from.Reset(u.packed)
+	if u.inflater == nil {
+		u.inflater = flate.NewReader(&u.from)
+	} else if err := u.inflater.(flate.Resetter).Reset(&u.from, nil); err != nil { //nolint:forcetypeassert // NewReader promises it
+		return nil, err
+	}
+	u.plain = slices.Grow(u.plain[:0], int(f.UncompressedSize64)+1)[:f.UncompressedSize64+1]
+	n, err := io.ReadFull(u.inflater, u.plain) // one byte more than there should be
+	switch {
+	case err == nil:
+		return nil, fmt.Errorf("%s unpacks to more than the %d bytes it says", f.Name, f.UncompressedSize64)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return u.plain[:n], nil // whether all is there, the checksum says
+	}
+	return nil, fmt.Errorf("unpack: %w", err)
 }

@@ -298,7 +298,7 @@ func FuzzParse(f *testing.F) {
 
 func BenchmarkBuild(b *testing.B) {
 	root := filepath.Dir(testdata.Shared(b, "data/osv"))
-	b.Run("records=17000", func(b *testing.B) {
+	b.Run("records=17027", func(b *testing.B) {
 		n := 0
 		for b.Loop() {
 			stats, err := feed.Build(b.Context(), feed.Sources{Dir: root, At: at}, filepath.Join(b.TempDir(), "x.idx"))

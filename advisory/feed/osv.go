@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -26,74 +25,30 @@ var (
 	errNoVersions = errors.New("record names no package version (only commits, or nothing)")
 )
 
-// osvRecord is the part of the OSV schema that matching needs.
-//
-// Source: https://ossf.github.io/osv-schema/
-type osvRecord struct {
-	ID        string     `json:"id"`
-	Modified  string     `json:"modified"`
-	Withdrawn string     `json:"withdrawn"`
-	Aliases   []string   `json:"aliases"`
-	Upstream  []string   `json:"upstream"`
-	Related   []string   `json:"related"`
-	Summary   string     `json:"summary"`
-	Details   string     `json:"details"`
-	Severity  []severity `json:"severity"`
-	Affected  []affected `json:"affected"`
-	Database  struct {
-		Severity json.RawMessage `json:"severity"`
-	} `json:"database_specific"`
-}
-
-type severity struct {
-	Type  string `json:"type"`
-	Score string `json:"score"`
-}
-
-type affected struct {
-	Package struct {
-		Ecosystem string `json:"ecosystem"`
-		Name      string `json:"name"`
-	} `json:"package"`
-	Severity []severity `json:"severity"`
-	Ranges   []struct {
-		Type   string  `json:"type"`
-		Events []event `json:"events"`
-	} `json:"ranges"`
-	Versions []string `json:"versions"`
-}
-
-type event struct {
-	Introduced   string `json:"introduced"`
-	Fixed        string `json:"fixed"`
-	LastAffected string `json:"last_affected"`
-	Limit        string `json:"limit"`
-}
-
 // Parse reads one OSV record. It gives an error that says why when the record
 // is not to be in an index; unusable counts the affected entries that were
 // left out of a record that is.
 func Parse(data []byte) (record *advisory.Record, unusable int, err error) {
-	var o osvRecord
-	if err := json.Unmarshal(data, &o); err != nil {
+	o, err := decodeOSV(string(data))
+	if err != nil {
 		return nil, 0, fmt.Errorf("not an OSV record: %w", err)
 	}
 	switch {
-	case o.ID == "":
+	case o.id == "":
 		return nil, 0, errNoID
-	case o.Withdrawn != "":
+	case o.withdrawn != "":
 		return nil, 0, errWithdrawn
 	}
 	r := &advisory.Record{
-		ID: o.ID, Aliases: o.Aliases, Upstream: o.Upstream, Summary: summary(o),
-		Malicious: strings.HasPrefix(o.ID, "MAL-"), Rating: rating(o),
+		ID: o.id, Aliases: o.aliases, Upstream: o.upstream, Summary: summary(o),
+		Malicious: strings.HasPrefix(o.id, "MAL-"), Rating: rating(o),
 	}
-	if at, err := time.Parse(time.RFC3339, o.Modified); err == nil {
+	if at, err := time.Parse(time.RFC3339, o.modified); err == nil {
 		r.Modified = at
 	}
-	r.Vectors = vectors(r.Vectors, o.Severity)
-	for _, a := range o.Affected {
-		r.Vectors = vectors(r.Vectors, a.Severity)
+	r.Vectors = vectors(r.Vectors, o.severity)
+	for _, a := range o.affected {
+		r.Vectors = vectors(r.Vectors, a.severity)
 		if part, ok := usable(a); ok {
 			r.Affected = append(r.Affected, part)
 		} else {
@@ -106,8 +61,8 @@ func Parse(data []byte) (record *advisory.Record, unusable int, err error) {
 	if r.Malicious {
 		r.Summary = "malicious package" // the set of names and versions is what counts
 	}
-	if len(r.Upstream) == 0 && len(r.Aliases) == 0 && isNotice(o.ID) {
-		r.Upstream = o.Related // older notices of these distributions list their CVEs there
+	if len(r.Upstream) == 0 && len(r.Aliases) == 0 && isNotice(o.id) {
+		r.Upstream = o.related // older notices of these distributions list their CVEs there
 	}
 	return r, unusable, nil
 }
@@ -125,8 +80,8 @@ func isNotice(id string) bool {
 
 func vectors(list []string, scores []severity) []string {
 	for _, s := range scores {
-		if strings.HasPrefix(s.Type, "CVSS_") {
-			list = append(list, s.Score)
+		if strings.HasPrefix(s.kind, "CVSS_") {
+			list = append(list, strings.Clone(s.score)) // outlives the record's text
 		}
 	}
 	return list
@@ -136,22 +91,18 @@ func vectors(list []string, scores []severity) []string {
 // database_specific.severity (GitHub, Azure Linux), which others use for
 // objects of their own.
 func rating(o osvRecord) string {
-	for _, s := range o.Severity {
-		if s.Type == "Ubuntu" {
-			return s.Score
+	for _, s := range o.severity {
+		if s.kind == "Ubuntu" {
+			return s.score
 		}
 	}
-	var word string
-	if json.Unmarshal(o.Database.Severity, &word) != nil {
-		return ""
-	}
-	return word
+	return o.word
 }
 
 func summary(o osvRecord) string {
-	s := o.Summary
+	s := o.summary
 	if s == "" {
-		s, _, _ = strings.Cut(strings.TrimSpace(o.Details), "\n")
+		s, _, _ = strings.Cut(strings.TrimSpace(unquote(o.details)), "\n")
 	}
 	s = strings.Join(strings.Fields(s), " ")
 	if len(s) <= maxSummary {
@@ -167,13 +118,13 @@ func summary(o osvRecord) string {
 // usable converts an entry; ok is false when it names no package or no
 // version that a package could have (a range of commits alone).
 func usable(a affected) (out advisory.Affected, ok bool) {
-	out = advisory.Affected{Ecosystem: a.Package.Ecosystem, Name: a.Package.Name, Versions: a.Versions}
-	for _, r := range a.Ranges {
-		if r.Type == "GIT" {
+	out = advisory.Affected{Ecosystem: a.ecosystem, Name: a.name, Versions: a.versions}
+	for _, r := range a.ranges {
+		if r.kind == "GIT" {
 			continue
 		}
 		var events []advisory.Event
-		for _, e := range r.Events {
+		for _, e := range r.events {
 			events = append(events, convert(e)...)
 		}
 		if len(events) > 0 {
@@ -191,11 +142,11 @@ func convert(e event) []advisory.Event {
 			out = append(out, advisory.Event{Kind: kind, Version: version})
 		}
 	}
-	add(advisory.Introduced, e.Introduced)
-	add(advisory.Fixed, e.Fixed)
-	add(advisory.LastAffected, e.LastAffected)
-	if e.Limit != "*" { // no limit
-		add(advisory.Limit, e.Limit)
+	add(advisory.Introduced, e.introduced)
+	add(advisory.Fixed, e.fixed)
+	add(advisory.LastAffected, e.lastAffected)
+	if e.limit != "*" { // no limit
+		add(advisory.Limit, e.limit)
 	}
 	return out
 }
