@@ -451,7 +451,7 @@ func TestBase(t *testing.T) {
 	same(t, "actions", []string{
 		"upgrade lodash from 4.17.4 to 4.17.12: CVE-2024-0001 CVE-2024-0002",
 		"build on " + h.host + "/base/debian:12: CVE-2024-0004",
-		"update 1 packages of the distribution: CVE-2024-0004",
+		"update openssl of the distribution: CVE-2024-0004",
 	}, got)
 	same(t, "left", 0, left)
 	same(t, "where it came from", "COPY . /srv", actions[0].Steps[0].Line)

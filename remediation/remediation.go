@@ -160,6 +160,9 @@ func Plan(findings []Finding, known Advisories, bases []Base) (actions []Action,
 	}
 	if len(os.Steps) > 0 {
 		os.Title = fmt.Sprintf("update %d packages of the distribution", len(os.Steps))
+		if len(os.Steps) == 1 {
+			os.Title = "update " + os.Steps[0].Package + " of the distribution"
+		}
 		actions = append(actions, os)
 	}
 	for i := range actions {

@@ -132,7 +132,7 @@ func TestPlan(t *testing.T) {
 				{"CVE-2", "Debian:12", "zlib", []string{"0"}, low},
 			},
 			packages: []azward.Package{deb("openssl", "openssl", "3.0.9-1"), deb("libssl3", "openssl", "3.0.9-1"), deb("zlib1g", "zlib", "1:1.2.13-1")},
-			want:     []string{"update 1 packages of the distribution: CVE-1 | ADD file:1 in /"},
+			want:     []string{"update openssl of the distribution: CVE-1 | ADD file:1 in /"},
 			left:     1,
 		},
 		{
@@ -155,7 +155,7 @@ func TestPlan(t *testing.T) {
 			}},
 			want: []string{
 				"build on contoso.azurecr.io/base/debian:12.9: CVE-1 | ",
-				"update 1 packages of the distribution: CVE-1 | ADD file:1 in /",
+				"update openssl of the distribution: CVE-1 | ADD file:1 in /",
 				"upgrade lodash from 4.17.4 to 4.17.5: CVE-3 | RUN npm ci",
 			},
 			left: 1,

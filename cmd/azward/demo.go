@@ -40,10 +40,12 @@ are thrown away.`,
 	return c
 }
 
-// demoTenant is the scenario, and demoApp the application that signs in.
+// demoTenant is the scenario, demoApp the application that signs in, and
+// demoRegistry the registry whose images run.
 const (
-	demoTenant = "contoso"
-	demoApp    = "azward"
+	demoTenant   = "contoso"
+	demoApp      = "azward"
+	demoRegistry = "contosoacr.azurecr.io"
 )
 
 func (a *app) demo(ctx context.Context, once bool) (err error) {
@@ -76,6 +78,12 @@ func (a *app) demo(ctx context.Context, once bool) (err error) {
 	}
 	if a.output == "table" && a.out == "" {
 		if err := a.demoProof(); err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(a.stdout, "\nThe registry, as azward registry scan %s shows it:\n\n", demoRegistry); err != nil {
+			return err
+		}
+		if err := a.registryScan(ctx, demoRegistry, registryFlags{connection: demoTenant}); err != nil {
 			return err
 		}
 	}

@@ -129,7 +129,7 @@ func (a *app) diffImages(ctx context.Context, args []string, f imageFlags) error
 		if a.output == "json" {
 			return report.JSON(w, map[string]any{"from": args[0], "to": args[1], "diff": diff, "gaps": gaps})
 		}
-		_, err := fmt.Fprintf(w, "%s: %s\n%s: %s\n%d fixed, %d new, %d unchanged\n", args[0], severities(images[0].Counts), args[1], severities(images[1].Counts),
+		_, err := fmt.Fprintf(w, "%s: %s\n%s: %s\n%d fixed, %d new, %d unchanged\n", args[0], brief(images[0].Counts), args[1], brief(images[1].Counts),
 			len(diff.Fixed), len(diff.New), diff.Unchanged)
 		if err != nil {
 			return err

@@ -154,7 +154,7 @@ func (a *app) findings(r imageReport) func(io.Writer) error {
 				return err
 			}
 		}
-		_, err := fmt.Fprintf(w, "\n%d vulnerabilities in %d packages: %s; %d known to be exploited\n", len(r.Vulnerabilities), len(r.Packages), severities(r.Counts), r.Counts.KEV)
+		_, err := fmt.Fprintf(w, "\n%d vulnerabilities in %d packages: %s; %d known to be exploited\n", len(r.Vulnerabilities), len(r.Packages), brief(r.Counts), r.Counts.KEV)
 		return err
 	}
 }
@@ -187,7 +187,7 @@ func (r *imageReport) advice(w io.Writer) error {
 }
 
 func writeAction(w io.Writer, a remediation.Action) error {
-	if _, err := fmt.Fprintf(w, "  %s\n      clears %d findings: %s\n", a.Title, a.Counts.Total(), severities(a.Counts)); err != nil {
+	if _, err := fmt.Fprintf(w, "  %s\n      clears %d findings: %s\n", a.Title, a.Counts.Total(), brief(a.Counts)); err != nil {
 		return err
 	}
 	if a.Command != "" {

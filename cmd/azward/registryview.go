@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -95,14 +96,14 @@ func nameAll(list []*registry.Image) []string {
 }
 
 func (a *app) viewTable(w io.Writer, v *registry.View, s *registrySummary, images []advised) error {
-	width := a.style().Width
-	t := newTable("image", "runs", "critical", "high", "medium", "low", "known exploited", "of the base", "base", "do first")
+	width := cmp.Or(a.style().Width, 180)
+	t := newTable("image", "runs", "findings", "known exploited", "from the base", "do first")
 	t.SetColumnConfigs([]table.ColumnConfig{
-		{Name: "image", WidthMax: 40}, {Name: "base", WidthMax: 30},
+		{Name: "image", WidthMax: 40}, {Name: "from the base", WidthMax: 36, WidthMaxEnforcer: text.WrapSoft},
 		{Name: "do first", WidthMax: max(30, width-130), WidthMaxEnforcer: text.WrapSoft},
 	})
 	for _, i := range images {
-		t.AppendRow(table.Row{i.Name, runsText(v, i.Image), i.Counts.Critical, i.Counts.High, i.Counts.Medium, i.Counts.Low, i.Counts.KEV, baseShare(i.Image), baseText(i.Image), doFirst(i)})
+		t.AppendRow(table.Row{i.Name, runsText(v, i.Image), brief(i.Counts), i.Counts.KEV, baseShare(i.Image), doFirst(i)})
 	}
 	if _, err := fmt.Fprintf(w, "%s\n\n", t.Render()); err != nil {
 		return err
@@ -142,17 +143,39 @@ func runsText(v *registry.View, i *registry.Image) string {
 	return fmt.Sprint(len(i.Runs))
 }
 
-func baseShare(i *registry.Image) string {
-	if i.Base == nil || i.Base.Layers == 0 {
-		return "?"
+// brief is the findings by severity, the worst first.
+func brief(c remediation.Counts) string {
+	if c.Total() == 0 {
+		return "none"
 	}
-	return fmt.Sprintf("%d of %d", i.BaseCounts.Total(), i.Counts.Total())
+	var parts []string
+	for _, part := range []struct {
+		n    int
+		word string
+	}{{c.Critical, "critical"}, {c.High, "high"}, {c.Medium, "medium"}, {c.Low, "low"}, {c.Unknown, "unrated"}} {
+		if part.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.word))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func baseShare(i *registry.Image) string {
+	switch {
+	case i.Base == nil:
+		return "base not known"
+	case i.Base.Layers == 0:
+		return "? of " + baseText(i)
+	case i.Counts.Total() == 0:
+		return baseText(i)
+	}
+	return fmt.Sprintf("%d of %s", i.BaseCounts.Total(), baseText(i))
 }
 
 func baseText(i *registry.Image) string {
 	switch {
 	case i.Base == nil:
-		return "?"
+		return "not known"
 	case i.Base.Moved != "":
 		return i.Base.Reference + " (has moved since)"
 	}
@@ -245,7 +268,7 @@ func (a *app) writeTimeline(v *registry.View, repository string, versions []regi
 		t := newTable("when", "tags", "digest", "findings", "fixed", "new", "regressed", "unchanged", "base", "runs")
 		for _, x := range slices.Backward(versions) {
 			t.AppendRow(table.Row{
-				x.At.Format(time.DateOnly), strings.Join(x.Tags, ", "), short(x.Image.Digest), severities(x.Image.Counts),
+				x.At.Format(time.DateOnly), strings.Join(x.Tags, ", "), short(x.Image.Digest), brief(x.Image.Counts),
 				len(x.Diff.Fixed), len(x.Diff.New), len(x.Diff.Regressed), x.Diff.Unchanged, baseText(x.Image), runsText(v, x.Image),
 			})
 		}
@@ -254,10 +277,6 @@ func (a *app) writeTimeline(v *registry.View, repository string, versions []regi
 		}
 		return writeChanges(w, versions[len(versions)-1].Diff)
 	})
-}
-
-func severities(c remediation.Counts) string {
-	return fmt.Sprintf("%d critical, %d high, %d medium, %d low", c.Critical, c.High, c.Medium, c.Low)
 }
 
 // writeChanges names what a version changed, the worst first.
