@@ -181,6 +181,9 @@ func ParsePlatform(s string) (Platform, error) {
 
 // String gives the form that [ParsePlatform] reads.
 func (p Platform) String() string {
+	if p == (Platform{}) { // the configuration does not say
+		return ""
+	}
 	s := p.OS + "/" + p.Architecture
 	if p.Variant != "" {
 		s += "/" + p.Variant

@@ -295,8 +295,8 @@ func (r *run) known(ctx context.Context, m store.Manifest) (bool, error) {
 	if m.Artifact != "" {
 		return true, nil
 	}
-	platform := cmp.Or(r.Images.Platform, image.DefaultPlatform.String())
-	if m.Image == "" || m.Image != m.Digest && m.Platform != platform {
+	otherPlatform := m.Image != m.Digest && r.Images.Platform != "" && m.Platform != r.Images.Platform
+	if m.Image == "" || otherPlatform {
 		return false, nil
 	}
 	return r.Store.HasImage(ctx, m.Image, image.ExtractorsVersion)
@@ -350,9 +350,12 @@ func (r *run) images(ctx context.Context, places []place) error {
 
 // resolve reads manifests and configurations. What is no image is filed as such.
 func (r *run) resolve(ctx context.Context, places []place) ([]*resolved, error) {
-	platform, err := image.ParsePlatform(r.Images.Platform)
-	if err != nil {
-		return nil, err
+	var platform image.Platform
+	if r.Images.Platform != "" {
+		var err error
+		if platform, err = image.ParsePlatform(r.Images.Platform); err != nil {
+			return nil, err
+		}
 	}
 	found := make([]*resolved, len(places))
 	done := 0
