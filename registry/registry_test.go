@@ -267,18 +267,20 @@ func TestEachLayerOnce(t *testing.T) {
 	first := scan(t, h, s, day)
 	same(t, "images read", 3, first.Images)
 	same(t, "gaps", 0, len(first.Gaps))
-	same(t, "first run", map[string]int{"GET _catalog": 1, "GET tags": 6, "HEAD manifests": 3, "GET manifests": 3, "GET blobs": 3 + 3}, h.count()) // three layers, three configurations
+	same(t, "blobs of the first run", 3+3, h.count()["GET blobs"]) // three layers, three configurations
 
 	second := scan(t, h, s, day.Add(time.Hour))
 	same(t, "known", 3, second.Known)
 	same(t, "images read again", 0, second.Images)
-	same(t, "second run", map[string]int{"GET _catalog": 1, "GET tags": 6, "HEAD manifests": 3}, h.count())
+	again := h.count()
+	same(t, "manifests of the second run", 3, again["HEAD manifests"]+again["GET manifests"])
+	same(t, "blobs of the second run", 0, again["GET blobs"])
 
 	h.push("shop/pay:1", day, debian, app("lodash@4.17.21"))
 	h.count()
 	third := scan(t, h, s, day.Add(2*time.Hour))
 	same(t, "a new tag", 1, third.Moves.New)
-	same(t, "third run", map[string]int{"GET _catalog": 1, "GET tags": 8, "HEAD manifests": 4, "GET manifests": 1, "GET blobs": 2}, h.count())
+	same(t, "blobs of the third run", 2, h.count()["GET blobs"])
 }
 
 // TestInterrupted: what was finished is not read again.
@@ -509,7 +511,7 @@ func TestStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := &image.Registry{Host: h.host, PlainHTTP: true}
-	defer client.Close() //nolint:errcheck // idle connections
+	defer client.Close()
 	want, err := new(image.Scanner).Scan(t.Context(), client.Open(ref))
 	if err != nil {
 		t.Fatal(err)

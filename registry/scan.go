@@ -26,6 +26,7 @@ type Client interface {
 	Tags(ctx context.Context, repository string) iter.Seq2[image.Tag, error]
 	ResolveDigest(ctx context.Context, ref image.Reference) (azward.Digest, error)
 	Open(ref image.Reference) image.Source
+	Referrers(ctx context.Context, repository string, subject azward.Digest) ([]image.Referrer, error)
 }
 
 // Store keeps what was read.
@@ -423,11 +424,48 @@ func (r *run) image(ctx context.Context, o *resolved) error {
 	for _, l := range img.Layers {
 		m.Size += l.Size
 	}
+	if err := r.attached(ctx, &m); err != nil {
+		return err
+	}
 	r.mu.Lock()
 	r.result.Images++
 	r.result.Gaps = append(r.result.Gaps, img.Gaps...)
 	r.mu.Unlock()
 	return r.Store.SaveManifests(ctx, r.Host, []store.Manifest{m})
+}
+
+// attached asks what refers to the image: signatures, SBOMs. Both are mostly of
+// the index where there is one.
+func (r *run) attached(ctx context.Context, m *store.Manifest) error {
+	subjects := []azward.Digest{m.Digest}
+	if m.Image != m.Digest {
+		subjects = append(subjects, m.Image)
+	}
+	for _, subject := range subjects {
+		list, err := r.Client.Referrers(ctx, m.Repository, subject)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			r.gap(gapOf(r.scope(m.Repository+"@"+string(subject)), "signatures and SBOMs of the image", err))
+			m.Attached = nil
+			return nil
+		}
+		for _, a := range list {
+			kind := cmp.Or(a.PredicateType, a.ArtifactType)
+			switch {
+			case a.IsSignature():
+				kind = store.AttachedSignature
+			case a.IsSBOM():
+				kind = store.AttachedSBOM
+			}
+			if !slices.Contains(m.Attached, kind) {
+				m.Attached = append(m.Attached, kind)
+			}
+		}
+	}
+	m.AskedAttached = true
+	return nil
 }
 
 // Stored is the form in which a store keeps an image; [Restored] turns it back.

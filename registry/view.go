@@ -90,8 +90,9 @@ type Image struct {
 	BaseCounts   remediation.Counts `json:"baseCounts"` // of these in the base's layers
 	Fixable      int                `json:"fixable"`    // of Counts: with a fixed version
 	Runs         []Run              `json:"runs"`
-	// Attached are types of signatures, SBOMs and the like; AskedAttached says
-	// that the registry was asked for them.
+	// Attached is what refers to the image, such as "signature" and "sbom": that
+	// it is there, not that it is true. AskedAttached says that the registry was
+	// asked.
 	Attached      []string `json:"attached,omitempty"`
 	AskedAttached bool     `json:"askedAttached,omitempty"`
 

@@ -64,8 +64,9 @@ type Manifest struct {
 	Artifact string
 	// Error says why the image could not be read; "" when it was.
 	Error string
-	// Attached lists artifact types of what refers to the image: signatures,
-	// SBOMs. AskedAttached says that the registry was asked.
+	// Attached lists what refers to the image: AttachedSignature, AttachedSBOM,
+	// or the type of something else. AskedAttached says that the registry was
+	// asked. That something is there does not say that it is true.
 	Attached      []string
 	AskedAttached bool
 	Size          int64 // bytes of the layers as stored; 0 when not known
@@ -73,6 +74,12 @@ type Manifest struct {
 	FirstSeen     time.Time
 	LastSeen      time.Time // by a listing, or through a tag
 }
+
+// What can be attached to an image.
+const (
+	AttachedSignature = "signature"
+	AttachedSBOM      = "sbom"
+)
 
 // Listing is what one look at a registry found.
 type Listing struct {

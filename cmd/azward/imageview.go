@@ -42,12 +42,23 @@ type imageReport struct {
 	Actions         []remediation.Action `json:"actions"`
 	Left            int                  `json:"left"`
 	Runs            []registry.Run       `json:"runs"`
+	Attached        []string             `json:"attached,omitempty"`
+	AskedAttached   bool                 `json:"askedAttached"`
+
+	attached string // in words
 }
 
 func newImageReport(img *image.Image, i advised, gaps []azward.Gap) imageReport {
 	r := imageReport{
 		Image: img, Name: i.Name, LayersFound: i.Layers(), Base: i.Base, Counts: i.Counts,
 		Vulnerabilities: []imageFinding{}, Actions: i.Actions, Left: i.Left, Runs: i.Runs,
+		Attached: i.Attached, AskedAttached: i.AskedAttached,
+	}
+	switch {
+	case len(i.Attached) > 0:
+		r.attached = "attached, not verified: " + strings.Join(i.Attached, ", ")
+	case i.AskedAttached:
+		r.attached = "no signature and no SBOM is attached"
 	}
 	img.Gaps = gaps
 	for f := range i.Findings() {
@@ -92,6 +103,11 @@ func (r *imageReport) head(w io.Writer, estate bool) error {
 	}
 	if r.Base != nil {
 		if _, err = fmt.Fprintf(w, "base %s, as its %s say\n", r.Base.Reference, map[string]string{"layers": "layers", "label": "labels"}[r.Base.Source]); err != nil {
+			return err
+		}
+	}
+	if r.attached != "" {
+		if _, err = fmt.Fprintln(w, r.attached); err != nil {
 			return err
 		}
 	}

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
-	os.Exit(m.Run()) //nolint:forbidigo // as the testing package documents it
+	os.Exit(m.Run())
 }
 
 // slowRegistry serves images of random layers on loopback, counts the blobs
@@ -109,7 +109,7 @@ func TestRegistryScanKilled(t *testing.T) {
 	data, _ := demoData(t) // for its advisories
 	r := newSlowRegistry(t, 4, 3)
 	r.holdAt = 6
-	killed := exec.CommandContext(t.Context(), os.Args[0], "--data", data, "registry", "scan", r.host, "--plain-http", "--quiet") //nolint:gosec // this very binary
+	killed := exec.CommandContext(t.Context(), os.Args[0], "--data", data, "registry", "scan", r.host, "--plain-http", "--quiet")
 	killed.Env = append(os.Environ(), asProgram+"=1")
 	if err := killed.Start(); err != nil {
 		t.Fatal(err)
@@ -119,7 +119,7 @@ func TestRegistryScanKilled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer s.Close() //nolint:errcheck // it was read alone
+		defer s.Close()
 		finished := map[string]bool{}
 		r.mu.Lock()
 		defer r.mu.Unlock()

@@ -99,7 +99,8 @@ func (a *app) viewTable(w io.Writer, v *registry.View, s *registrySummary, image
 	width := cmp.Or(a.style().Width, 180)
 	t := newTable("image", "runs", "findings", "known exploited", "from the base", "do first")
 	t.SetColumnConfigs([]table.ColumnConfig{
-		{Name: "image", WidthMax: 40}, {Name: "from the base", WidthMax: 36, WidthMaxEnforcer: text.WrapSoft},
+		{Name: "image", WidthMax: 40},
+		{Name: "from the base", WidthMax: 36, WidthMaxEnforcer: text.WrapSoft},
 		{Name: "do first", WidthMax: max(30, width-130), WidthMaxEnforcer: text.WrapSoft},
 	})
 	for _, i := range images {

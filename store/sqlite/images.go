@@ -204,7 +204,7 @@ func (s *Store) Contents(ctx context.Context) iter.Seq2[store.Contents, error] {
 			yield(store.Contents{}, s.explain("read images", err))
 			return
 		}
-		defer rows.Close() //nolint:errcheck // what counts is rows.Err
+		defer rows.Close()
 		for rows.Next() {
 			c, err := s.scanContents(rows)
 			if err != nil {
