@@ -180,6 +180,7 @@ var listed = []string{
 	"Microsoft.Network/applicationGateways", "Microsoft.Network/azureFirewalls", "Microsoft.Network/networkManagers", "Microsoft.Network/frontDoors",
 	"Microsoft.Cdn/profiles", "Microsoft.ApiManagement/service", "Microsoft.Network/publicIPAddresses",
 	"Microsoft.Network/networkInterfaces", "Microsoft.Network/networkSecurityGroups", "Microsoft.Network/virtualNetworks",
+	firewallGroups, ruleSnapshotType, "Microsoft.Network/connections",
 }
 
 // estate builds the world of the case without the objects and listings that
@@ -220,6 +221,9 @@ func ask(t testing.TB, e *estate.Estate, question string) Exposure {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if strings.HasPrefix(words[3], "$") { // an ARM resource
+			return askARM(e, words)
+		}
 		q := PodQuestion{Cluster: caseCluster, From: words[1], To: words[3], Protocol: words[4], Port: uint16(port)}
 		if len(words) == 7 {
 			q.FiltersOnly = words[6]
@@ -235,6 +239,24 @@ func ask(t testing.TB, e *estate.Estate, question string) Exposure {
 		t.Fatalf("the workload %s is not there", id)
 	}
 	return Reach(e, w)
+}
+
+// askARM reads "from A to B tcp 443 [inbound|outbound|via FIREWALL]". An end
+// that is not there is not known.
+func askARM(e *estate.Estate, words []string) Exposure {
+	port, err := strconv.Atoi(words[5])
+	q := Question{From: caseNames.Replace(words[1]), To: caseNames.Replace(words[3]), Protocol: words[4], Port: port}
+	switch {
+	case len(words) == 8:
+		q.Via = caseNames.Replace(words[7])
+	case len(words) == 7:
+		q.FiltersOnly = words[6]
+	}
+	x, wrong := q.answer(e)
+	if err != nil || wrong != nil {
+		return Exposure{}
+	}
+	return x
 }
 
 // idOf is the workload that a question is about.

@@ -24,6 +24,9 @@ type Question struct {
 	// FiltersOnly is "inbound" or "outbound" to ask the packet filters at one
 	// interface or pod alone, as Network Watcher's IP flow verify does.
 	FiltersOnly string `json:"filtersOnly,omitempty"`
+	// Via is the ARM ID of an Azure Firewall to ask that firewall's rules alone,
+	// for packets that it gets.
+	Via string `json:"via,omitempty"`
 	// Cluster that pods belong to: an ARM ID or a name; "" takes the only one.
 	Cluster string `json:"cluster,omitempty"`
 	// Expect is "yes" or "no" where the question is a test.
@@ -120,6 +123,9 @@ func (q Question) check() error {
 }
 
 func (q Question) answer(e *estate.Estate) (Exposure, error) {
+	if q.Via != "" {
+		return q.viaFirewall(e)
+	}
 	if inCluster(q.From) || inCluster(q.To) {
 		return q.inCluster(e)
 	}
@@ -146,6 +152,25 @@ func (q Question) answer(e *estate.Estate) (Exposure, error) {
 		return q.toInternet(e, from, to, protocol), nil
 	}
 	return unsure(q.To, "the way from "+q.From, "this pair of places is not modelled yet"), nil
+}
+
+// viaFirewall asks one firewall's rules.
+func (q Question) viaFirewall(e *estate.Estate) (Exposure, error) {
+	r, ok := e.Resource(azward.ResourceID(q.Via))
+	if !ok || !strings.EqualFold(r.Type, firewallType) {
+		return Exposure{}, placeError(q.Via, "the estate holds no Azure Firewall of this ID")
+	}
+	from, to := findEnd(e, q.From), findEnd(e, q.To)
+	switch {
+	case from.unreadable != "":
+		return Exposure{}, placeError(q.From, from.unreadable)
+	case to.unreadable != "":
+		return Exposure{}, placeError(q.To, to.unreadable)
+	}
+	ruling := readFirewall(e, r).decide(from.addrs, to.addrs, checkProtocols[strings.ToLower(q.Protocol)], uint16(q.Port))
+	w := &way{class: classOf(from.addrs), gaps: ruling.gaps, flows: []Flow{}}
+	w.hop(ruling.hop)
+	return settle(azward.Workload{ID: r.ID, Name: r.Name}, []*way{w}, closing{}), nil
 }
 
 func inCluster(place string) bool {
@@ -300,7 +325,7 @@ func (q Question) endToEnd(e *estate.Estate, from, to end, protocol netset.Proto
 	for _, source := range from.interfaces {
 		for _, target := range to.interfaces {
 			for _, out := range q.filterWays(e, source, outbound, target.own, protocol) {
-				source.toward(e, out, target, protocol)
+				source.toward(e, out, target, flow{source.own, target.own, protocol, uint16(q.Port)})
 				for _, in := range q.filterWays(e, target, inbound, source.own, protocol) {
 					w := out.clone()
 					w.extend(in.hops...)
@@ -319,7 +344,7 @@ func (q Question) toInternet(e *estate.Estate, from, to end, protocol netset.Pro
 	var ways []*way
 	for _, n := range from.interfaces {
 		for _, w := range q.filterWays(e, n, outbound, to.addrs, protocol) {
-			n.outward(e, w, to.addrs)
+			n.outward(e, w, flow{n.own, to.addrs, protocol, uint16(q.Port)})
 			ways = append(ways, w)
 		}
 	}

@@ -3,6 +3,7 @@ package exposure
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -85,6 +86,7 @@ type door struct {
 	doubt    *azward.Gap // the last hop could not be decided
 	basic    bool        // Basic SKU: open where no group is
 	private  bool        // from inside a network: open where no group is
+	front    netip.Addr  // of a private frontend
 	near     netset.Addrs
 	shown    netset.Ports // as clients name them
 	backend  func(netset.Ports) netset.Ports
@@ -97,10 +99,26 @@ func same(p netset.Ports) netset.Ports { return p }
 // waysToInterface walks back from an interface to every public frontend.
 func waysToInterface(e *estate.Estate, machine *estate.Resource, n *netInterface) []*way {
 	var ways []*way
-	for _, d := range append(publicAddressDoors(e, n), balancerDoors(e, machine, n)...) {
+	balancers := balancerDoors(e, machine, n)
+	for _, d := range append(publicAddressDoors(e, n), balancers...) {
 		ways = append(ways, d.ways(e, n)...)
 	}
-	return ways
+	return append(ways, firewallWays(e, n, innerDoors(balancers))...)
+}
+
+// innerDoors are the private frontends, as those inside the network see them.
+func innerDoors(doors []door) []door {
+	var inner []door
+	for _, d := range doors {
+		if !d.front.IsValid() || len(d.hops) == 0 {
+			continue
+		}
+		h := d.hops[len(d.hops)-1]
+		h.Answer = azward.Yes
+		d.hops = []Hop{h}
+		inner = append(inner, d)
+	}
+	return inner
 }
 
 // publicAddressDoors are the addresses on the interface itself.
@@ -305,6 +323,10 @@ func ruleDoor(e *estate.Estate, r *estate.Resource, v *estate.LoadBalancer, rule
 		if len(e.Referrers(front.ID, "Microsoft.Network/privateLinkServices")) > 0 {
 			return unclear("privateLinkServices", "a private link service stands before this frontend, and its consumers are not modelled yet")
 		}
+		d.front, _ = netip.ParseAddr(front.Properties.PrivateIPAddress)
+		if p.EnableFloatingIP {
+			d.near = netset.OneAddr(d.front)
+		}
 		hop.Answer, hop.Summary = azward.No, "the frontend "+front.Name+" of load balancer "+r.Name+" is private"
 		hop.Evidence = []azward.Evidence{r.Evidence(frontPointer, "a frontend with a subnet and no public address")}
 		d.hops = []Hop{hop}
@@ -461,11 +483,6 @@ func unmodelledWays(e *estate.Estate, interfaces []*netInterface) []*way {
 				doubt(r, "application gateway")
 				break
 			}
-		}
-	}
-	for _, r := range e.OfType("Microsoft.Network/azureFirewalls") {
-		if len(interfaces) > 0 {
-			doubt(r, "firewall")
 		}
 	}
 	for _, r := range e.OfType("Microsoft.Network/loadBalancers") {

@@ -2,6 +2,7 @@ package exposure
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/azward/azward"
@@ -111,46 +112,89 @@ func shortName(name string) string {
 	return name
 }
 
+// flow is one asked flow between two ends.
+type flow struct {
+	from, to netset.Addrs
+	protocol netset.Protocol
+	port     uint16
+}
+
 // toward appends where the routes of both ends lead a flow to another
-// interface. A reply that is dropped ends a TCP connection.
-func (n *netInterface) toward(e *estate.Estate, w *way, target *netInterface, protocol netset.Protocol) {
-	n.follow(e, w, target.own, "", true)
-	target.follow(e, w, n.own, "replies: ", protocol == netset.TCP)
+// interface. A reply that is dropped ends a TCP connection; so may one that
+// does not pass the firewall that saw the first packet.
+func (n *netInterface) toward(e *estate.Estate, w *way, target *netInterface, x flow) {
+	there, back := n.routes(e).Split(x.to), target.routes(e).Split(x.from)
+	n.follow(e, w, there, x)
+	if w.answer() == azward.No {
+		return
+	}
+	if a, b := applianceOf(there), applianceOf(back); a == b && a.IsValid() {
+		return // the same appliance sees both directions
+	}
+	target.replyHop(e, w, back, x.protocol)
+}
+
+// applianceOf is the appliance that all parts lead to.
+func applianceOf(parts []Routed) netip.Addr {
+	if len(parts) != 1 || parts[0].Unclear != "" || parts[0].Route == nil || parts[0].Route.NextHop != HopAppliance {
+		return netip.Addr{}
+	}
+	return parts[0].Route.Address
 }
 
 // outward appends where the routes lead a flow to public addresses.
-func (n *netInterface) outward(e *estate.Estate, w *way, to netset.Addrs) {
-	n.follow(e, w, to, "", true)
+func (n *netInterface) outward(e *estate.Estate, w *way, x flow) {
+	n.follow(e, w, n.routes(e).Split(x.to), x)
+}
+
+// replyHop appends the routes of the replies where they matter.
+func (n *netInterface) replyHop(e *estate.Estate, w *way, parts []Routed, protocol netset.Protocol) {
+	for _, part := range parts {
+		direct := part.Unclear == "" && part.Route != nil && (part.Route.NextHop == HopVNet || part.Route.NextHop == HopPeering)
+		if direct {
+			continue
+		}
+		h := n.routeHop(e, part)
+		h.Summary = "replies: " + routeWords(part)
+		if part.Unclear == "" && (part.Route == nil || part.Route.NextHop == HopNone) && len(parts) == 1 && protocol == netset.TCP {
+			h.Answer = azward.No
+			w.hop(h)
+			return
+		}
+		w.doubt(h, azward.Gap{Scope: h.Resource, Kind: azward.GapUnsupported, Reads: "where replies go", Error: h.Summary})
+		return
+	}
 }
 
 // follow appends the hop of each different route to the destinations. Dropped
-// packets block where that decides.
-func (n *netInterface) follow(e *estate.Estate, w *way, to netset.Addrs, what string, decides bool) {
-	if to.IsEmpty() {
+// packets block where all are dropped.
+func (n *netInterface) follow(e *estate.Estate, w *way, parts []Routed, x flow) {
+	if len(parts) == 0 {
 		w.doubt(n.routeHop(e, Routed{}), azward.Gap{Scope: n.vnetID, Kind: azward.GapNotRead, Reads: "privateIPAddress", Error: "the address of the other end is not known"})
 		return
 	}
-	parts := n.routes(e).Split(to)
 	for _, part := range parts {
 		h := n.routeHop(e, part)
-		h.Summary = what + routeWords(part)
-		unclear := func() {
-			w.doubt(h, azward.Gap{Scope: h.Resource, Kind: azward.GapUnsupported, Reads: "routes", Error: h.Summary + n.stands(e, part)})
+		h.Summary = routeWords(part)
+		unclear := func(why string) {
+			w.doubt(h, azward.Gap{Scope: h.Resource, Kind: azward.GapUnsupported, Reads: "routes", Error: h.Summary + why})
 		}
 		switch {
 		case part.Unclear != "":
-			unclear()
+			unclear("")
 		case part.Route == nil || part.Route.NextHop == HopNone:
-			if len(parts) > 1 || !decides {
-				unclear()
+			if len(parts) > 1 {
+				unclear("")
 				continue
 			}
 			h.Answer = azward.No
 			w.hop(h)
-		case part.Route.NextHop == HopGateway, part.Route.NextHop == HopAppliance:
-			unclear()
+		case part.Route.NextHop == HopAppliance:
+			n.viaAppliance(e, w, h, part, x)
+		case part.Route.NextHop == HopGateway:
+			unclear(", and what stands behind it is not in the estate")
 		case part.Route.NextHop == HopInternet && part.To.Overlaps(privateAddrs):
-			unclear() // a private address that the internet does not carry
+			unclear(", which the internet does not carry")
 		default:
 			h.Answer = azward.Yes
 			w.hop(h)
@@ -158,13 +202,27 @@ func (n *netInterface) follow(e *estate.Estate, w *way, to netset.Addrs, what st
 	}
 }
 
+// viaAppliance follows a route to an Azure Firewall, whose rules can be read;
+// of other appliances they cannot.
+func (n *netInterface) viaAppliance(e *estate.Estate, w *way, h Hop, part Routed, x flow) {
+	for _, r := range e.WithAddress(part.Route.Address) {
+		if !strings.EqualFold(r.Type, firewallType) {
+			continue
+		}
+		h.Answer = azward.Yes
+		w.hop(h)
+		ruling := readFirewall(e, r).decide(x.from, part.To, x.protocol, x.port)
+		w.hop(ruling.hop)
+		w.missing(ruling.gaps...)
+		return
+	}
+	w.doubt(h, azward.Gap{Scope: h.Resource, Kind: azward.GapUnsupported, Reads: "routes", Error: h.Summary + n.stands(e, part)})
+}
+
 // stands names what a route's next hop is, where the estate knows.
 func (n *netInterface) stands(e *estate.Estate, part Routed) string {
-	if part.Route == nil || part.Route.NextHop != HopAppliance {
-		return ""
-	}
 	for _, r := range e.WithAddress(part.Route.Address) {
-		return "; " + kindOf(r) + " " + r.Name + " has that address, and what it lets through is not followed"
+		return "; " + kindOf(r) + " " + r.Name + " has that address, and what it lets through cannot be read"
 	}
 	return "; what stands there is not in the estate"
 }
