@@ -17,6 +17,7 @@ import (
 type Index struct {
 	data   []byte
 	foot   footer
+	places overlayPlaces
 	status Status
 	ecos   map[string]bool
 	name   string
@@ -33,9 +34,14 @@ func open(data []byte, name string, closer io.Closer) (*Index, error) {
 		return nil, ix.damaged(err)
 	}
 	ix.foot = foot
-	if err := json.Unmarshal(data[foot.meta:foot.end], &ix.status); err != nil {
+	var m meta
+	if err := json.Unmarshal(data[foot.meta:foot.end], &m); err != nil {
 		return nil, ix.damaged(err)
 	}
+	if err := m.Places.check(foot); err != nil {
+		return nil, ix.damaged(err)
+	}
+	ix.status, ix.places = m.Status, m.Places
 	for _, e := range ix.status.Ecosystems {
 		ix.ecos[e.Name] = true
 	}

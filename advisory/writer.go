@@ -25,6 +25,7 @@ type Writer struct {
 	err    error
 	heads  map[uint64]uint64 // hash of (ecosystem, name) to its newest entry
 	cves   map[uint64]cve
+	over   overlays
 	status Status
 	ecos   map[string]*EcosystemStatus
 	enc    encoder
@@ -59,6 +60,7 @@ func (w *Writer) Add(r *Record) error {
 	malicious := uint64(0)
 	if r.Malicious {
 		malicious = 1
+		w.status.Malicious++
 	}
 	w.enc.uint(malicious)
 	record := w.block()
@@ -180,16 +182,17 @@ func (w *Writer) Close() error {
 	f.cveCount = uint64(len(w.cves))
 	f.vectors = f.cves + f.cveCount*cveSize
 	w.writeCVEs(sum, f.vectors)
+	places := w.writeOverlays(sum)
 	f.meta = w.off
 	for _, s := range w.ecos {
 		w.status.Ecosystems = append(w.status.Ecosystems, *s)
 	}
 	slices.SortFunc(w.status.Ecosystems, func(a, b EcosystemStatus) int { return cmp.Compare(a.Name, b.Name) })
-	meta, err := json.Marshal(w.status)
+	raw, err := json.Marshal(meta{w.status, places})
 	if err != nil {
 		return fmt.Errorf("encode index status: %w", err)
 	}
-	w.table(sum, meta)
+	w.table(sum, raw)
 	f.end, f.sum = w.off, sum.Sum32()
 	w.write(f.append(nil))
 	if w.err != nil {

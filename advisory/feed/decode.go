@@ -147,7 +147,9 @@ func (u *unpacker) inflate(f *zip.File) ([]byte, error) {
 	u.from.Reset(u.packed)
 	if u.inflater == nil {
 		u.inflater = flate.NewReader(&u.from)
-	} else if err := u.inflater.(flate.Resetter).Reset(&u.from, nil); err != nil { //nolint:forcetypeassert // NewReader promises it
+	} else if r, ok := u.inflater.(flate.Resetter); !ok { // NewReader promises that it is one
+		u.inflater = flate.NewReader(&u.from)
+	} else if err := r.Reset(&u.from, nil); err != nil {
 		return nil, err
 	}
 	u.plain = slices.Grow(u.plain[:0], int(f.UncompressedSize64)+1)[:f.UncompressedSize64+1]
