@@ -1,3 +1,5 @@
+//go:build unix
+
 package image_test
 
 import (
@@ -26,7 +28,7 @@ func synthetic(b *testing.B) []*workload {
 	b.Cleanup(server.Close)
 	r := &image.Registry{Host: strings.TrimPrefix(server.URL, "http://"), PlainHTTP: true}
 	b.Cleanup(func() { check(b, r.Close()) })
-	m := maker{r: rand.New(rand.NewPCG(1, 2)), program: program(b)} //nolint:gosec // test data
+	m := maker{r: rand.New(rand.NewPCG(1, 2)), program: program(b)}
 	layers := map[string]layerFile{}
 	for _, l := range []struct {
 		kind string

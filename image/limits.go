@@ -25,7 +25,7 @@ const (
 	// Layers are read ahead in aheadPieces pieces of these sizes: about 1 MB a layer.
 	aheadPieces = 3
 	storedPiece = 64 << 10
-	plainPiece  = 256 << 10
+	plainPiece  = 128 << 10
 
 	// smallWindow is what every zstd decoder must accept (RFC 8878, 3.1.1.1.2);
 	// windows up to maxWindow, zstd's own limit without --long, are taken one

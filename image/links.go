@@ -245,13 +245,13 @@ func behindLinks(results []*LayerResult) map[int]aliases {
 	}
 	out := map[int]aliases{}
 	for as := range namesOf(links) {
-		real, err := resolve(as, get)
-		if err != nil || real == as || byName(real) == byName(as) {
+		file, err := resolve(as, get)
+		if err != nil || file == as || byName(file) == byName(as) {
 			continue // a loop is no file for a process either
 		}
-		if i, ok := m.has(real); ok {
+		if i, ok := m.has(file); ok {
 			a := out[i]
-			a.add(real, alias{as: as, path: real})
+			a.add(file, alias{as: as, path: file})
 			if lists, err := resolve(ownerLists, get); err == nil && lists != ownerLists && byName(as) == dpkgStatus {
 				a.dirs = map[string]string{lists: ownerLists}
 			}

@@ -40,10 +40,10 @@ type Manifest struct {
 	// Attestations that the index holds about this image, as BuildKit adds
 	// them: provenance and SBOMs. Others are found with [Registry.Referrers].
 	Attestations []Referrer
-	Layers   []Layer // lowest first
-	Config   Config
-	Created  string // RFC 3339, "" when the configuration does not say
-	Labels   map[string]string
+	Layers       []Layer // lowest first
+	Config       Config
+	Created      string // RFC 3339, "" when the configuration does not say
+	Labels       map[string]string
 }
 
 // Layer is one layer of an image.

@@ -84,7 +84,7 @@ var (
 )
 
 func take(ctx context.Context, size int64) (*[]byte, error) {
-	class := bits.Len64(uint64(size-1) / scratchSize) //nolint:gosec // size is positive
+	class := bits.Len64(uint64(size-1) / scratchSize)
 	n := int64(scratchSize) << class
 	if err := held.Acquire(ctx, n); err != nil {
 		return nil, transportError{err}

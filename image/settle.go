@@ -18,7 +18,7 @@ type named struct {
 }
 
 func newNamed(hash uint64, place int, dir bool) named {
-	n := named{hash, uint32(place) << 1} //nolint:gosec // maxEntries is far below
+	n := named{hash, uint32(place) << 1}
 	if dir {
 		n.at |= 1
 	}

@@ -79,8 +79,8 @@ func (w *wire) judge(u *url.URL) error {
 	case u.Scheme == "http" && (!w.plain || !isLoopback(u.Host)),
 		u.Scheme == "https" && w.plain && u.Host == w.host:
 		return fmt.Errorf("%s://%s: %w", u.Scheme, u.Host, errScheme)
-	case isLoopback(u.Host) && !isLoopback(w.host):
-		return fmt.Errorf("%s: %w", u.Host, errForbidden)
+	case u.Scheme != "http" && u.Scheme != "https", isLoopback(u.Host) && !isLoopback(w.host):
+		return fmt.Errorf("%s://%s: %w", u.Scheme, u.Host, errForbidden)
 	}
 	if addr, err := netip.ParseAddr(u.Hostname()); err == nil && machineOnly(addr) {
 		return fmt.Errorf("%s: %w", u.Host, errForbidden)
