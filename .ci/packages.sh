@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the checks use, as far as this machine lets
 # us: a C compiler for the race detector (required), azure-cli and kubectl for
-# the tests with real clients (wanted; without them those tests are left out,
-# loudly).
+# the tests with real clients, docker-registry for those with a real registry
+# (wanted; without them those tests are left out, loudly).
 set -euo pipefail
 
 export DEBIAN_FRONTEND=noninteractive
@@ -29,4 +29,5 @@ if ! command -v "${CC:-gcc}" >/dev/null; then
 fi
 command -v make >/dev/null || install 120 make || { echo "packages: make is missing: apt-get install make" >&2; exit 1; }
 command -v kubectl >/dev/null || install 180 kubernetes-client || echo "packages: kubectl does not install here; its tests are left out" >&2
+command -v docker-registry >/dev/null || install 120 docker-registry || echo "packages: docker-registry does not install here; its tests are left out" >&2
 command -v az >/dev/null || install 480 azure-cli || echo "packages: azure-cli does not install here; its tests are left out" >&2
