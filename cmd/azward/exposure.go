@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -117,9 +114,14 @@ func exposureCheckCommand(a *app, f *estateFlags) *cobra.Command {
 		Long: `Answer one flow, or with --flows one a line: {"from":…,"to":…,"protocol":"tcp",
 "port":443,"expect":"no"}. PLACE is an address or prefix, internet, an ARM ID in
 any case, or pod/NAMESPACE/NAME, deployment/NAMESPACE/NAME, service/NAMESPACE/NAME.
-Exit code 3 when an expectation is not met.`,
+Exit code 3 when an expectation is not met. With --flows, --output sarif and
+--output junit write what CI servers show.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.only("table", "json", "svg", "dot"); err != nil {
+			known := []string{"table", "json", "svg", "dot"}
+			if flows != "" {
+				known = []string{"table", "json", "sarif", "junit"}
+			}
+			if err := a.only(known...); err != nil {
 				return err
 			}
 			e, err := f.open(cmd)
@@ -174,73 +176,4 @@ func writeCheck(w io.Writer, r exposure.Result) error {
 		}
 	}
 	return nil
-}
-
-// Bounds of a file with questions.
-const (
-	maxQuestionBytes = 64 << 10
-	maxQuestions     = 1_000_000
-)
-
-// checkFlows answers one question a line, in order, as it reads them.
-func (a *app) checkFlows(e *estate.Estate, file, cluster string) error {
-	in := a.stdin
-	if file != "-" {
-		f, err := os.Open(file)
-		if err != nil {
-			return &azward.Error{Kind: azward.KindUsage, Op: "read questions", Subject: file, Cause: err.Error(), Remedy: "name a file that can be read with --flows", Err: err}
-		}
-		defer f.Close()
-		in = f
-	}
-	asked, unmet := 0, 0
-	err := a.write(func(w io.Writer) error {
-		out := bufio.NewWriter(w)
-		scanner := bufio.NewScanner(in)
-		scanner.Buffer(make([]byte, 0, 4096), maxQuestionBytes)
-		for line := 1; scanner.Scan(); line++ {
-			text := strings.TrimSpace(scanner.Text())
-			if text == "" {
-				continue
-			}
-			if asked++; asked > maxQuestions {
-				return &azward.Error{Kind: azward.KindUsage, Op: "read questions", Subject: file, Cause: fmt.Sprintf("it has more than %d", maxQuestions), Remedy: "split the file"}
-			}
-			r, err := answerLine(e, text, cluster)
-			if err != nil {
-				return fmt.Errorf("%s line %d: %w", file, line, err)
-			}
-			if r.Met != nil && !*r.Met {
-				unmet++
-			}
-			raw, err := json.Marshal(r)
-			if err != nil {
-				return fmt.Errorf("write answer: %w", err)
-			}
-			if _, err := out.Write(append(raw, '\n')); err != nil {
-				return err
-			}
-		}
-		if err := scanner.Err(); err != nil {
-			return &azward.Error{Kind: azward.KindBadInput, Op: "read questions", Subject: file, Cause: err.Error(), Remedy: "write one JSON question a line", Err: err}
-		}
-		return out.Flush()
-	})
-	if err == nil && unmet > 0 {
-		return &azward.Error{Kind: azward.KindFailOn, Op: "check flows", Cause: fmt.Sprintf("%d of %d answers are not the expected ones", unmet, asked)}
-	}
-	return err
-}
-
-func answerLine(e *estate.Estate, text, cluster string) (exposure.Result, error) {
-	q := exposure.Question{Protocol: "tcp", Cluster: cluster}
-	decoder := json.NewDecoder(strings.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&q); err != nil {
-		return exposure.Result{}, &azward.Error{
-			Kind: azward.KindUsage, Op: "read question", Cause: err.Error(), Err: err,
-			Remedy: `write {"from":"internet","to":"pod/shop/cart","protocol":"tcp","port":443,"expect":"no"}`,
-		}
-	}
-	return exposure.Check(e, q)
 }

@@ -127,4 +127,10 @@ func TestFlows(t *testing.T) {
 	if code, _, errs := runIn(t, data, "exposure", "check", "--estate", file, "--flows", flows); code != 3 {
 		t.Errorf("an expectation that is not met: exit code %d: %s", code, errs)
 	}
+	if code, out, _ := runIn(t, data, "exposure", "check", "--estate", file, "--flows", flows, "--output", "junit"); code != 3 || strings.Count(out, "<failure ") != 1 {
+		t.Errorf("junit: exit code %d: %s", code, out)
+	}
+	if code, out, _ := runIn(t, data, "exposure", "check", "--estate", file, "--flows", flows, "--output", "sarif"); code != 3 || !strings.Contains(out, `"startLine": 2`) {
+		t.Errorf("sarif: exit code %d: %s", code, out)
+	}
 }
