@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -20,14 +21,10 @@ import (
 )
 
 // synthetic makes images of four kinds of layers, each about 50 MB unpacked,
-// and a registry of eight images on two bases.
+// and a registry of twenty images on two bases.
 func synthetic(b *testing.B) []*workload {
 	b.Helper()
-	s := &blobServer{dir: b.TempDir(), manifests: map[string][]byte{}}
-	server := httptest.NewServer(s)
-	b.Cleanup(server.Close)
-	r := &image.Registry{Host: strings.TrimPrefix(server.URL, "http://"), PlainHTTP: true}
-	b.Cleanup(func() { check(b, r.Close()) })
+	s, r := newBlobServer(b)
 	m := maker{r: rand.New(rand.NewPCG(1, 2)), program: program(b)}
 	layers := map[string]layerFile{}
 	for _, l := range []struct {
@@ -57,7 +54,7 @@ func synthetic(b *testing.B) []*workload {
 		add(kind, map[string][]layerFile{kind: {l}})
 	}
 	fleet := map[string][]layerFile{}
-	for i := range 8 {
+	for i := range 20 {
 		own := s.layer(b, func(w *tar.Writer) error {
 			return m.file(w, "srv/app/package.json", fmt.Sprintf(`{"name":"svc","version":"1.0.%d"}`, i))
 		})
@@ -69,6 +66,19 @@ func synthetic(b *testing.B) []*workload {
 	}
 	add("fleet", fleet)
 	return out
+}
+
+func newBlobServer(b *testing.B) (*blobServer, *image.Registry) {
+	b.Helper()
+	s := &blobServer{dir: b.TempDir(), manifests: map[string][]byte{}}
+	server := httptest.NewServer(s)
+	b.Cleanup(server.Close)
+	r := &image.Registry{Host: strings.TrimPrefix(server.URL, "http://"), PlainHTTP: true}
+	b.Cleanup(func() {
+		check(b, r.Close())
+		http.DefaultClient.CloseIdleConnections()
+	})
+	return s, r
 }
 
 type layerFile struct {
