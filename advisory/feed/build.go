@@ -2,6 +2,7 @@ package feed
 
 import (
 	"archive/zip"
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,11 +24,15 @@ import (
 // Sources says where advisories are read from.
 type Sources struct {
 	// Dir or FS holds, at any depth: *.zip with OSV records, loose OSV records
-	// as *.json, kev/*.json and epss/*.csv, each of the latter two also .gz.
+	// as *.json, kev/*.json, epss/*.csv, ssvc/*.csv, *.json or *.zip (CISA's
+	// assessments) and endoflife/*.json, each of the latter also as .gz.
 	Dir string
 	FS  fs.FS
 	// At is the build time to write into the index; zero means now.
 	At time.Time
+	// Known says what is known of files by name, such as when they were
+	// downloaded; the index's status then has it.
+	Known map[string]advisory.Source
 	// Label marks an index that is not of the live feeds, such as "demo".
 	Label string
 	// Workers decode records; 0 means one per CPU, at most 4.
@@ -128,13 +134,49 @@ func (c *counter) Write(p []byte) (int, error) {
 
 type builder struct {
 	Sources
-	w     *advisory.Writer
-	seen  seen
-	stats Stats
+	w        *advisory.Writer
+	seen     seen
+	removed  map[string]map[string]bool // by folder: records that the export beside no longer has
+	assessed time.Time                  // newest of CISA's assessments
+	stats    Stats
 }
 
+// manifestFile says what a bundle holds.
+const manifestFile = "manifest.json"
+
+const (
+	// maxFiles bounds the list of names: a folder of loose records, such as a
+	// checkout of ossf/malicious-packages, has about 300,000.
+	maxFiles = 2 << 20
+	// changedFolder beside an export has records that are newer than the
+	// export's own, and removedFile names those that it should no longer have.
+	changedFolder = "changed"
+	removedFile   = "removed.txt"
+)
+
+// walk reads every file, the changed records before the exports that they
+// replace: the first record of an ID counts.
 func (b *builder) walk(ctx context.Context) error {
-	return fs.WalkDir(b.FS, ".", func(name string, d fs.DirEntry, err error) error {
+	first, rest, err := b.names(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range append(first, rest...) {
+		if ctx.Err() == nil {
+			err = b.file(ctx, name)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return interrupted(ctx)
+		case err != nil:
+			return badFile(path.Join(b.Dir, name), err)
+		}
+	}
+	return nil
+}
+
+func (b *builder) names(ctx context.Context) (first, rest []string, err error) {
+	err = fs.WalkDir(b.FS, ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return noSource(path.Join(b.Dir, name), "it cannot be read", err)
@@ -142,15 +184,16 @@ func (b *builder) walk(ctx context.Context) error {
 			return interrupted(ctx)
 		case d.IsDir():
 			return nil
-		}
-		if err := b.file(ctx, name); err != nil {
-			if ctx.Err() != nil {
-				return interrupted(ctx)
-			}
-			return badFile(path.Join(b.Dir, name), err)
+		case len(first)+len(rest) >= maxFiles:
+			return noSource(b.Dir, fmt.Sprintf("it holds more than %d files", maxFiles), nil)
+		case path.Base(path.Dir(name)) == changedFolder:
+			first = append(first, name)
+		default:
+			rest = append(rest, name)
 		}
 		return nil
 	})
+	return first, rest, err
 }
 
 func interrupted(ctx context.Context) error {
@@ -172,57 +215,7 @@ func badFile(name string, err error) error {
 }
 
 // file sorts by folder and extension, as the published feeds are laid out.
-func (b *builder) file(ctx context.Context, name string) error {
-	base := strings.TrimSuffix(path.Base(name), ".gz")
-	folder := path.Base(path.Dir(name))
-	switch {
-	case strings.HasSuffix(base, "_schema.json"):
-		b.stats.Ignored = append(b.stats.Ignored, name)
-	case folder == "kev" && strings.HasSuffix(base, ".json") || strings.HasPrefix(base, "known_exploited"):
-		return b.overlay(name, readKEV, &b.stats.KEV)
-	case folder == "epss" && strings.HasSuffix(base, ".csv") || strings.HasPrefix(base, "epss"):
-		return b.overlay(name, readEPSS, &b.stats.EPSS)
-	case strings.HasSuffix(name, ".zip"):
-		return b.zip(ctx, name)
-	case strings.HasSuffix(name, ".json"):
-		return b.loose(name)
-	default:
-		b.stats.Ignored = append(b.stats.Ignored, name)
-	}
-	return nil
-}
-
-func (b *builder) overlay(name string, read func(*advisory.Writer, io.Reader) (int, error), count *int) (err error) {
-	f, err := b.FS.Open(name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	r, err := unpacked(name, f)
-	if err != nil {
-		return err
-	}
-	n, err := read(b.w, r)
-	*count += n
-	return err
-}
-
-func (b *builder) loose(name string) error {
-	f, err := b.FS.Open(name)
-	if err != nil {
-		return err
-	}
-	data, err := bound.ReadAll(f, maxRecord, name)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return b.keep(parse(name, data, nil))
-}
-
-// zip reads an export. Decoding is spread over workers, batch by batch; the
-// index gets the records in the order of the file, so that the same input
-// gives the same bytes.
-func (b *builder) zip(ctx context.Context, name string) (err error) {
+func (b *builder) file(ctx context.Context, name string) (err error) {
 	f, err := b.FS.Open(name)
 	if err != nil {
 		return err
@@ -232,46 +225,175 @@ func (b *builder) zip(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	at, ok := f.(io.ReaderAt)
-	if !ok {
-		return fmt.Errorf("%s: this kind of file cannot be read at a position", name)
+	known := true
+	over := overlayOf(name)
+	switch base := path.Base(name); {
+	case strings.HasSuffix(base, "_schema.json"), base == manifestFile:
+		known = false
+	case over == ssvcOverlay && path.Ext(name) == ".zip":
+		err = b.assessments(ctx, f, info.Size(), name)
+	case over != noOverlay:
+		known, err = b.overlayFile(over, f, name)
+	case base == removedFile && path.Base(path.Dir(name)) == changedFolder:
+		return b.removals(f, name)
+	case path.Ext(name) == ".zip":
+		err = b.zip(ctx, f, info.Size(), name)
+	case path.Ext(name) == ".json":
+		return b.loose(f, name)
+	default:
+		known = false
 	}
-	archive, err := zip.NewReader(at, info.Size())
+	switch {
+	case err != nil:
+		return err
+	case !known && path.Base(name) != manifestFile:
+		b.stats.Ignored = append(b.stats.Ignored, name)
+	case known:
+		source := b.Known[name]
+		source.Name, source.Bytes = name, info.Size()
+		b.w.AddSource(source)
+	}
+	return nil
+}
+
+func (b *builder) loose(f fs.File, name string) error {
+	data, err := bound.ReadAll(f, maxRecord, name)
 	if err != nil {
-		return fmt.Errorf("open zip archive: %w", err)
+		return err
+	}
+	return b.keep(parse(name, data, nil), "")
+}
+
+// removals reads the IDs, one a line, that the export beside no longer has.
+func (b *builder) removals(f fs.File, name string) error {
+	ids := map[string]bool{}
+	lines := bufio.NewScanner(bound.Reader(f, maxDocument, name))
+	for lines.Scan() {
+		ids[lines.Text()] = true
+	}
+	if b.removed == nil {
+		b.removed = map[string]map[string]bool{}
+	}
+	b.removed[path.Dir(path.Dir(name))] = ids
+	return lines.Err()
+}
+
+// zip reads an export. Decoding is spread over workers, batch by batch; the
+// index gets the records in the order of the file, so that the same input
+// gives the same bytes.
+func (b *builder) zip(ctx context.Context, f fs.File, size int64, name string) (err error) {
+	archive, err := openZip(f, size)
+	if err != nil {
+		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	for batch := range decode(ctx, archive.File, b.Workers) {
+	for batch := range decode(ctx, archive.File, b.Workers, parse) {
 		for _, p := range batch {
-			if err := b.keep(p); err != nil {
+			if err := b.keep(p, path.Dir(name)); err != nil {
 				return err
 			}
 		}
-		if b.Progress != nil {
-			b.Progress(Progress{File: name, Records: b.stats.Records})
-		}
+		b.tell(name)
 	}
 	return ctx.Err()
+}
+
+// assessments reads an archive of CISA's, which has one CVE record an entry.
+func (b *builder) assessments(ctx context.Context, f fs.File, size int64, name string) error {
+	archive, err := openZip(f, size)
+	if err != nil {
+		return err
+	}
+	type result struct {
+		assessment
+		name string
+		err  error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	files := slices.DeleteFunc(archive.File, func(f *zip.File) bool { return !strings.HasPrefix(path.Base(f.Name), "CVE-") })
+	read := func(name string, data []byte, err error) result {
+		r := result{name: name, err: err}
+		if err == nil {
+			r.assessment, r.err = assessmentOf(string(data))
+		}
+		return r
+	}
+	before := b.stats.SSVC
+	for batch := range decode(ctx, files, b.Workers, read) {
+		for _, r := range batch {
+			if r.err != nil {
+				b.stats.skip("CVE record not readable", r.name, r.err)
+			} else if b.assess(r.assessment) {
+				b.stats.SSVC++
+			}
+		}
+		b.tell(name)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if b.stats.SSVC == before {
+		return errors.New("it has no assessment of CISA's")
+	}
+	return nil
+}
+
+func openZip(f fs.File, size int64) (*zip.Reader, error) {
+	at, ok := f.(io.ReaderAt)
+	if !ok {
+		return nil, errors.New("this kind of file cannot be read at a position")
+	}
+	archive, err := zip.NewReader(at, size)
+	if err != nil {
+		return nil, fmt.Errorf("open zip archive: %w", err)
+	}
+	return archive, nil
+}
+
+func (b *builder) tell(name string) {
+	if b.Progress != nil {
+		b.Progress(Progress{File: name, Records: b.stats.Records})
+	}
 }
 
 // parsed is one record, or why there is none.
 type parsed struct {
 	name     string
+	id       string // "" where the text is no record
 	record   *advisory.Record
 	unusable int
 	err      error
 }
 
 func parse(name string, data []byte, err error) parsed {
-	p := parsed{name: name, err: err}
-	if err == nil {
-		p.record, p.unusable, p.err = Parse(data)
+	if err != nil {
+		return parsed{name: name, err: err}
 	}
+	o, err := decodeOSV(string(data))
+	if err != nil {
+		return parsed{name: name, err: fmt.Errorf("not an OSV record: %w", err)}
+	}
+	p := parsed{name: name, id: o.id}
+	p.record, p.unusable, p.err = recordOf(o)
 	return p
 }
 
-func (b *builder) keep(p parsed) error {
+// keep adds a record of an export in the folder, "" for a loose one. Also one
+// that is left out has been seen: where the newer record is withdrawn, the
+// older does not count.
+func (b *builder) keep(p parsed, folder string) error {
+	if p.id != "" {
+		if b.removed[folder][p.id] {
+			b.stats.Removed++
+			return nil
+		}
+		if !b.seen.add(p.id) {
+			b.stats.Duplicates++
+			return nil
+		}
+	}
 	switch {
 	case errors.Is(p.err, errWithdrawn):
 		b.stats.Withdrawn++
@@ -285,10 +407,6 @@ func (b *builder) keep(p parsed) error {
 	case p.err != nil:
 		b.stats.skip("record not readable", p.name, p.err)
 		return nil //nolint:nilerr // counted and named: one bad record does not cost the others
-	}
-	if !b.seen.add(p.record.ID) {
-		b.stats.Duplicates++
-		return nil
 	}
 	b.stats.Records++
 	b.stats.Unusable += p.unusable

@@ -26,17 +26,17 @@ const (
 	batchBytes = 4 << 20
 )
 
-// decode yields the records of an archive in its order, decoded by workers.
-// When ctx ends it stops early; no goroutine outlives the loop.
-func decode(ctx context.Context, files []*zip.File, workers int) iter.Seq[[]parsed] {
-	return func(yield func([]parsed) bool) {
+// decode yields the records of an archive in its order, decoded by workers with
+// read. When ctx ends it stops early; no goroutine outlives the loop.
+func decode[T any](ctx context.Context, files []*zip.File, workers int, read reader[T]) iter.Seq[[]T] {
+	return func(yield func([]T) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		var all sync.WaitGroup
 		defer all.Wait()
 		defer cancel()
 		// A queue of places to be filled keeps the order; its length bounds
 		// how many batches are in memory.
-		queue := make(chan chan []parsed, workers)
+		queue := make(chan chan []T, workers)
 		tasks := make(chan func())
 		for range workers {
 			all.Go(func() {
@@ -52,14 +52,14 @@ func decode(ctx context.Context, files []*zip.File, workers int) iter.Seq[[]pars
 				n := take(files)
 				batch := files[:n]
 				files = files[n:]
-				place := make(chan []parsed, 1)
+				place := make(chan []T, 1)
 				select {
 				case queue <- place:
 				case <-ctx.Done():
 					return
 				}
 				select {
-				case tasks <- func() { place <- decodeBatch(ctx, batch) }:
+				case tasks <- func() { place <- decodeBatch(ctx, batch, read) }:
 				case <-ctx.Done():
 					close(place)
 					return
@@ -86,8 +86,12 @@ func take(files []*zip.File) int {
 	return min(batchSize, len(files))
 }
 
-func decodeBatch(ctx context.Context, files []*zip.File) []parsed {
-	out := make([]parsed, 0, len(files))
+// reader makes a record of an entry's bytes, which are valid until it returns,
+// or of the reason that there are none.
+type reader[T any] func(name string, data []byte, err error) T
+
+func decodeBatch[T any](ctx context.Context, files []*zip.File, read reader[T]) []T {
+	out := make([]T, 0, len(files))
 	var u unpacker
 	for _, f := range files {
 		if ctx.Err() != nil {
@@ -97,7 +101,7 @@ func decodeBatch(ctx context.Context, files []*zip.File) []parsed {
 			continue
 		}
 		data, err := u.entry(f)
-		out = append(out, parse(f.Name, data, err))
+		out = append(out, read(f.Name, data, err))
 	}
 	return out
 }

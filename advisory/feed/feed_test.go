@@ -213,7 +213,7 @@ func shared(tb testing.TB) (*advisory.Index, feed.Stats) {
 func TestSharedData(t *testing.T) {
 	t.Parallel()
 	ix, stats := shared(t)
-	if stats.Records < 17000 || stats.KEV != 1674 || stats.EPSS != 1556 || stats.Withdrawn < 40 {
+	if stats.Records < 17000 || stats.KEV != 1674 || stats.EPSS != 1556 || stats.SSVC < 40000 || stats.Withdrawn < 40 {
 		t.Errorf("%+v", stats)
 	}
 	for _, tc := range []struct {

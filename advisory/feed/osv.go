@@ -33,6 +33,10 @@ func Parse(data []byte) (record *advisory.Record, unusable int, err error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("not an OSV record: %w", err)
 	}
+	return recordOf(o)
+}
+
+func recordOf(o osvRecord) (record *advisory.Record, unusable int, err error) {
 	switch {
 	case o.id == "":
 		return nil, 0, errNoID

@@ -19,11 +19,15 @@ type Stats struct {
 	// Examples names the first of them, with the reason.
 	Examples []string `json:"examples,omitempty"`
 	// Ignored are files that are none of ours.
-	Ignored []string      `json:"ignored,omitempty"`
-	KEV     int           `json:"kev"`
-	EPSS    int           `json:"epss"`
-	Bytes   int64         `json:"bytes"` // of the index
-	Took    time.Duration `json:"took"`
+	Ignored []string `json:"ignored,omitempty"`
+	// Removed counts records that their publisher no longer has.
+	Removed   int           `json:"removed,omitempty"`
+	KEV       int           `json:"kev"`
+	EPSS      int           `json:"epss"`
+	SSVC      int           `json:"ssvc"`
+	EndOfLife int           `json:"endOfLife"`
+	Bytes     int64         `json:"bytes"` // of the index
+	Took      time.Duration `json:"took"`
 }
 
 // maxExamples bounds what Stats names: enough to find the cause.
