@@ -9,15 +9,6 @@ import (
 	"strings"
 )
 
-// isBinary knows programs by their first four bytes: ELF, PE, Mach-O.
-func isBinary(head []byte) bool {
-	switch string(head) {
-	case "\x7fELF", "\xfe\xed\xfa\xce", "\xfe\xed\xfa\xcf", "\xce\xfa\xed\xfe", "\xcf\xfa\xed\xfe":
-		return true
-	}
-	return head[0] == 'M' && head[1] == 'Z'
-}
-
 // buildInfoMark stands before Go's build information. Most programs are not
 // Go's, and this tells faster than reading their tables.
 //
@@ -25,7 +16,7 @@ func isBinary(head []byte) bool {
 var buildInfoMark = []byte("\xff Go buildinf:")
 
 // readGo reads the modules that a Go program was built from.
-func readGo(in *input) (*File, error) {
+func readGo(in *input) ([]Found, error) {
 	if ok, err := in.contains(buildInfoMark); !ok || err != nil {
 		return nil, err
 	}
@@ -33,7 +24,7 @@ func readGo(in *input) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a Go program whose build information cannot be read: %w", err)
 	}
-	return &File{Packages: goModules(info)}, nil
+	return goModules(info), nil
 }
 
 func goModules(info *debug.BuildInfo) []Found {

@@ -104,6 +104,9 @@ func readDotnet(in *input) (*File, error) {
 		return nil, fmt.Errorf("it is not JSON: %w", err)
 	}
 	f := &File{}
+	if framework, ok := dotnetRuntime(in.path); ok {
+		f.Packages = append(f.Packages, framework)
+	}
 	for id, lib := range deps.Libraries {
 		name, version, ok := strings.Cut(id, "/")
 		if lib.Type != "package" || !ok {

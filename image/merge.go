@@ -80,7 +80,7 @@ func merge(img *Image, results []*LayerResult) {
 			}
 		}
 	}
-	visible := m.visible()
+	visible := uninstalled(m.visible())
 	img.OS = distribution(visible)
 	owners := owners(visible)
 	for _, f := range visible {

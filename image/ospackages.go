@@ -3,9 +3,7 @@ package image
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"path"
 	"strings"
 )
@@ -226,18 +224,4 @@ func sourceName(file string) string {
 		name = name[:i]
 	}
 	return name
-}
-
-// readRpmOther stands for what is not read of rpm's database: its older
-// formats, and changes that SQLite has not yet written into the main file. What
-// they hold is a gap, not nothing.
-func readRpmOther(in *input) (*File, error) {
-	var head [1]byte
-	if _, err := in.at.ReadAt(head[:], 0); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	if strings.HasSuffix(in.path, "-wal") {
-		return nil, errors.New("rpm's database has changes in a journal beside it, which is not read")
-	}
-	return nil, fmt.Errorf("rpm's database %s is in a format that is not read yet (Berkeley DB or ndb); its packages are missing", path.Base(in.path))
 }

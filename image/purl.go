@@ -6,9 +6,12 @@ import (
 	packageurl "github.com/package-url/packageurl-go"
 )
 
-// ecosystemOf names a language's ecosystem as OSV does, by purl type.
+// ecosystemOf names a language's ecosystem as OSV does, by purl type. Runtimes
+// and servers that no distribution packaged have advisories by their makers'
+// versions in Bitnami's. OSV has none for conda: under its own name, that shows.
 var ecosystemOf = map[string]string{
 	"npm": "npm", "pypi": "PyPI", "golang": "Go", "maven": "Maven", "nuget": "NuGet", "gem": "RubyGems", "composer": "Packagist",
+	"cargo": "crates.io", "generic": "Bitnami", "conda": "conda",
 }
 
 // isOS says whether packages of the purl type belong to the distribution.
@@ -19,6 +22,9 @@ func isOS(kind string) bool { return ecosystemOf[kind] == "" }
 func ecosystem(kind string, os OS) string {
 	if !isOS(kind) {
 		return ecosystemOf[kind]
+	}
+	if os.ID == "arch" { // has no releases, and OSV no advisories for it
+		return "Arch Linux"
 	}
 	major, _, _ := strings.Cut(os.Version, ".")
 	if os.Version == "" && os.ID != "wolfi" && os.ID != "chainguard" {

@@ -11,7 +11,7 @@ import (
 
 // ExtractorsVersion is part of every cache key: it changes whenever the same
 // layer would give another result.
-const ExtractorsVersion = "2"
+const ExtractorsVersion = "3"
 
 // LayerResult is what one layer holds, independent of the image it is in. It
 // marshals to JSON for a cache.
@@ -56,7 +56,9 @@ type File struct {
 	Path string `json:"path"`
 	Kind string `json:"kind"` // extractor that read it
 	// Database marks a list of OS packages that is rewritten whole.
-	Database bool     `json:"database,omitempty"`
+	Database bool `json:"database,omitempty"`
+	// Lock marks what a project asks for: it counts where it was not installed.
+	Lock     bool     `json:"lock,omitempty"`
 	Packages []Found  `json:"packages,omitempty"`
 	OS       *OS      `json:"os,omitempty"`
 	Owner    string   `json:"owner,omitempty"` // OS package whose file list this is

@@ -86,7 +86,7 @@ func (w *walker) link(p, target string) error {
 		return nil
 	}
 	if i, ok := w.byPath[to]; ok {
-		if kind := w.result.Files[i].Kind; x == nil && kind == goBinary.kind || x != nil && kind == x.kind {
+		if kind := w.result.Files[i].Kind; x == nil && kind == program.kind || x != nil && kind == x.kind {
 			return w.keepLink(p, i, len(w.names)-1)
 		}
 	}

@@ -228,7 +228,7 @@ func (w *walker) file(p string, size int64, r io.Reader) error {
 		if !isBinary(head) {
 			return nil
 		}
-		x, r = goBinary, w.peek
+		x, r = program, w.peek
 	}
 	if !w.fits(p, x, size) {
 		return nil
