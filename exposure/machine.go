@@ -103,7 +103,9 @@ func waysToInterface(e *estate.Estate, machine *estate.Resource, n *netInterface
 	for _, d := range append(publicAddressDoors(e, n), balancers...) {
 		ways = append(ways, d.ways(e, n)...)
 	}
-	return append(ways, firewallWays(e, n, innerDoors(balancers))...)
+	inner := innerDoors(balancers)
+	ways = append(ways, gatewayWays(e, n, inner)...)
+	return append(ways, firewallWays(e, n, inner)...)
 }
 
 // innerDoors are the private frontends, as those inside the network see them.
@@ -465,8 +467,8 @@ func flowsOf(protocol netset.Protocol, region netset.Region, d door, shown netse
 	return flows
 }
 
-// unmodelledWays are what may lead to the machine and is not modelled yet: an
-// application gateway or a firewall that names it, or could.
+// unmodelledWays are what may lead to the machine and is not modelled yet: a
+// load balancer that names its address.
 func unmodelledWays(e *estate.Estate, interfaces []*netInterface) []*way {
 	var ways []*way
 	doubt := func(r *estate.Resource, what string) {
@@ -474,16 +476,6 @@ func unmodelledWays(e *estate.Estate, interfaces []*netInterface) []*way {
 		w.doubt(Hop{Resource: r.ID, Kind: what, Name: r.Name, Summary: what + " " + r.Name + " may lead to it", Evidence: []azward.Evidence{r.Evidence("/properties/provisioningState", "it is there")}},
 			azward.Gap{Scope: r.ID, Kind: azward.GapUnsupported, Reads: r.Type, Error: "what a " + what + " lets through is not modelled for machines yet"})
 		ways = append(ways, w)
-	}
-	for _, r := range e.OfType("Microsoft.Network/applicationGateways") {
-		for _, n := range interfaces {
-			address := n.conf.Properties.PrivateIPAddress
-			if len(n.conf.Properties.ApplicationGatewayBackendAddressPools) > 0 || bytes.Contains(r.Body, []byte(`"`+address+`"`)) && address != "" ||
-				bytes.Contains(bytes.ToLower(r.Body), []byte(strings.ToLower(string(n.holder.ID)))) || bytes.Contains(r.Body, []byte(`"fqdn":`)) {
-				doubt(r, "application gateway")
-				break
-			}
-		}
 	}
 	for _, r := range e.OfType("Microsoft.Network/loadBalancers") {
 		for _, n := range interfaces {

@@ -1,0 +1,336 @@
+package exposure
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/estate"
+	"github.com/azward/azward/exposure/netset"
+)
+
+// gateway is an application gateway with the network around it.
+type gateway struct {
+	e    *estate.Estate
+	r    *estate.Resource
+	view *gatewayView
+	from *netInterface // its subnet, which backends see as the source
+}
+
+// gatewayOf reads a gateway; nil with a gap when it cannot be read.
+func gatewayOf(e *estate.Estate, r *estate.Resource) (*gateway, *azward.Gap) {
+	v, err := estate.Decode[gatewayView](r)
+	if err != nil {
+		gap := unparsed(r, err)
+		return nil, &gap
+	}
+	g := &gateway{e: e, r: r, view: v}
+	subnet := v.subnet()
+	if subnet == "" {
+		gap := notRead(r, "/properties/gatewayIPConfigurations", gatewayType+"/read", "the gateway does not say in which subnet it stands", "")
+		return nil, &gap
+	}
+	conf := &estate.IPConfiguration{}
+	conf.Properties.Subnet = &estate.ResourceRef{ID: subnet}
+	g.from = interfaceOf(e, r, "/properties/gatewayIPConfigurations/0", conf, nil)
+	return g, nil
+}
+
+func (g *gateway) title() string { return "application gateway " + g.r.Name }
+
+// frontend returns the frontend of a listener with its index.
+func (g *gateway) frontend(l *estate.GatewayListener) (int, *estate.GatewayFrontend) {
+	list := g.view.v.Properties.FrontendIPConfigurations
+	i := partNamed(list, l.Properties.FrontendIPConfiguration, func(f estate.GatewayFrontend) string { return f.Name })
+	if i < 0 {
+		return i, nil
+	}
+	return i, &list[i]
+}
+
+// port is the port of a listener; 0 when the gateway does not hold it.
+func (g *gateway) port(l *estate.GatewayListener) int {
+	list := g.view.v.Properties.FrontendPorts
+	for _, p := range list {
+		if ref := l.Properties.FrontendPort; ref != nil && strings.EqualFold(p.Name, ref.ID.Name()) {
+			return p.Properties.Port
+		}
+	}
+	return 0
+}
+
+// visitor is who comes to a front: the internet, or another front before it.
+type visitor struct {
+	sources netset.Addrs // public addresses that it may send from
+	// before is the way so far; nil for the internet itself.
+	before *way
+}
+
+func internetVisitor() visitor { return visitor{sources: publicAddrs} }
+
+// enter is the way of a visitor up to the backend of a leg: the frontend, the
+// security group of the gateway's subnet, the listener with its rule, the
+// firewall. Private frontends are not for visitors from the internet.
+//
+// Source: https://learn.microsoft.com/azure/application-gateway/configuration-infrastructure#network-security-groups
+func (g *gateway) enter(leg gatewayLeg, from visitor) []*way {
+	w := &way{class: InternetAny, by: g.title(), flows: []Flow{}}
+	if from.before != nil {
+		w = from.before.clone()
+		w.by += ", " + g.title()
+	}
+	i, front := g.frontend(leg.listener)
+	number := g.port(leg.listener)
+	at := fmt.Sprintf("/properties/frontendIPConfigurations/%d/properties", i)
+	h := Hop{Resource: g.r.ID, Kind: "applicationGateway", Name: g.r.Name + " / " + leg.listener.Name, Answer: azward.Yes}
+	switch {
+	case front == nil || number < 1 || number > 65535:
+		h.Summary = "the frontend or the port of listener " + leg.listener.Name + " is not among the gateway's"
+		h.Evidence = []azward.Evidence{g.r.Evidence(leg.listenerAt, h.Summary)}
+		w.doubt(h, azward.Gap{Scope: g.r.ID, Kind: azward.GapUnparsed, Reads: leg.listenerAt, Error: h.Summary})
+		return []*way{w}
+	case front.Properties.PublicIPAddress == nil && front.Properties.Subnet != nil:
+		h.Answer, h.Summary = azward.No, "frontend "+front.Name+" of listener "+leg.listener.Name+" is private"
+		h.Evidence = []azward.Evidence{g.r.Evidence(at, "a frontend with a subnet and no public address")}
+		w.hop(h)
+		return []*way{w}
+	case front.Properties.PublicIPAddress == nil:
+		h.Summary = "frontend " + front.Name + " is neither public nor private"
+		w.doubt(h, azward.Gap{Scope: g.r.ID, Kind: azward.GapUnsupported, Reads: at, Error: h.Summary})
+		return []*way{w}
+	}
+	address := g.addressed(w, front, at)
+	if from.before == nil {
+		w.flows = []Flow{{Protocol: "tcp", Ports: fmt.Sprint(number), Sources: sourceNames(from.sources.Intersect(familyOf(address)))}}
+	}
+	ways := g.filtered(w, leg, from, address, uint16(number))
+	for _, w := range ways {
+		if w.answer() == azward.No {
+			continue
+		}
+		g.served(w, leg, number)
+	}
+	return ways
+}
+
+// addressed appends the frontend's public address and returns it.
+func (g *gateway) addressed(w *way, front *estate.GatewayFrontend, at string) netset.Addrs {
+	id := front.Properties.PublicIPAddress.ID
+	r, ok := g.e.Resource(id)
+	if !ok {
+		w.doubt(Hop{
+			Resource: id, Kind: "publicIPAddress", Name: id.Name(), Summary: "the frontend's public address could not be read",
+			Evidence: []azward.Evidence{g.r.Evidence(at+"/publicIPAddress", "the frontend is public")},
+		}, *unreadRef(g.e, id))
+		return publicAddrs
+	}
+	h, _, gap := addressHop(r)
+	if gap != nil {
+		w.doubt(h, *gap)
+	} else {
+		w.hop(h)
+	}
+	if v, err := estate.Decode[estate.PublicIPAddress](r); err == nil {
+		if a := ipOf(v.Properties.IPAddress); a.IsValid() {
+			return netset.OneAddr(a)
+		}
+	}
+	return publicAddrs
+}
+
+// filtered sends the visitor through the security group of the gateway's
+// subnet. Its rules see the subnet as the destination; where public and private
+// frontends share a port they may see the frontend's address, so that a rule
+// for one of the two alone is a doubt.
+func (g *gateway) filtered(w *way, leg gatewayLeg, from visitor, address netset.Addrs, number uint16) []*way {
+	near := g.from.own
+	if g.sharesPort(leg.listener) {
+		near = near.Union(address)
+	}
+	sources := from.sources.Intersect(familyOf(address))
+	region := netset.Product(sources, netset.Port(number))
+	bare := func(w *way) {
+		w.hop(Hop{
+			Resource: g.from.subnetID, Kind: "subnet", Name: g.from.subnetID.Name(), Answer: azward.Yes, Summary: "no security group stands before " + g.title(),
+			Evidence: []azward.Evidence{g.r.Evidence("/properties/gatewayIPConfigurations/0/properties/subnet", "the gateway's subnet has no security group")},
+		})
+	}
+	var ways []*way
+	for _, p := range g.from.pass(g.e, w, packet{direction: inbound, near: near, protocol: netset.TCP, srcPort: -1}, region, bare) {
+		p = g.from.replies(g.e, p, netset.TCP)
+		through := p.certain
+		if through.IsEmpty() {
+			through = p.maybe
+		}
+		if !through.IsEmpty() && from.before == nil {
+			p.way.flows = shownFlows(netset.TCP, through)
+			p.way.tagged(p.tags)
+		}
+		ways = append(ways, p.way)
+	}
+	return ways
+}
+
+// sharesPort reports whether another frontend has a listener on the same port.
+func (g *gateway) sharesPort(l *estate.GatewayListener) bool {
+	p := &g.view.v.Properties
+	for _, list := range [][]estate.GatewayListener{p.HTTPListeners, p.Listeners} {
+		for i := range list {
+			if g.port(&list[i]) == g.port(l) && !sameRef(list[i].Properties.FrontendIPConfiguration, l.Properties.FrontendIPConfiguration) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// served appends the listener with its rule, and the firewall before it.
+func (g *gateway) served(w *way, leg gatewayLeg, number int) {
+	where := hostsOf(leg.listener)
+	if len(leg.paths) > 0 {
+		where += " " + listWords(leg.paths)
+	}
+	h := Hop{
+		Resource: g.r.ID, Kind: "applicationGateway", Name: g.r.Name + " / " + leg.rule, Answer: azward.Yes,
+		Summary: fmt.Sprintf("rule %s leads %s on %s %d to pool %s, port %d", leg.rule, where, strings.ToLower(leg.listener.Properties.Protocol), number, leg.pool.Name, leg.port),
+	}
+	h.Evidence = []azward.Evidence{
+		g.r.Evidence(leg.listenerAt+"/properties", "listener "+leg.listener.Name),
+		g.r.Evidence(leg.pointer+"/properties", "rule "+leg.rule),
+		g.r.Evidence(leg.poolAt+"/properties", "pool "+leg.pool.Name),
+	}
+	w.hop(h)
+	g.clientCertificates(w, leg)
+	switch old := g.view.v.Properties.WebApplicationFirewallConfiguration; {
+	case leg.firewall != nil:
+		inspect(g.e, w, leg.firewall.ID)
+	case old != nil:
+		h := Hop{
+			Resource: g.r.ID, Kind: "webApplicationFirewall", Name: g.r.Name + " / web application firewall", Answer: azward.Yes,
+			Summary: "the web application firewall is off", Evidence: []azward.Evidence{g.r.Evidence("/properties/webApplicationFirewallConfiguration", "the gateway's own firewall")},
+		}
+		if old.Enabled {
+			h.Summary = wafModeWords("the web application firewall", old.FirewallMode)
+		}
+		w.hop(h)
+	}
+}
+
+// clientCertificates narrows the class where the listener asks for them.
+//
+// Source: https://learn.microsoft.com/azure/application-gateway/mutual-authentication-overview
+func (g *gateway) clientCertificates(w *way, leg gatewayLeg) {
+	for i, p := range g.view.v.Properties.SSLProfiles {
+		if ref := leg.listener.Properties.SSLProfile; ref == nil || !strings.EqualFold(p.Name, ref.ID.Name()) {
+			continue
+		}
+		c := p.Properties.ClientAuthConfiguration
+		if len(p.Properties.TrustedClientCertificates) == 0 || c != nil && c.VerifyClientAuthMode != "" && !strings.EqualFold(c.VerifyClientAuthMode, "Strict") {
+			return
+		}
+		w.narrow(Authenticated)
+		w.hop(Hop{
+			Resource: g.r.ID, Kind: "applicationGateway", Name: g.r.Name + " / " + p.Name, Answer: azward.Yes, Summary: "asks every client for a certificate",
+			Evidence: []azward.Evidence{g.r.Evidence(fmt.Sprintf("/properties/sslProfiles/%d/properties", i), "client certificates are verified")},
+		})
+	}
+}
+
+// publicAddresses are the addresses that the gateway sends from to public
+// backends: those of its public frontends.
+func (g *gateway) publicAddresses() netset.Addrs {
+	var all netset.Addrs
+	for _, f := range g.view.v.Properties.FrontendIPConfigurations {
+		if f.Properties.PublicIPAddress == nil {
+			continue
+		}
+		if r, ok := g.e.Resource(f.Properties.PublicIPAddress.ID); ok {
+			if v, err := estate.Decode[estate.PublicIPAddress](r); err == nil {
+				if a := ipOf(v.Properties.IPAddress); a.IsValid() {
+					all = all.Union(netset.OneAddr(a))
+				}
+			}
+		}
+	}
+	return all
+}
+
+// gatewayWays are the ways through application gateways to an interface, or
+// to a private frontend of a load balancer before it.
+func gatewayWays(e *estate.Estate, n *netInterface, inner []door) []*way {
+	var ways []*way
+	for i, pool := range n.conf.Properties.ApplicationGatewayBackendAddressPools {
+		if _, ok := e.Resource(pool.ID.Parent()); ok {
+			continue
+		}
+		w := &way{class: InternetAny, by: "application gateway " + pool.ID.Parent().Name(), flows: []Flow{}}
+		w.doubt(Hop{
+			Resource: pool.ID.Parent(), Kind: "applicationGateway", Name: pool.ID.Parent().Name(), Summary: "a pool of an application gateway that was not read holds it",
+			Evidence: []azward.Evidence{n.holder.Evidence(fmt.Sprintf("%s/properties/applicationGatewayBackendAddressPools/%d", n.pointer, i), "names a backend pool")},
+		}, *unreadRef(e, pool.ID.Parent()))
+		ways = append(ways, w)
+	}
+	for _, r := range e.OfType(gatewayType) {
+		v, err := estate.Decode[gatewayView](r)
+		if err == nil && !v.concerns(n, inner) {
+			continue
+		}
+		g, gap := gatewayOf(e, r)
+		if gap != nil {
+			ways = append(ways, frontDoubt(r, "application gateway", "may lead to it", *gap))
+			continue
+		}
+		if g.from.reaches(e, n) == azward.No && publicOf(e, n).IsEmpty() {
+			continue
+		}
+		ways = append(ways, g.waysTo(n, inner)...)
+	}
+	return ways
+}
+
+// concerns is a quick look at whether a gateway may lead to the interface.
+func (v *gatewayView) concerns(n *netInterface, inner []door) bool {
+	return len(v.unread) > 0 || slices.ContainsFunc(v.legs, func(leg gatewayLeg) bool {
+		return leg.holds(n) || slices.ContainsFunc(leg.pool.Properties.BackendAddresses, func(b struct {
+			FQDN      string `json:"fqdn"`
+			IPAddress string `json:"ipAddress"`
+		},
+		) bool {
+			a := backendIP(b.FQDN, b.IPAddress)
+			return !a.IsValid() || publicAddrs.Contains(a) || n.own.Contains(a) || slices.ContainsFunc(inner, func(d door) bool { return d.front == a })
+		})
+	})
+}
+
+// holds reports whether the leg's pool names the interface by ID.
+func (leg *gatewayLeg) holds(n *netInterface) bool {
+	for _, ref := range n.conf.Properties.ApplicationGatewayBackendAddressPools {
+		if leg.pool.ID != "" && ref.ID.Equal(leg.pool.ID) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(leg.pool.Properties.BackendIPConfigurations, func(ref estate.ResourceRef) bool {
+		return n.conf.ID != "" && ref.ID.Equal(n.conf.ID)
+	})
+}
+
+// backendIP is the address of a pool's entry: a literal address may stand
+// where a host name is expected.
+func backendIP(fqdn, address string) netip.Addr {
+	if address != "" {
+		return ipOf(address)
+	}
+	return ipOf(fqdn)
+}
+
+// frontDoubt is a front that may lead to a target and cannot be followed.
+func frontDoubt(r *estate.Resource, what, why string, gap azward.Gap) *way {
+	w := &way{class: InternetAny, by: what + " " + r.Name, flows: []Flow{}}
+	w.doubt(Hop{
+		Resource: r.ID, Kind: kindOf(r), Name: r.Name, Summary: what + " " + r.Name + " " + why,
+		Evidence: []azward.Evidence{r.Evidence("", "it is there")},
+	}, gap)
+	return w
+}
