@@ -92,7 +92,7 @@ func rows() []Row {
 		},
 	}
 	for level, folders := range map[Level][]string{
-		LevelEngine:  {"exposure", "policy", "advisory", "verdict", "vex", "report", "sbom", "remediation", "hardening", "hardening/secret"},
+		LevelEngine:  {"exposure", "policy", "advisory", "verdict", "vex", "report", "sbom", "remediation", "hardening", "hardening/secret", "terraform"},
 		LevelAdapter: {"collect", "azure", "kube", "image", "advisory/feed", "store", "seal"},
 		LevelUseCase: {"scan", "registry", "connect", "broker", "operate"},
 		LevelDoor:    {"api", "web", "mcp", "jobs"},

@@ -1,0 +1,257 @@
+package terraform
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/azward/azward"
+)
+
+// Passes over the changes: whole resources, parts of them, links between them.
+const (
+	whole = iota
+	part
+	link
+)
+
+// kind maps one type of Terraform resource.
+type kind struct {
+	pass int
+	// id foresees the ID of a resource that is to be created; nil for what has
+	// none in Azure, such as associations.
+	id   func(values) azward.ResourceID
+	edit func(*world, values, azward.ResourceID)
+	undo func(*world, values) // nil: the resource of its ID goes
+}
+
+// ARM types that are named more than once.
+const (
+	typeNetwork  = "Microsoft.Network/virtualNetworks"
+	typeSubnet   = "Microsoft.Network/virtualNetworks/subnets"
+	typeGroup    = "Microsoft.Network/networkSecurityGroups"
+	typeNIC      = "Microsoft.Network/networkInterfaces"
+	typeAddress  = "Microsoft.Network/publicIPAddresses"
+	typeBalancer = "Microsoft.Network/loadBalancers"
+	typePool     = "Microsoft.Network/loadBalancers/backendAddressPools"
+	typeTable    = "Microsoft.Network/routeTables"
+	typeASG      = "Microsoft.Network/applicationSecurityGroups"
+	typeFirewall = "Microsoft.Network/azureFirewalls"
+	typePolicy   = "Microsoft.Network/firewallPolicies"
+	typeIPGroup  = "Microsoft.Network/ipGroups"
+	typeMachine  = "Microsoft.Compute/virtualMachines"
+	typeScaleSet = "Microsoft.Compute/virtualMachineScaleSets"
+)
+
+// kinds are the types that are mapped.
+//
+// Source: https://registry.terraform.io/providers/hashicorp/azurerm/latest/docs
+var kinds map[string]kind
+
+func init() { // a variable would refer to itself through idOf
+	kinds = map[string]kind{
+		"azurerm_network_security_group":          {id: inGroup(typeGroup), edit: securityGroup},
+		"azurerm_network_security_rule":           partOf("network_security_group_name", typeGroup, "securityRules", securityRule),
+		"azurerm_application_security_group":      {id: inGroup(typeASG), edit: empty},
+		"azurerm_virtual_network":                 {id: inGroup(typeNetwork), edit: virtualNetwork},
+		"azurerm_subnet":                          partOf("virtual_network_name", typeNetwork, "subnets", subnet),
+		"azurerm_virtual_network_peering":         partOf("virtual_network_name", typeNetwork, "virtualNetworkPeerings", peering),
+		"azurerm_route_table":                     {id: inGroup(typeTable), edit: routeTable},
+		"azurerm_route":                           partOf("route_table_name", typeTable, "routes", route),
+		"azurerm_public_ip":                       {id: inGroup(typeAddress), edit: publicAddress},
+		"azurerm_network_interface":               {id: inGroup(typeNIC), edit: networkInterface},
+		"azurerm_lb":                              {id: inGroup(typeBalancer), edit: balancer},
+		"azurerm_lb_backend_address_pool":         partOfID("loadbalancer_id", typeBalancer, "backendAddressPools", nothing),
+		"azurerm_lb_rule":                         partOfID("loadbalancer_id", typeBalancer, "loadBalancingRules", balancerRule),
+		"azurerm_lb_nat_rule":                     partOfID("loadbalancer_id", typeBalancer, "inboundNatRules", balancerRule),
+		"azurerm_lb_nat_pool":                     partOfID("loadbalancer_id", typeBalancer, "inboundNatPools", natPool),
+		"azurerm_linux_virtual_machine":           {id: inGroup(typeMachine), edit: machine},
+		"azurerm_windows_virtual_machine":         {id: inGroup(typeMachine), edit: machine},
+		"azurerm_virtual_machine":                 {id: inGroup(typeMachine), edit: machine},
+		"azurerm_linux_virtual_machine_scale_set": {id: inGroup(typeScaleSet), edit: scaleSet}, "azurerm_windows_virtual_machine_scale_set": {id: inGroup(typeScaleSet), edit: scaleSet},
+		"azurerm_firewall":                              {id: inGroup(typeFirewall), edit: firewall},
+		"azurerm_firewall_policy":                       {id: inGroup(typePolicy), edit: firewallPolicy},
+		"azurerm_firewall_policy_rule_collection_group": {id: ruleCollectionGroupID, edit: ruleCollectionGroup},
+		"azurerm_ip_group":                              {id: inGroup(typeIPGroup), edit: ipGroup},
+
+		"azurerm_subnet_network_security_group_association":                association("subnet_id", typeSubnet, "network_security_group_id", typeGroup, "networkSecurityGroup"),
+		"azurerm_subnet_route_table_association":                           association("subnet_id", typeSubnet, "route_table_id", typeTable, "routeTable"),
+		"azurerm_network_interface_security_group_association":             association("network_interface_id", typeNIC, "network_security_group_id", typeGroup, "networkSecurityGroup"),
+		"azurerm_network_interface_backend_address_pool_association":       listed("backend_address_pool_id", typePool, "loadBalancerBackendAddressPools"),
+		"azurerm_network_interface_application_security_group_association": listed("application_security_group_id", typeASG, "applicationSecurityGroups"),
+		"azurerm_network_interface_nat_rule_association":                   {pass: link, edit: natRuleLink, undo: natRuleUnlink},
+
+		"azapi_resource":        {id: azapiID, edit: azapi},
+		"azapi_update_resource": {pass: link, id: azapiID, edit: azapi, undo: func(*world, values) {}},
+	}
+}
+
+// harmlessTypes are prefixes of types that open and close no way into a
+// workload: what they make is no workload, and stands on no path to one.
+var harmlessTypes = []string{
+	"azurerm_resource_group", "azurerm_role_", "azurerm_user_assigned_identity", "azurerm_federated_identity", "azurerm_management_",
+	"azurerm_monitor_", "azurerm_log_analytics_", "azurerm_application_insights", "azurerm_key_vault", "azurerm_storage_", "azurerm_mssql_",
+	"azurerm_postgresql_", "azurerm_mysql_", "azurerm_cosmosdb_", "azurerm_container_registry", "azurerm_policy_", "azurerm_subscription",
+	"azurerm_dns_", "azurerm_private_dns_", "azurerm_network_watcher", "azurerm_network_ddos_", "azurerm_managed_disk", "azurerm_disk_", "azurerm_backup_",
+	"azurerm_recovery_", "azurerm_consumption_", "azurerm_security_center_", "azurerm_availability_set", "azurerm_proximity_", "azurerm_ssh_public_key",
+	"azurerm_nat_gateway", "azurerm_subnet_nat_gateway", "azurerm_lb_probe", "azurerm_lb_outbound_rule", "azurerm_public_ip_prefix",
+	"azuread_", "azapi_resource_action", "random_", "tls_", "null_", "local_", "time_", "terraform_", "external", "http", "archive_",
+}
+
+func harmless(t string) bool {
+	return slices.ContainsFunc(harmlessTypes, func(p string) bool { return strings.HasPrefix(t, p) })
+}
+
+// inGroup is the ID of a resource in a resource group.
+func inGroup(armType string) func(values) azward.ResourceID {
+	return func(v values) azward.ResourceID {
+		group, name := v.text("resource_group_name"), v.text("name")
+		if v.w.subscription == "" || group == "" || name == "" {
+			return ""
+		}
+		return v.w.subscription + azward.ResourceID("/resourceGroups/"+group+"/providers/"+armType+"/"+name)
+	}
+}
+
+type fields = map[string]any
+
+// partOf is a kind that stands in a list of another one's body, which its
+// attribute names.
+func partOf(parent, armType, list string, of func(values) fields) kind {
+	id := func(v values) azward.ResourceID {
+		group, holder, name := v.text("resource_group_name"), v.text(parent), v.text("name")
+		if v.w.subscription == "" || group == "" || holder == "" || name == "" {
+			return ""
+		}
+		return (v.w.subscription + azward.ResourceID("/resourceGroups/"+group+"/providers/"+armType+"/"+holder)).Child(list, name)
+	}
+	return listPart(id, list, of)
+}
+
+// partOfID is the same where an attribute holds the other one's ID.
+func partOfID(parent, armType, list string, of func(values) fields) kind {
+	id := func(v values) azward.ResourceID {
+		holder, name := v.ref(parent, armType), v.text("name")
+		if holder == "" || name == "" {
+			return ""
+		}
+		return holder.Child(list, name)
+	}
+	return listPart(id, list, of)
+}
+
+func listPart(id func(values) azward.ResourceID, list string, of func(values) fields) kind {
+	return kind{
+		pass: part, id: id,
+		edit: func(w *world, v values, id azward.ResourceID) { w.item(v.c, id.Parent(), list, id.Name(), of(v)) },
+		undo: func(w *world, v values) {
+			if id, err := azward.ParseResourceID(v.text("id")); err == nil {
+				w.drop(id.Parent(), list, id.Name())
+			}
+		},
+	}
+}
+
+func nothing(values) fields { return fields{} }
+
+func empty(w *world, _ values, id azward.ResourceID) { w.put(id, fields{}) }
+
+// association sets a reference at a subnet or an interface.
+func association(at, atType, to, toType, property string) kind {
+	set := func(w *world, v values, to any) {
+		id := v.ref(at, atType)
+		if atType == typeSubnet {
+			one, ok := w.named(id, "subnets")
+			if !ok {
+				w.gap(v.c, at, "neither the estate nor the plan holds subnet "+id.Name())
+				return
+			}
+			merge(propertiesOf(one), fields{property: to})
+			return
+		}
+		if _, ok := w.body(id); !ok {
+			w.gap(v.c, at, "neither the estate nor the plan holds "+id.Name())
+			return
+		}
+		w.put(id, fields{property: to})
+	}
+	return kind{
+		pass: link,
+		edit: func(w *world, v values, _ azward.ResourceID) { set(w, v, object(v.ref(to, toType))) },
+		undo: func(w *world, v values) { set(w, v, nil) },
+	}
+}
+
+// listed adds a reference to a list of an interface's ip configurations: of
+// the one that is named, or of all.
+func listed(to, toType, property string) kind {
+	change := func(w *world, v values, edit func([]any, azward.ResourceID) []any) {
+		nic, id := v.ref("network_interface_id", typeNIC), v.ref(to, toType)
+		b, ok := w.body(nic)
+		if !ok {
+			w.gap(v.c, "network_interface_id", "neither the estate nor the plan holds "+nic.Name())
+			return
+		}
+		items, _ := propertiesOf(b)["ipConfigurations"].([]any)
+		for _, item := range items {
+			m, _ := item.(map[string]any)
+			name, _ := m["name"].(string)
+			if want := v.text("ip_configuration_name"); want != "" && !strings.EqualFold(want, name) {
+				continue
+			}
+			p := propertiesOf(m)
+			held, _ := p[property].([]any)
+			p[property] = edit(held, id)
+		}
+	}
+	without := func(held []any, id azward.ResourceID) []any {
+		return slices.DeleteFunc(slices.Clone(held), func(one any) bool {
+			m, _ := one.(map[string]any)
+			s, _ := m["id"].(string)
+			return azward.ResourceID(s).Equal(id)
+		})
+	}
+	return kind{
+		pass: link,
+		edit: func(w *world, v values, _ azward.ResourceID) {
+			change(w, v, func(held []any, id azward.ResourceID) []any { return append(without(held, id), object(id)) })
+		},
+		undo: func(w *world, v values) { change(w, v, without) },
+	}
+}
+
+// azapiID is the ID that azapi_resource makes of its type, parent and name.
+func azapiID(v values) azward.ResourceID {
+	if id := v.text("resource_id"); id != "" && id != later {
+		return azward.ResourceID(id)
+	}
+	armType, _, _ := strings.Cut(v.text("type"), "@")
+	provider, rest, ok := strings.Cut(armType, "/")
+	parent, name := v.text("parent_id"), v.text("name")
+	if !ok || parent == "" || name == "" || parent == later {
+		return ""
+	}
+	if strings.Contains(rest, "/") { // a child, below its parent's ID
+		return azward.ResourceID(parent).Child(rest[strings.LastIndexByte(rest, '/')+1:], name)
+	}
+	return azward.ResourceID(parent + "/providers/" + provider + "/" + rest + "/" + name)
+}
+
+// azapi merges a body, which is ARM's own, into the resource. Below
+// properties it replaces values by name, as a PUT of the merged body would.
+func azapi(w *world, v values, id azward.ResourceID) {
+	body, ok := v.any("body").(map[string]any)
+	if s, isText := v.any("body").(string); isText {
+		ok = json.Unmarshal([]byte(s), &body) == nil
+	}
+	if !ok || v.isUnknown("body") {
+		w.gap(v.c, "body", "it is known after apply, or no object")
+	}
+	properties, _ := body["properties"].(map[string]any)
+	b := w.put(id, properties)
+	for _, name := range []string{"sku", "kind", "zones"} {
+		if body[name] != nil {
+			b[name] = body[name]
+		}
+	}
+}
