@@ -5,9 +5,6 @@ package advisory
 // of them has no place in that order.
 func Compare(ecosystem, a, b string) (int, error) {
 	base, _ := SplitEcosystem(ecosystem)
-	v, err := parseVersion(base, a)
-	if err != nil {
-		return 0, err
-	}
-	return v.compare(b)
+	v := newVersion(base, a)
+	return v.compare([]byte(b))
 }

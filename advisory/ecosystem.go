@@ -1,6 +1,10 @@
 package advisory
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/azward/azward"
+)
 
 // keyedBySource names the distributions whose advisories go by source package.
 //
@@ -77,53 +81,29 @@ func canonical(base, release string) string {
 	return base + ":" + release
 }
 
-// NormalName is the form of a package's name that its ecosystem compares by.
-func NormalName(base, name string) string {
-	switch base {
-	case "PyPI": // https://packaging.python.org/en/latest/specifications/name-normalization/
-		return pypiName(name)
-	case "NuGet", "Packagist", "crates.io", "GitHub Actions": // names without case
-		return strings.ToLower(name)
-	}
-	return name
+// lifecycles are endoflife.date's names of the distributions.
+//
+// Source: https://endoflife.date/api/v1/products
+var lifecycles = map[string]string{
+	"Debian": "debian", "Ubuntu": "ubuntu", "Alpine": "alpine-linux", "Azure Linux": "azure-linux", "Red Hat": "rhel",
+	"Rocky Linux": "rocky-linux", "AlmaLinux": "almalinux", "Amazon Linux": "amazon-linux", "Oracle Linux": "oracle-linux",
+	"Photon OS": "photon", "openSUSE": "opensuse",
 }
 
-func pypiName(name string) string {
-	var b strings.Builder
-	b.Grow(len(name))
-	dash := false
-	for i := range len(name) {
-		switch c := name[i]; c {
-		case '-', '_', '.':
-			dash = true
-		default:
-			if dash && b.Len() > 0 {
-				b.WriteByte('-')
-			}
-			dash = false
-			if c >= 'A' && c <= 'Z' {
-				c += 'a' - 'A'
-			}
-			b.WriteByte(c)
-		}
+// unmended says whether nobody mends a release any more on the day the index
+// was built: neither its supplier nor an extended support.
+func (ix *Index) unmended(base, release string) bool {
+	product := lifecycles[base]
+	if product == "" || release == "" {
+		return false
 	}
-	return b.String()
-}
-
-// key is what the hash table is asked for.
-func key(ecosystem, name string) string { return ecosystem + "\x00" + name }
-
-// hashKey is FNV-1a with 64 bits: stable across versions and machines, which
-// package maphash is not.
-func hashKey(s string) uint64 {
-	const offset, prime = 14695981039346656037, 1099511628211
-	h := uint64(offset)
-	for i := range len(s) {
-		h ^= uint64(s[i])
-		h *= prime
+	l, known := ix.Lifecycle(product, release)
+	if !known {
+		return false
 	}
-	if h == 0 { // 0 marks an empty slot
-		return 1
+	day := ix.status.BuiltAt
+	if !l.Extended.IsZero() && day.Before(l.Extended) {
+		return false
 	}
-	return h
+	return l.Ended == azward.Yes || !l.EndOfLife.IsZero() && !day.Before(l.EndOfLife)
 }

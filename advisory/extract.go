@@ -2,7 +2,6 @@ package advisory
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -34,6 +33,12 @@ type excerptAffected struct {
 	} `json:"package"`
 	Ranges   []excerptRange `json:"ranges,omitempty"`
 	Versions []string       `json:"versions,omitempty"`
+	// Specific is what the record says of a fix in words.
+	Specific *excerptSpecific `json:"database_specific,omitempty"`
+}
+
+type excerptSpecific struct {
+	Fix azward.FixState `json:"fix"`
 }
 
 type excerptRange struct {
@@ -48,20 +53,21 @@ var eventNames = map[EventKind]string{Introduced: "introduced", Fixed: "fixed", 
 // again. It is nil when the index cannot give it back whole: a range whose
 // events had no order.
 func (ix *Index) Excerpt(pkg azward.Package, record string) (json.RawMessage, error) {
-	base, release := SplitEcosystem(pkg.Ecosystem)
-	name, version := pkg.Name, pkg.Version
-	if keyedBySource[base] {
-		name, version = cmp.Or(pkg.Source, pkg.Name), cmp.Or(pkg.SourceVersion, pkg.Version)
-	}
-	ecosystems := []string{canonical(base, release)}
-	if release != "" {
-		ecosystems = append(ecosystems, base)
+	q, ok := newQuestion(&pkg)
+	if !ok {
+		return nil, nil
 	}
 	var out *excerpt
-	for _, eco := range ecosystems {
-		for e, err := range ix.entries(eco, NormalName(base, name)) {
+	for i := range q.places() {
+		p := q.place(i)
+		at := ix.entries(p)
+		for {
+			e, more, err := at.next()
 			if err != nil {
 				return nil, err
+			}
+			if !more {
+				break
 			}
 			h, err := ix.record(e.record)
 			if err != nil {
@@ -71,12 +77,9 @@ func (ix *Index) Excerpt(pkg azward.Package, record string) (json.RawMessage, er
 				continue
 			}
 			if out == nil {
-				out = &excerpt{ID: h.id, Aliases: h.aliases, Upstream: h.upstream, Summary: h.summary}
-				if h.vector != "" {
-					out.Severity = []excerptScore{{"CVSS", h.vector}}
-				}
+				out = newExcerpt(&h)
 			}
-			affected, ok := e.excerpt(eco, name, version)
+			affected, ok := e.excerpt(p.ecosystem(), q.label, q.v.text)
 			if !ok {
 				return nil, nil
 			}
@@ -93,21 +96,34 @@ func (ix *Index) Excerpt(pkg azward.Package, record string) (json.RawMessage, er
 	return raw, nil
 }
 
+func newExcerpt(h *head) *excerpt {
+	x := &excerpt{ID: h.id, Aliases: h.aliases, Upstream: h.upstream, Summary: h.summary}
+	for _, v := range h.vectors {
+		x.Severity = append(x.Severity, excerptScore{"CVSS", v})
+	}
+	return x
+}
+
 // excerpt turns the entry back into OSV's words; ok is false when it cannot.
-func (e entry) excerpt(ecosystem, name, version string) (a excerptAffected, ok bool) {
+func (e *entry) excerpt(ecosystem, name, version string) (a excerptAffected, ok bool) {
 	a.Package.Ecosystem, a.Package.Name = ecosystem, name
-	for _, iv := range e.intervals {
-		if iv.reason != "" {
+	d := decoder{b: e.spans}
+	for range e.count {
+		iv := d.interval()
+		if len(iv.reason) > 0 {
 			return a, false
 		}
-		events := []map[string]string{{"introduced": iv.from}}
-		if iv.to != "" {
-			events = append(events, map[string]string{eventNames[iv.kind]: iv.to})
+		events := []map[string]string{{"introduced": string(iv.from)}}
+		if len(iv.to) > 0 {
+			events = append(events, map[string]string{eventNames[iv.kind]: string(iv.to)})
 		}
 		a.Ranges = append(a.Ranges, excerptRange{Type: "ECOSYSTEM", Events: events})
 	}
 	if e.lists(version) {
 		a.Versions = []string{version}
+	}
+	if e.fix != azward.FixUnknown {
+		a.Specific = &excerptSpecific{Fix: e.fix}
 	}
 	return a, true
 }
@@ -126,6 +142,9 @@ func Rematch(record json.RawMessage, pkg azward.Package) ([]azward.Finding, erro
 	}
 	for _, a := range x.Affected {
 		to := Affected{Ecosystem: a.Package.Ecosystem, Name: a.Package.Name, Versions: a.Versions}
+		if a.Specific != nil {
+			to.Fix = a.Specific.Fix
+		}
 		for _, rg := range a.Ranges {
 			events, err := eventsOf(rg.Events)
 			if err != nil {

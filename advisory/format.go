@@ -16,7 +16,7 @@ import (
 //	meta      JSON of [Status]
 //	footer    footerSize bytes, see footer
 const (
-	magic      = "azward advisory1" // the digit is the version of the format
+	magic      = "azward advisory2" // the digit is the version of the format
 	blockHead  = 8
 	slotSize   = 16
 	cveSize    = 24

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"iter"
 	"math"
 	"sort"
 
@@ -76,34 +75,36 @@ func (ix *Index) damaged(cause error) error {
 	}
 }
 
-// entry is what one record says of one package.
-type entry struct {
-	record    uint64
-	intervals []interval
-	versions  []byte // still encoded: read only to look for one version
-	count     uint64
+// cursor walks what the index holds of one package, newest written first.
+type cursor struct {
+	ix   *Index
+	p    spot
+	at   uint64
+	left int
 }
 
-// entries walks what the index holds of a package, newest written first.
-func (ix *Index) entries(ecosystem, name string) iter.Seq2[entry, error] {
-	return func(yield func(entry, error) bool) {
-		k := key(ecosystem, name)
-		at := ix.find(hashKey(k))
-		for range maxChain {
-			if at == 0 {
-				return
-			}
-			before := at
-			e, next, same, err := ix.entry(at, k)
-			if err == nil && next >= before {
-				err = ix.damaged(fmt.Errorf("the chain at %d does not lead back", before))
-			}
-			if (err != nil || same) && !yield(e, err) || err != nil {
-				return
-			}
-			at = next
+func (ix *Index) entries(p spot) cursor {
+	return cursor{ix: ix, p: p, at: ix.find(p.hash()), left: maxChain}
+}
+
+// next gives the next entry; more is false after the last.
+func (c *cursor) next() (e entry, more bool, err error) {
+	for c.at != 0 && c.left > 0 {
+		before := c.at
+		c.left--
+		e, next, same, err := c.ix.entry(before, &c.p)
+		if err == nil && next >= before {
+			err = c.ix.damaged(fmt.Errorf("the chain at %d does not lead back", before))
+		}
+		if err != nil {
+			return entry{}, false, err
+		}
+		c.at = next
+		if same {
+			return e, true, nil
 		}
 	}
+	return entry{}, false, nil
 }
 
 // find probes the hash table; 0 means that nothing has that hash.
@@ -141,54 +142,32 @@ func (ix *Index) block(at uint64) (decoder, error) {
 	return decoder{b: payload}, nil
 }
 
-func (ix *Index) entry(at uint64, k string) (e entry, next uint64, same bool, err error) {
+func (ix *Index) entry(at uint64, p *spot) (e entry, next uint64, same bool, err error) {
 	d, err := ix.block(at)
 	if err != nil {
 		return entry{}, 0, false, err
 	}
 	next = d.uint()
-	e.record = d.uint()
-	if string(d.bytes()) != k {
-		return e, next, false, nil // another package with the same hash
+	record := d.uint()
+	if !p.is(d.bytes()) {
+		return entry{}, next, false, nil // another package with the same hash
 	}
-	n := d.uint()
-	if n > uint64(len(d.b)) {
-		return e, 0, false, ix.damaged(fmt.Errorf("the block at %d counts wrong", at))
-	}
-	e.intervals = make([]interval, 0, n)
-	for range n {
-		e.intervals = append(e.intervals, interval{
-			from: d.str(), to: d.str(), kind: EventKind(d.uint()), reason: d.str(),
-		})
-	}
-	e.count = d.uint()
-	e.versions = d.b
+	e = decodeEntry(&d)
+	e.record = record
 	if d.failed {
-		return e, 0, false, ix.damaged(fmt.Errorf("the block at %d ends early", at))
+		return entry{}, 0, false, ix.damaged(fmt.Errorf("the block at %d ends early", at))
 	}
 	return e, next, true, nil
 }
 
-// lists says whether the entry enumerates exactly this version.
-func (e entry) lists(version string) bool {
-	d := decoder{b: e.versions}
-	for range e.count {
-		if string(d.bytes()) == version {
-			return true
-		}
-		if d.failed {
-			return false
-		}
-	}
-	return false
-}
-
 // head is a record less its affected packages.
 type head struct {
-	id                      string
-	aliases, upstream       []string
-	summary, vector, rating string
-	malicious               bool
+	id                string
+	aliases, upstream []string
+	summary           string
+	vectors           []string
+	rating            string
+	malicious         bool
 }
 
 func (ix *Index) record(at uint64) (head, error) {
@@ -198,7 +177,7 @@ func (ix *Index) record(at uint64) (head, error) {
 	}
 	h := head{
 		id: d.str(), aliases: d.strs(), upstream: d.strs(), summary: d.str(),
-		vector: d.str(), rating: d.str(), malicious: d.uint() == 1,
+		vectors: d.strs(), rating: d.str(), malicious: d.uint() == 1,
 	}
 	if d.failed {
 		return head{}, ix.damaged(fmt.Errorf("the record at %d ends early", at))

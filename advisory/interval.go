@@ -1,33 +1,48 @@
 package advisory
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/azward/azward"
 )
 
-// intervals turns the events of one range into stretches of affected
-// versions, sorted. Events come in any order in published records. Limits cut
-// what reaches beyond them.
-func intervals(base string, events []Event) []interval {
+// stretch is an interval while the index is written.
+type stretch struct {
+	from, to string
+	kind     EventKind
+	reason   string
+}
+
+// intervals turns the events of ranges into stretches of affected versions,
+// each range by itself and sorted. Events come in any order in published
+// records. Limits cut what reaches beyond them.
+func intervals(base string, ranges [][]Event) []stretch {
+	var out []stretch
+	for _, events := range ranges {
+		out = append(out, stretches(base, events)...)
+	}
+	return out
+}
+
+func stretches(base string, events []Event) []stretch {
 	sorted, err := sortEvents(base, events)
 	if err != nil {
-		return []interval{{from: "0", reason: err.Error()}}
+		return []stretch{{from: "0", reason: err.Error()}}
 	}
-	var out []interval
+	var out []stretch
 	open := false
 	for i, e := range sorted {
 		switch {
 		case e.Kind == Introduced && !open:
-			out, open = append(out, interval{from: e.Version}), true
+			out, open = append(out, stretch{from: e.Version}), true
 		case e.Kind != Introduced && open:
 			out[len(out)-1].to, out[len(out)-1].kind, open = e.Version, e.Kind, false
 		case e.Kind == Fixed && i+1 < len(sorted) && sorted[i+1].Kind == Introduced && sorted[i+1].Version == e.Version:
 			sorted[i+1].Kind = Fixed // introduced and fixed at once: an empty stretch
 		}
 	}
-	return out
+	// "fixed 0" is how Debian's tracker says that no version was ever affected.
+	return slices.DeleteFunc(out, func(s stretch) bool { return s.kind == Fixed && s.to == "0" })
 }
 
 // sortEvents orders by version. At one version an end comes before a start
@@ -64,11 +79,8 @@ func compareEvents(base string, a, b Event) (int, error) {
 	case bZero:
 		return 1, nil
 	case a.Version != b.Version:
-		v, err := parseVersion(base, a.Version)
-		if err != nil {
-			return 0, err
-		}
-		if c, err := v.compare(b.Version); err != nil || c != 0 {
+		v := newVersion(base, a.Version)
+		if c, err := v.compare([]byte(b.Version)); err != nil || c != 0 {
 			return c, err
 		}
 	}
@@ -86,46 +98,61 @@ func tie(k EventKind) int {
 	}
 }
 
-// judge says whether v lies in the interval, and how it was decided in words.
-// parse gives the version; its error makes the answer Unknown unless every
-// version is affected.
-func (iv interval) judge(text string, parse func() (version, error)) (azward.Answer, string) {
-	if iv.reason != "" {
-		return azward.Unknown, iv.reason
+// judge says whether v lies in the interval. The error is why that cannot be
+// said, and the answer is Unknown then.
+func (iv *interval) judge(v *version) (azward.Answer, error) {
+	switch {
+	case len(iv.reason) > 0:
+		return azward.Unknown, &noOrderError{string(iv.reason)}
+	case iv.all():
+		return azward.Yes, nil
+	case v.stream(iv.to) == azward.No:
+		return azward.No, nil
 	}
-	if iv.from == "0" && iv.to == "" {
-		return azward.Yes, text + " (every version)"
-	}
-	v, err := parse()
-	if err != nil {
-		return azward.Unknown, err.Error()
-	}
-	words := text
-	if iv.from != "0" {
-		c, err := v.compare(iv.from)
-		if err != nil {
-			return azward.Unknown, err.Error()
+	if !iv.fromStart() {
+		if c, err := v.compare(iv.from); err != nil {
+			return azward.Unknown, err
+		} else if c < 0 {
+			return azward.No, nil
 		}
-		if c < 0 {
-			return azward.No, ""
+	} else if err := v.check(); err != nil {
+		return azward.Unknown, err
+	}
+	if len(iv.to) > 0 {
+		c, err := v.compare(iv.to)
+		switch {
+		case err != nil:
+			return azward.Unknown, err
+		case c > 0, c == 0 && iv.kind != LastAffected:
+			return azward.No, nil
 		}
-		words = iv.from + " <= " + words
 	}
-	if iv.to == "" {
-		return azward.Yes, words
+	if v.stream(iv.to) == azward.Unknown {
+		return azward.Unknown, &noOrderError{v.text + " is of a module whose stream it does not name, and " + string(iv.to) + " is one stream's"}
 	}
-	c, err := v.compare(iv.to)
-	if err != nil {
-		return azward.Unknown, err.Error()
+	return azward.Yes, nil
+}
+
+func (iv *interval) fromStart() bool { return string(iv.from) == "0" }
+
+// all says whether the interval has every version in it, which needs no order.
+func (iv *interval) all() bool { return iv.fromStart() && len(iv.to) == 0 }
+
+// words tell the comparison that said yes.
+func (iv *interval) words(version string) string {
+	if iv.all() {
+		return version + " (every version)"
 	}
-	if iv.kind == LastAffected {
-		if c > 0 {
-			return azward.No, ""
-		}
-		return azward.Yes, fmt.Sprintf("%s <= %s (last affected)", words, iv.to)
+	if !iv.fromStart() {
+		version = string(iv.from) + " <= " + version
 	}
-	if c >= 0 {
-		return azward.No, ""
+	switch {
+	case len(iv.to) == 0:
+		return version
+	case iv.kind == LastAffected:
+		return version + " <= " + string(iv.to) + " (last affected)"
+	case iv.kind == Limit:
+		return version + " < " + string(iv.to) + " (limit of what the record says)"
 	}
-	return azward.Yes, words + " < " + iv.to
+	return version + " < " + string(iv.to)
 }

@@ -3,7 +3,6 @@ package advisory
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/azward/azward"
@@ -25,13 +24,18 @@ func (ix *Index) MatchAll(scope azward.ResourceID, pkgs []azward.Package) (Resul
 	var r Result
 	uncovered := map[string]int{}
 	var order []string
+	var ecosystem string // of the package before, so that a list in order asks once for each
+	var asked, covered bool
 	for _, p := range pkgs {
 		found, err := ix.Match(p)
 		if err != nil {
 			return Result{}, err
 		}
 		r.Findings = append(r.Findings, found...)
-		if p.OwnedBy != "" || ix.Covers(p.Ecosystem) {
+		if p.Ecosystem != ecosystem || !asked {
+			ecosystem, asked, covered = p.Ecosystem, true, ix.Covers(p.Ecosystem)
+		}
+		if covered || p.OwnedBy != "" {
 			continue
 		}
 		if uncovered[p.Ecosystem]++; uncovered[p.Ecosystem] == 1 {
@@ -68,48 +72,99 @@ func gap(scope azward.ResourceID, ecosystem string, packages int) azward.Gap {
 // package say what is left. For an ecosystem that [Index.Covers] denies, no
 // finding proves nothing; [Index.MatchAll] says so.
 func (ix *Index) Match(pkg azward.Package) ([]azward.Finding, error) {
-	base, release := SplitEcosystem(pkg.Ecosystem)
-	if base == "" || pkg.OwnedBy != "" || released[base] && release == "" {
+	q, ok := newQuestion(&pkg)
+	if !ok {
 		return nil, nil
 	}
-	q := question{base: base, name: pkg.Name, text: pkg.Version}
-	if keyedBySource[base] {
-		q.name = cmp.Or(pkg.Source, pkg.Name)
-		q.text = cmp.Or(pkg.SourceVersion, pkg.Version)
-	}
-	ecosystems := []string{canonical(base, release)}
-	if release != "" {
-		ecosystems = append(ecosystems, base)
-	}
 	var groups []group
-	for _, eco := range ecosystems {
-		for e, err := range ix.entries(eco, NormalName(base, q.name)) {
+	for i := range q.places() {
+		p := q.place(i)
+		at := ix.entries(p)
+		for {
+			e, more, err := at.next()
 			if err != nil {
 				return nil, err
 			}
-			if groups, err = ix.judge(&q, eco, e, groups); err != nil {
+			if !more {
+				break
+			}
+			c := q.decide(&e)
+			if c.answer == azward.No {
+				continue
+			}
+			c.words = p.ecosystem() + " " + q.label + " " + c.words
+			if groups, err = ix.join(groups, e.record, c); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return ix.findings(pkg, &q, groups), nil
+	return ix.findings(&pkg, &q, groups), nil
 }
 
-// question is the version asked about, parsed when a record first needs it.
+// question is what the index is asked about a package.
 type question struct {
-	base, name, text string
-	parsed           bool
-	v                version
-	err              error
+	base, release string
+	name          string // normal form
+	label         string // as the package has it: the finding says it
+	v             version
 }
 
-func (q *question) version() (version, error) {
-	if !q.parsed {
-		q.v, q.err = parseVersion(q.base, q.text)
-		q.parsed = true
+// newQuestion is not ok for a package that cannot be matched: of no known
+// ecosystem or release, or owned by another package.
+func newQuestion(pkg *azward.Package) (q question, ok bool) {
+	base, release := SplitEcosystem(pkg.Ecosystem)
+	if base == "" || pkg.OwnedBy != "" || release == "" && released[base] {
+		return question{}, false
 	}
-	return q.v, q.err
+	name, text := pkg.Name, pkg.Version
+	if keyedBySource[base] {
+		name, text = cmp.Or(pkg.Source, name), cmp.Or(pkg.SourceVersion, text)
+	}
+	if base == "Go" && (name == "stdlib" || name == "toolchain") {
+		text = goRelease(text)
+	}
+	return question{base: base, release: release, name: NormalName(base, name), label: name, v: newVersion(base, text)}, true
 }
+
+// goRelease takes what `go version` says around the number off:
+// "go1.22.1 X:nocoverageredesign".
+func goRelease(text string) string {
+	if rest, ok := strings.CutPrefix(text, "go"); ok {
+		text, _, _ = strings.Cut(rest, " ")
+	}
+	return text
+}
+
+// places counts where the index may hold records of the package.
+func (q *question) places() int {
+	switch {
+	case q.release == "":
+		return 1
+	case q.base == "Ubuntu":
+		return 3
+	}
+	return 2
+}
+
+// place gives the n-th: the release itself, all releases, and for Ubuntu the
+// release under Ubuntu Pro. Ubuntu's records name Pro's archive alone where
+// only that has the fix, though everybody's package is affected.
+func (q *question) place(n int) spot {
+	switch n {
+	case 0:
+		return spot{base: q.base, release: q.release, name: q.name}
+	case 1:
+		return spot{base: q.base, name: q.name}
+	}
+	release, ok := strings.CutPrefix(q.release, proStream)
+	if ok {
+		return spot{base: q.base, release: release, name: q.name}
+	}
+	return spot{base: q.base, stream: proStream, release: release, name: q.name}
+}
+
+// proStream is how OSV marks the archive of Ubuntu Pro: "Ubuntu:Pro:22.04:LTS".
+const proStream = "Pro:"
 
 // claim is what one record says about the version.
 type claim struct {
@@ -117,235 +172,63 @@ type claim struct {
 	answer azward.Answer
 	words  string // the range and comparison that decided
 	fixed  string // version that mends it; "" when none is known
-	alone  bool   // the record is about this vulnerability only, so its score counts
-}
-
-// group is every claim about one vulnerability, tied by common names.
-type group struct {
-	names  map[string]int // CVE and other names, with how many claims use each
-	claims []claim
-}
-
-func (ix *Index) judge(q *question, eco string, e entry, groups []group) ([]group, error) {
-	c := decide(q, e)
-	if c.answer == azward.No {
-		return groups, nil
-	}
-	h, err := ix.record(e.record)
-	if err != nil {
-		return nil, err
-	}
-	c.head = h
-	c.words = eco + " " + q.name + " " + c.words
-	names := append([]string{commonName(h.id)}, h.aliases...)
-	if h.malicious || len(h.upstream) == 0 || slices.ContainsFunc(names, isCVE) {
-		c.alone = true
-		return join(groups, c, names), nil
-	}
-	fixes := upstream(h.upstream)
-	c.alone = len(fixes) == 1
-	for _, name := range fixes {
-		groups = join(groups, c, []string{name})
-	}
-	return groups, nil
+	open   bool   // the range that decided has no end
+	fix    azward.FixState
+	alone  bool // the record is about this vulnerability only, so its score counts
 }
 
 // decide evaluates the enumerated versions and each range by itself.
-func decide(q *question, e entry) claim {
-	if e.lists(q.text) {
-		c := claim{answer: azward.Yes, words: q.text + " is listed"}
-		for _, iv := range e.intervals { // a listed version may tell its fix by the range
-			if a, _ := iv.judge(q.text, q.version); a == azward.Yes && iv.kind == Fixed {
-				c.fixed = iv.to
-			}
-		}
-		return c
+func (q *question) decide(e *entry) claim {
+	no := claim{answer: azward.No}
+	if e.fix == azward.NotAffected { // the supplier denies it
+		return no
 	}
-	c := claim{answer: azward.No}
-	for _, iv := range e.intervals {
-		switch a, words := iv.judge(q.text, q.version); a {
-		case azward.Yes:
-			c = claim{answer: azward.Yes, words: words}
+	listed := e.listed > 0 && q.listed(e)
+	unknown := no
+	d := decoder{b: e.spans}
+	for range e.count {
+		iv := d.interval()
+		a, err := iv.judge(&q.v)
+		switch {
+		case a == azward.No:
+		case a == azward.Unknown:
+			unknown = claim{answer: azward.Unknown, words: err.Error(), fix: e.fix}
+		default:
+			c := claim{answer: azward.Yes, fix: e.fix, open: len(iv.to) == 0}
 			if iv.kind == Fixed {
-				c.fixed = iv.to
+				c.fixed = string(iv.to)
+			}
+			if c.words = iv.words(q.v.text); listed {
+				c.words = q.v.text + " is listed"
 			}
 			return c
-		case azward.Unknown:
-			c = claim{answer: azward.Unknown, words: words}
 		}
 	}
-	return c
+	if listed {
+		return claim{answer: azward.Yes, words: q.v.text + " is listed", fix: e.fix}
+	}
+	if unknown.answer == azward.No && e.count == 0 && e.listed > 0 {
+		if err := q.v.check(); err != nil { // it may be any of those that are listed
+			return claim{answer: azward.Unknown, words: err.Error(), fix: e.fix}
+		}
+	}
+	return unknown
 }
 
-// commonName turns "DEBIAN-CVE-2023-1" into the CVE that it stands for.
-func commonName(id string) string {
-	if i := strings.LastIndex(id, "-CVE-"); i >= 0 {
-		return id[i+1:]
+// listed says whether the entry enumerates the version. Where nothing but the
+// list tells, a Python version counts in all its spellings: 1.0 is 1.0.0.
+func (q *question) listed(e *entry) bool {
+	if e.lists(q.v.text) {
+		return true
 	}
-	return id
-}
-
-func isCVE(id string) bool { return strings.HasPrefix(id, "CVE-") }
-
-// upstream reduces what a notice fixes to its CVEs; to what it names where
-// there is none.
-func upstream(ids []string) []string {
-	var out []string
-	for _, id := range ids {
-		if id = commonName(id); isCVE(id) && !slices.Contains(out, id) {
-			out = append(out, id)
+	if e.count > 0 || q.base != "PyPI" {
+		return false
+	}
+	d := decoder{b: e.versions}
+	for i := uint64(0); i < e.listed && !d.failed; i++ {
+		if c, err := q.v.compare(d.bytes()); err == nil && c == 0 {
+			return true
 		}
 	}
-	if len(out) == 0 {
-		return ids
-	}
-	return out
-}
-
-// join adds the claim to the group that shares a name with it; groups that it
-// ties together become one.
-func join(groups []group, c claim, names []string) []group {
-	into := -1
-	for i := 0; i < len(groups); i++ {
-		if !slices.ContainsFunc(names, func(n string) bool { return groups[i].names[n] > 0 }) {
-			continue
-		}
-		if into < 0 {
-			into = i
-			continue
-		}
-		for n, count := range groups[i].names {
-			groups[into].names[n] += count
-		}
-		groups[into].claims = append(groups[into].claims, groups[i].claims...)
-		groups = slices.Delete(groups, i, i+1)
-		i--
-	}
-	if into < 0 {
-		groups, into = append(groups, group{names: map[string]int{}}), len(groups)
-	}
-	for _, n := range names {
-		groups[into].names[n]++
-	}
-	groups[into].claims = append(groups[into].claims, c)
-	return groups
-}
-
-func (ix *Index) findings(pkg azward.Package, q *question, groups []group) []azward.Finding {
-	if len(groups) == 0 {
-		return nil
-	}
-	out := make([]azward.Finding, 0, len(groups))
-	for _, g := range groups {
-		out = append(out, ix.finding(pkg, q, g))
-	}
-	slices.SortFunc(out, func(a, b azward.Finding) int {
-		return cmp.Or(
-			cmp.Compare(b.Severity.Rank(), a.Severity.Rank()),
-			cmp.Compare(b.CVSS, a.CVSS),
-			cmp.Compare(a.ID, b.ID))
-	})
-	return out
-}
-
-func (ix *Index) finding(pkg azward.Package, q *question, g group) azward.Finding {
-	slices.SortFunc(g.claims, func(a, b claim) int {
-		return cmp.Or(
-			cmp.Compare(b.answer, a.answer), // yes before unknown
-			-cmp.Compare(min(len(a.fixed), 1), min(len(b.fixed), 1)),
-			cmp.Compare(a.id, b.id))
-	})
-	decisive := g.claims[0]
-	f := azward.Finding{
-		ID: name(g), PURL: pkg.PURL, Layer: pkg.Layer, Affected: decisive.answer,
-		Record: decisive.id, Range: decisive.words, Aliases: []string{}, FixedIn: []string{},
-	}
-	for _, c := range g.claims {
-		f.Summary = cmp.Or(f.Summary, c.summary)
-		f.Aliases = append(f.Aliases, c.id)
-		if c.fixed != "" && c.answer == f.Affected {
-			f.FixedIn = append(f.FixedIn, c.fixed)
-		}
-	}
-	for n := range g.names {
-		f.Aliases = append(f.Aliases, n)
-	}
-	slices.Sort(f.Aliases)
-	f.Aliases = slices.Compact(f.Aliases)
-	f.Aliases = slices.DeleteFunc(f.Aliases, func(a string) bool { return a == f.ID })
-	f.FixedIn = sortVersions(q.base, f.FixedIn)
-	ix.weigh(&f, g)
-	return f
-}
-
-// name picks the vulnerability's name: the CVE that most records use, then the
-// lowest; without one GitHub's name, then any.
-func name(g group) string {
-	names := make([]string, 0, len(g.names))
-	for n := range g.names {
-		names = append(names, n)
-	}
-	rank := func(n string) int {
-		switch {
-		case isCVE(n):
-			return 0
-		case strings.HasPrefix(n, "MAL-"):
-			return 1
-		case strings.HasPrefix(n, "GHSA-"):
-			return 2
-		}
-		return 3
-	}
-	return slices.MinFunc(names, func(a, b string) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(g.names[b], g.names[a]), cmp.Compare(a, b))
-	})
-}
-
-// weigh fills in severity, KEV and EPSS.
-func (ix *Index) weigh(f *azward.Finding, g group) {
-	var vectors []string
-	for n := range g.names {
-		c, ok := ix.cve(n)
-		if !ok {
-			continue
-		}
-		f.KEV = f.KEV || c.kev
-		f.EPSS = max(f.EPSS, round(c.epss))
-		vectors = append(vectors, c.vector)
-	}
-	malicious := false
-	for _, c := range g.claims {
-		malicious = malicious || c.malicious
-		if !c.alone {
-			continue
-		}
-		vectors = append(vectors, c.vector)
-		if r := rating(c.rating); f.Severity == "" || r.Rank() > f.Severity.Rank() {
-			f.Severity = r
-		}
-	}
-	slices.Sort(vectors) // the same vector wins whatever the order of records
-	f.Vector, f.CVSS = best(vectors)
-	switch {
-	case malicious: // there is no worse: the package is the attack
-		f.Severity = azward.SeverityCritical
-	case f.Vector != "":
-		f.Severity = Rate(f.CVSS)
-	case f.Severity == "":
-		f.Severity = azward.SeverityUnknown
-	}
-}
-
-// sortVersions orders by the ecosystem's rules, by text where those fail, and
-// drops repetitions.
-func sortVersions(base string, versions []string) []string {
-	slices.SortFunc(versions, func(a, b string) int {
-		if v, err := parseVersion(base, a); err == nil {
-			if c, err := v.compare(b); err == nil && c != 0 {
-				return c
-			}
-		}
-		return cmp.Compare(a, b)
-	})
-	return slices.Compact(versions)
+	return false
 }

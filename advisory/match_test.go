@@ -223,6 +223,8 @@ func TestFindingWeight(t *testing.T) {
 		Severity: azward.SeverityCritical, CVSS: 10, Vector: "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H/E:H", FixedIn: []string{"2.15.0"},
 		KEV: true, EPSS: 0.97566, Layer: "sha256:1", Record: "GHSA-jfh8-c2jp-5v3q",
 		Range: "Maven org.apache.logging.log4j:log4j-core 2.13.0 <= 2.14.1 < 2.15.0", Affected: azward.Yes,
+		FixState: azward.Fixed,
+		Scores:   []azward.Score{{Source: "GHSA-jfh8-c2jp-5v3q", Vector: "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H/E:H", Score: 10}},
 	}}
 	if diff := cmp.Diff(want, found); diff != "" {
 		t.Error(diff)

@@ -1,6 +1,10 @@
 package advisory
 
-import "time"
+import (
+	"time"
+
+	"github.com/azward/azward"
+)
 
 // Record is one advisory as [Writer.Add] takes it: an OSV record less its
 // texts. Field meanings are those of the OSV schema.
@@ -31,6 +35,11 @@ type Affected struct {
 	Name      string
 	Ranges    [][]Event
 	Versions  []string // enumerated versions, affected whatever the ranges say
+	// Fix is what the record itself says its supplier does, apart from ranges:
+	// [azward.WillNotFix] for a release or package that is no longer mended,
+	// [azward.NotAffected] for a denial, [azward.NotFixed] when it says that
+	// there is none yet. Zero lets the ranges tell.
+	Fix azward.FixState
 }
 
 // EventKind is what happens at a version of a range.
@@ -48,14 +57,4 @@ const (
 type Event struct {
 	Kind    EventKind
 	Version string // "0" for Introduced means before every version
-}
-
-// interval is one stretch of affected versions, made of a range's events.
-type interval struct {
-	from string // "0" before every version
-	to   string // "" never ends
-	kind EventKind
-	// reason is set when the events could not be brought into order: then no
-	// version can be judged by this interval.
-	reason string
 }

@@ -1,6 +1,8 @@
 package advisory
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	cvss20 "github.com/pandatix/go-cvss/20"
@@ -34,20 +36,41 @@ func score(vector string) (points float64, ok bool) {
 	return 0, false
 }
 
-// best picks the vector to show: version 3 before 4 before 2, because that is
-// what most records have, so that scores compare.
+// best picks the vector to show first, see [sortScores].
 func best(vectors []string) (vector string, points float64) {
-	rank := -1
+	var all []azward.Score
 	for _, v := range vectors {
-		s, ok := score(v)
-		if !ok {
-			continue
-		}
-		if r := vectorRank(v); r > rank || r == rank && s > points {
-			vector, points, rank = v, s, r
-		}
+		all = appendScore(all, "", v)
 	}
-	return vector, points
+	sortScores(all)
+	if len(all) == 0 {
+		return "", 0
+	}
+	return all[0].Vector, all[0].Score
+}
+
+// appendScore adds a vector that is one and that the source has not given yet.
+func appendScore(scores []azward.Score, source, vector string) []azward.Score {
+	points, ok := score(vector)
+	s := azward.Score{Source: source, Vector: vector, Score: points}
+	if !ok || slices.Contains(scores, s) {
+		return scores
+	}
+	return append(scores, s)
+}
+
+// sortScores puts the score that counts first: version 3 before 4 before 2,
+// because 3 is what most records have, so that findings compare; within a
+// version the highest, because of two sources that disagree the cautious one
+// is followed. Then by text, so that the order of records does not matter.
+func sortScores(scores []azward.Score) {
+	slices.SortFunc(scores, func(a, b azward.Score) int {
+		return cmp.Or(
+			cmp.Compare(vectorRank(b.Vector), vectorRank(a.Vector)),
+			cmp.Compare(b.Score, a.Score),
+			cmp.Compare(a.Vector, b.Vector),
+			cmp.Compare(a.Source, b.Source))
+	})
 }
 
 func vectorRank(vector string) int {

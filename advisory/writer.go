@@ -54,8 +54,7 @@ func (w *Writer) Add(r *Record) error {
 	w.enc.strs(r.Aliases)
 	w.enc.strs(r.Upstream)
 	w.enc.str(r.Summary)
-	vector, _ := best(r.Vectors)
-	w.enc.str(vector)
+	w.enc.strs(r.Vectors)
 	w.enc.str(r.Rating)
 	malicious := uint64(0)
 	if r.Malicious {
@@ -64,7 +63,7 @@ func (w *Writer) Add(r *Record) error {
 	}
 	w.enc.uint(malicious)
 	record := w.block()
-	w.rate(r, vector)
+	w.rate(r)
 	seen := map[string]bool{}
 	for _, a := range r.Affected {
 		base, release := SplitEcosystem(a.Ecosystem)
@@ -79,24 +78,13 @@ func (w *Writer) Add(r *Record) error {
 // entry writes what one record says of one package, chained to the package's
 // entry before it.
 func (w *Writer) entry(record uint64, base, eco string, a Affected) {
-	k := key(eco, NormalName(base, a.Name))
-	h := hashKey(k)
+	p := spot{base: eco, name: NormalName(base, a.Name)}
+	h := p.hash()
 	w.enc.b = w.enc.b[:0]
 	w.enc.uint(w.heads[h])
 	w.enc.uint(record)
-	w.enc.str(k)
-	var all []interval
-	for _, events := range a.Ranges {
-		all = append(all, intervals(base, events)...)
-	}
-	w.enc.uint(uint64(len(all)))
-	for _, iv := range all {
-		w.enc.str(iv.from)
-		w.enc.str(iv.to)
-		w.enc.uint(uint64(iv.kind))
-		w.enc.str(iv.reason)
-	}
-	w.enc.strs(a.Versions)
+	w.enc.str(p.String())
+	w.enc.entry(base, a)
 	w.heads[h] = w.block()
 }
 
@@ -119,12 +107,12 @@ func (w *Writer) count(eco string, modified time.Time, seen map[string]bool) {
 // rate keeps the vector for every CVE that the record is about, so that a
 // distribution's notice without a score shows the one that others gave. A
 // notice that fixes several vulnerabilities has no score for each.
-func (w *Writer) rate(r *Record, vector string) {
-	ids := append([]string{r.ID}, r.Aliases...)
+func (w *Writer) rate(r *Record) {
+	vector, _ := best(r.Vectors)
 	if vector == "" {
 		return
 	}
-	for _, id := range ids {
+	for _, id := range append([]string{r.ID}, r.Aliases...) {
 		k, ok := cveKey(id)
 		if !ok {
 			continue

@@ -27,7 +27,9 @@ type reference struct {
 				LastAffected             string `json:"last_affected"`
 			}
 		}
-		Versions []string
+		Versions  []string
+		Ecosystem json.RawMessage `json:"ecosystem_specific"`
+		Database  json.RawMessage `json:"database_specific"`
 	}
 	Database json.RawMessage `json:"database_specific"`
 }
@@ -48,13 +50,20 @@ func (r reference) record() osvRecord {
 			}
 			to.ranges = append(to.ranges, v)
 		}
+		to.words = fixWords{urgency: word(a.Ecosystem, "urgency"), informational: word(a.Database, "informational")}
 		o.affected = append(o.affected, to)
 	}
-	var database map[string]json.RawMessage
-	if json.Unmarshal(r.Database, &database) == nil && json.Unmarshal(database["severity"], &o.word) != nil {
-		o.word = ""
-	}
+	o.word, o.words.patchable = word(r.Database, "severity"), word(r.Database, "patchable")
 	return o
+}
+
+// word is the member of an object where it is a text.
+func word(object json.RawMessage, name string) (s string) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(object, &members) != nil || json.Unmarshal(members[name], &s) != nil {
+		return ""
+	}
+	return s
 }
 
 func refSeverities(in []refSeverity) (out []severity) {
@@ -125,6 +134,7 @@ func FuzzDecodeOSV(f *testing.F) {
 		`{"id":"A-1","aliases":["CVE-1"],"summary":"a\u00e9\ud83d\ude00\ud800x \/ \"q\"","details":"one\ntwo\\","extra":[1,-0.5e+3,{"a":null}]}`,
 		`{"id":null,"affected":[{"package":{"name":"x","ecosystem":"npm","purl":"p"},"ranges":[{"type":"SEMVER","events":[{"introduced":"0"},{"fixed":"1"},{"last_affected":"2"},{"limit":"*"}]}],"versions":["1","2"],"severity":[{"type":"CVSS_V3","score":"s"}]},null]}`,
 		`{"severity":[{"type":"Ubuntu","score":"low"}],"database_specific":{"severity":"HIGH","x":true}}`,
+		`{"affected":[{"ecosystem_specific":{"urgency":"end-of-life"},"database_specific":{"informational":"unmaintained","x":1}},{"ecosystem_specific":3,"database_specific":{"urgency":2}}],"database_specific":{"patchable":"Not Applicable"}}`,
 		"{\"id\":\"\xff\xc3\"}", "{\"id\":\"\x01\"}", `{"id":1}`, `{"id":"a"} x`, `{"id":"a",}`, `{"a":01}`, `{"a":1.}`, `{"a":-}`, `{"a":1e}`, `{"a":tru}`, `null`, `[]`, ``, `{"id":"\x"}`,
 		`{"id":"\ud83d"}`, `{"\u0069d":"k"}`, `{"database_specific":{"severity":null}}`, `{"database_specific":[]}`, strings.Repeat("[", 300), `{"x":` + strings.Repeat("[", 150) + strings.Repeat("]", 150) + `}`,
 	} {
@@ -150,7 +160,7 @@ func FuzzDecodeOSV(f *testing.F) {
 			return
 		}
 		got.details = unquote(got.details)
-		if diff := cmp.Diff(want.record(), got, cmp.AllowUnexported(osvRecord{}, severity{}, affected{}, versionRange{}, event{}), emptyIsNil); diff != "" {
+		if diff := cmp.Diff(want.record(), got, cmp.AllowUnexported(osvRecord{}, severity{}, affected{}, versionRange{}, event{}, fixWords{}), emptyIsNil); diff != "" {
 			t.Fatalf("%q: -encoding/json +ours\n%s", data, diff)
 		}
 	})

@@ -54,6 +54,7 @@ func recordOf(o osvRecord) (record *advisory.Record, unusable int, err error) {
 	for _, a := range o.affected {
 		r.Vectors = vectors(r.Vectors, a.severity)
 		if part, ok := usable(a); ok {
+			part.Fix = fix(o.words, a.words)
 			r.Affected = append(r.Affected, part)
 		} else {
 			unusable++

@@ -16,6 +16,7 @@ type osvRecord struct {
 	severity                   []severity
 	affected                   []affected
 	word                       string // database_specific.severity, where it is a word
+	words                      fixWords
 }
 
 type severity struct{ kind, score string }
@@ -25,6 +26,7 @@ type affected struct {
 	severity        []severity
 	ranges          []versionRange
 	versions        []string
+	words           fixWords
 }
 
 type versionRange struct {
@@ -41,11 +43,13 @@ var (
 		"severity", "affected", "database_specific",
 	}
 	severityFields = []string{"type", "score"}
-	affectedFields = []string{"package", "ranges", "versions", "severity"}
+	affectedFields = []string{"package", "ranges", "versions", "severity", "ecosystem_specific", "database_specific"}
 	packageFields  = []string{"name", "ecosystem"}
 	rangeFields    = []string{"type", "events"}
 	eventFields    = []string{"introduced", "fixed", "last_affected", "limit"}
-	databaseFields = []string{"severity"}
+	databaseFields = []string{"severity", "patchable"}
+	urgencyField   = []string{"urgency"}
+	informalField  = []string{"informational"}
 )
 
 // members calls read for each member of an object that is in fields, and
@@ -94,7 +98,7 @@ func decodeOSV(text string) (o osvRecord, err error) {
 		case "affected":
 			return l.array(func() error { return l.affected(&o.affected) })
 		default:
-			return l.database(&o.word)
+			return l.database(&o)
 		}
 	})
 	if err == nil {
@@ -132,8 +136,12 @@ func (l *lexer) affected(to *[]affected) error {
 			return l.array(func() error { return l.versionRange(&a.ranges) })
 		case "versions":
 			return l.strs(&a.versions)
-		default:
+		case "severity":
 			return l.severities(&a.severity)
+		case "ecosystem_specific":
+			return l.words(urgencyField, func(string) error { return l.str(&a.words.urgency) })
+		default:
+			return l.words(informalField, func(string) error { return l.str(&a.words.informational) })
 		}
 	})
 	*to = append(*to, a)
@@ -170,16 +178,26 @@ func (l *lexer) event(to *[]event) error {
 	return err
 }
 
-// database reads database_specific.severity where it is a word: sources put
-// what they like there.
-func (l *lexer) database(word *string) error {
+// database reads what of database_specific is a word: sources put what they
+// like there.
+func (l *lexer) database(o *osvRecord) error {
+	return l.words(databaseFields, func(name string) error {
+		if name == "severity" {
+			return l.str(&o.word)
+		}
+		return l.str(&o.words.patchable)
+	})
+}
+
+// words calls read for the members in fields that are texts.
+func (l *lexer) words(fields []string, read func(name string) error) error {
 	if l.peek() != '{' {
 		return l.skip()
 	}
-	return l.members(databaseFields, func(string) error {
+	return l.members(fields, func(name string) error {
 		if l.peek() != '"' {
 			return l.skip()
 		}
-		return l.str(word)
+		return read(name)
 	})
 }
