@@ -51,6 +51,14 @@ const (
 	maxPackages = 200_000
 	// maxKept bounds, in bytes, what a layer tells: 20,000 packages take 6 MB.
 	maxKept = 64 << 20
+	// maxMarks and maxSecrets kept per layer: the largest seen have 300 marks. A
+	// layer with more of them is one that was not read whole.
+	maxMarks   = 5_000
+	maxSecrets = 1_000
+	// maxHistory is how many build steps are searched, maxPathDirs how many
+	// directories PATH names: about eight times the most seen.
+	maxHistory  = 2_000
+	maxPathDirs = 100
 	// maxGaps kept per layer: the rest is counted in one more.
 	maxGaps = 50
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/hardening"
 	"github.com/azward/azward/internal/bound"
 )
 
@@ -44,6 +45,10 @@ type Manifest struct {
 	Config       Config
 	Created      string // RFC 3339, "" when the configuration does not say
 	Labels       map[string]string
+	// Facts of the configuration, and the secrets in it; what else is here has
+	// their values left out.
+	Facts   *hardening.Facts
+	Secrets []hardening.Secret
 }
 
 // Layer is one layer of an image.
@@ -130,6 +135,9 @@ type configFile struct {
 		Cmd          []string            `json:"Cmd"`
 		WorkingDir   string              `json:"WorkingDir"`
 		Labels       map[string]string   `json:"Labels"`
+		Healthcheck  *struct {
+			Test []string `json:"Test"`
+		} `json:"Healthcheck"`
 	} `json:"config"`
 	RootFS struct {
 		DiffIDs []azward.Digest `json:"diff_ids"`
@@ -254,4 +262,5 @@ func fill(m *Manifest, f manifestFile, c configFile) {
 		}
 		m.Layers = append(m.Layers, l)
 	}
+	m.clean(c)
 }

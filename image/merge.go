@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/hardening"
 )
 
 // Image is what a container of the image would see, with what could not be
@@ -25,6 +26,10 @@ type Image struct {
 	Config   Config            `json:"config"`
 	Labels   map[string]string `json:"labels,omitempty"`
 	Packages []azward.Package  `json:"packages"`
+	// Facts besides packages; nil for what has no configuration. Secrets are
+	// told of without their values.
+	Facts   *hardening.Facts   `json:"facts,omitempty"`
+	Secrets []hardening.Secret `json:"secrets,omitempty"`
 	// Gaps are empty when everything was read.
 	Gaps []azward.Gap `json:"gaps"`
 }
@@ -82,6 +87,7 @@ func merge(img *Image, results []*LayerResult) {
 	}
 	visible := uninstalled(m.visible())
 	img.OS = distribution(visible)
+	m.observe(img)
 	owners := owners(visible)
 	for _, f := range visible {
 		for _, p := range f.Packages {

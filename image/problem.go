@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/hardening/secret"
 	"github.com/azward/azward/internal/bound"
 )
 
@@ -277,7 +278,7 @@ const maxSaid = 300
 
 // oneLine makes what a registry says fit for a line of ours.
 func oneLine(s string) string {
-	s = strings.Join(strings.FieldsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f }), " ")
+	s = strings.Join(strings.FieldsFunc(secret.Redact(s), func(c rune) bool { return c < ' ' || c == 0x7f }), " ")
 	if len(s) > maxSaid {
 		s = strings.ToValidUTF8(s[:maxSaid], "") + "…"
 	}

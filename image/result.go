@@ -11,7 +11,7 @@ import (
 
 // ExtractorsVersion is part of every cache key: it changes whenever the same
 // layer would give another result.
-const ExtractorsVersion = "3"
+const ExtractorsVersion = "4"
 
 // LayerResult is what one layer holds, independent of the image it is in. It
 // marshals to JSON for a cache.
@@ -30,6 +30,8 @@ type LayerResult struct {
 	Paths pathSet      `json:"paths,omitempty"`
 	Links []Link       `json:"links,omitempty"`
 	Gaps  []azward.Gap `json:"gaps,omitempty"`
+	// Facts besides packages; nil in the result of a second look at some files.
+	Facts *LayerFacts `json:"facts,omitempty"`
 
 	again *aliases // files of this layer to be read for other names of theirs
 }

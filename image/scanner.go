@@ -66,6 +66,11 @@ func (s *Scanner) Scan(ctx context.Context, src Source) (*Image, error) {
 	img := &Image{
 		Reference: src.Name(), Digest: m.Digest, Index: m.Index, Platform: m.Platform.String(), Created: m.Created,
 		Layers: m.Layers, Config: m.Config, Labels: m.Labels, Packages: []azward.Package{}, Gaps: []azward.Gap{},
+		Secrets: slices.Clone(m.Secrets),
+	}
+	if m.Facts != nil {
+		facts := *m.Facts
+		img.Facts = &facts
 	}
 	jobs := make([]job, len(img.Layers))
 	for i, l := range img.Layers {

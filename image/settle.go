@@ -132,6 +132,7 @@ func (w *walker) finish() (*LayerResult, error) {
 			r.Paths = append(r.Paths, n.hash)
 		}
 	}
+	r.Facts = w.seen.finish(names)
 	slices.Sort(r.Whiteouts)
 	slices.Sort(r.Opaque)
 	return r, nil

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/hardening/secret"
 )
 
 // How a layer removes what lower ones have.
@@ -37,6 +38,7 @@ type walker struct {
 	count   int        // packages found
 	weight  int        // bytes that the result takes, about
 	dropped int        // gaps beyond maxGaps
+	seen    observer
 	scratch *scratch
 	peek    *bufio.Reader
 }
@@ -107,9 +109,11 @@ func (w *walker) entry(h *tar.Header, r io.Reader) error {
 	if h.Typeflag == tar.TypeDir || p == "." {
 		w.links.remove(p)
 		w.name(p, true)
+		w.seen.entry(p, h, len(w.names)-1)
 		return nil
 	}
 	w.name(p, false)
+	w.seen.entry(p, h, len(w.names)-1)
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
 		w.links.remove(p)
@@ -226,7 +230,7 @@ func (w *walker) file(p string, size int64, r io.Reader) error {
 			return err
 		}
 		if !isBinary(head) {
-			return nil
+			return w.text(p, size)
 		}
 		x, r = program, w.peek
 	}
@@ -238,7 +242,29 @@ func (w *walker) file(p string, size int64, r io.Reader) error {
 		return err
 	}
 	defer w.release(in)
+	if in.bytes != nil && size <= secret.MaxFile && secret.Wanted(p) {
+		w.seen.search(in)
+	}
 	return w.extract(p, x, in)
+}
+
+// text looks for secrets in a file whose name tells of no package; its
+// beginning was peeked at.
+func (w *walker) text(p string, size int64) error {
+	if !secret.Wanted(p) {
+		return nil
+	}
+	if size > secret.MaxFile {
+		w.seen.facts.Skipped++
+		return nil
+	}
+	in, err := w.load(p, w.peek, size)
+	if in == nil {
+		return err
+	}
+	defer w.release(in)
+	w.seen.search(in)
+	return nil
 }
 
 // load reads a file; nil without an error means that there was no place for it.
