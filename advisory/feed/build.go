@@ -41,11 +41,14 @@ type Sources struct {
 	Progress func(Progress)
 }
 
+// newSuffix is of files that are not whole yet.
+const newSuffix = ".new-*"
+
 // Build compiles the index into the file at path. The file appears whole or
 // not at all: it is written beside, synced and renamed, and a reader of the one
 // before keeps it. When nothing could be read the old file stays.
 func Build(ctx context.Context, src Sources, path string) (Stats, error) {
-	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
+	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+newSuffix)
 	if err != nil {
 		return Stats{}, cannotWrite(path, err)
 	}
@@ -96,7 +99,7 @@ func Write(ctx context.Context, src Sources, w io.Writer) (Stats, error) {
 		src.FS = os.DirFS(src.Dir)
 	}
 	if src.Workers <= 0 {
-		src.Workers = min(runtime.NumCPU(), 4)
+		src.Workers = decoders()
 	}
 	counted := &counter{w: w}
 	b := builder{Sources: src, w: advisory.NewWriter(counted, src.At), seen: seen{}}
@@ -113,6 +116,8 @@ func Write(ctx context.Context, src Sources, w io.Writer) (Stats, error) {
 	b.stats.Bytes, b.stats.Took = counted.n, time.Since(started)
 	return b.stats, nil
 }
+
+func decoders() int { return min(runtime.NumCPU(), 4) }
 
 func noSource(dir, cause string, err error) error {
 	return &azward.Error{
