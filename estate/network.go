@@ -99,6 +99,13 @@ type Subnet struct {
 		ServiceEndpoints []struct {
 			Service string `json:"service"`
 		} `json:"serviceEndpoints"`
+		NATGateway *ResourceRef `json:"natGateway"`
+		// DefaultOutboundAccess false makes a private subnet.
+		DefaultOutboundAccess *bool `json:"defaultOutboundAccess"`
+		// PrivateEndpointNetworkPolicies says which filters and routes hold for
+		// private endpoints: "Disabled", "Enabled",
+		// "NetworkSecurityGroupEnabled", "RouteTableEnabled".
+		PrivateEndpointNetworkPolicies string `json:"privateEndpointNetworkPolicies"`
 	} `json:"properties"`
 }
 

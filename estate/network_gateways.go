@@ -42,6 +42,12 @@ type HubConnection struct {
 	Properties struct {
 		RemoteVirtualNetwork   ResourceRef `json:"remoteVirtualNetwork"`
 		EnableInternetSecurity *bool       `json:"enableInternetSecurity"`
+		RoutingConfiguration   *struct {
+			PropagatedRouteTables struct {
+				IDs    []ResourceRef `json:"ids"`
+				Labels []string      `json:"labels"`
+			} `json:"propagatedRouteTables"`
+		} `json:"routingConfiguration"`
 	} `json:"properties"`
 }
 

@@ -24,6 +24,7 @@ type netInterface struct {
 
 	subnetGroup, nicGroup groupRef
 	routeTable            *estate.ResourceRef
+	subnet                *estate.Subnet // nil: not read
 	subnetID, vnetID      azward.ResourceID
 	// vnet is the extent of the tag VirtualNetwork here; beyond is what it may
 	// hold besides, and why.
@@ -116,7 +117,7 @@ func (n *netInterface) readSubnet(e *estate.Estate, id azward.ResourceID) {
 	}
 	if s := subnetOf(e, id, network); s != nil {
 		n.subnetGroup = n.group(e, s.Properties.NetworkSecurityGroup)
-		n.routeTable = s.Properties.RouteTable
+		n.subnet, n.routeTable = s, s.Properties.RouteTable
 		n.own = prefixes(append(slices.Clone(s.Properties.AddressPrefixes), s.Properties.AddressPrefix))
 	} else {
 		gap := unreadRef(e, id)
