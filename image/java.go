@@ -28,28 +28,34 @@ type jarReader struct {
 // within it: from pom.properties where Maven wrote one, else from the manifest
 // and the file's name.
 func readJava(in *input) (*File, error) {
-	j := &jarReader{left: maxJarPlain}
+	j := &jarReader{left: min(maxJarPlain, max(minJarPlain, plainRatio*in.size))}
 	if err := j.archive(in.at, in.size, path.Base(in.path), "", 0); err != nil {
-		j.errs = append(j.errs, err)
+		j.errs = slices.Insert(j.errs, 0, err) // what ended it comes before what was wrong on the way
 	}
 	sortFound(j.found)
 	j.found = slices.CompactFunc(j.found, func(a, b Found) bool { return a.key() == b.key() && a.Inside == b.Inside })
 	return &File{Packages: j.found}, errors.Join(j.errs...)
 }
 
+// errJarBomb ends an archive of which nothing more is to be expected.
+var errJarBomb = fmt.Errorf("it unpacks to more than %d times its size, or is damaged in more than %d places", plainRatio, maxGaps)
+
 // archive reads one archive; inside is its path within the outermost one.
 func (j *jarReader) archive(r io.ReaderAt, size int64, name, inside string, depth int) error {
-	z, err := zip.NewReader(r, size)
+	z, err := openZip(r, size, maxJarEntries-j.entries)
 	if err != nil {
-		return fmt.Errorf("%s is no archive: %w", name, err)
+		return fmt.Errorf("%s is no archive that can be read: %w", name, err)
 	}
-	if j.entries += len(z.File); j.entries > maxJarEntries {
-		return fmt.Errorf("it has more than %d entries", maxJarEntries)
-	}
+	j.entries += len(z.File)
 	var manifest jarManifest
 	var poms []Found
 	var classes classDirs
+	var ended error
 	for _, f := range z.File {
+		if j.left <= 0 || len(j.errs) > maxGaps {
+			ended = errJarBomb
+			break
+		}
 		base := path.Base(f.Name)
 		switch {
 		case base == "pom.properties" && strings.HasPrefix(f.Name, "META-INF/maven/"):
@@ -86,7 +92,7 @@ func (j *jarReader) archive(r io.ReaderAt, size int64, name, inside string, dept
 	if len(j.found) > maxPackages {
 		return fmt.Errorf("it has more than %d packages", maxPackages)
 	}
-	return nil
+	return ended
 }
 
 func nested(base string) bool {

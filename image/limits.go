@@ -35,6 +35,9 @@ const (
 
 	// maxEntries per layer: the largest seen have 200,000.
 	maxEntries = 1_000_000
+	// maxHeads bounds what is parsed of the tar besides contents: 1 KB for each
+	// of maxEntries.
+	maxHeads = 1 << 30
 	// maxPath is POSIX's PATH_MAX.
 	maxPath = 4096
 	// maxLinkHops is where Linux gives up with ELOOP; POSIX asks for 8 at least.
@@ -61,6 +64,9 @@ const (
 	maxPathDirs = 100
 	// maxGaps kept per layer: the rest is counted in one more.
 	maxGaps = 50
+	// maxGapText and maxGapPath bound the words of one.
+	maxGapText = 1_000
+	maxGapPath = 300
 
 	// spillAt is the largest file kept in memory; a larger one that needs
 	// reading at random (a binary, a jar) goes to a temporary file. All layers
@@ -78,9 +84,13 @@ const (
 	// maxDatabase bounds a package database; a full desktop's dpkg status takes 15 MB.
 	maxDatabase = 256 << 20
 
-	// Bounds inside a jar: archives within archives, entries, and unpacked bytes in all.
+	// Bounds inside a jar: archives within archives, entries, and unpacked bytes
+	// in all, which may be plainRatio times the jar's, and minJarPlain whatever
+	// its size.
 	maxJarDepth   = 4
 	maxJarEntries = 200_000
+	maxJarList    = 64 << 20
+	minJarPlain   = 64 << 20
 	maxJarPlain   = 2 << 30
 
 	// Bounds on a registry's answers. Pages hold 1,000 names as asked.

@@ -157,25 +157,43 @@ func (w *walker) settleLinks(names settled) error {
 	if w.result.Links, full = w.links.telling(); full {
 		w.gap("", fmt.Errorf("more than %d symbolic links lead to packages", maxLinks))
 	}
+	standing := map[string]string{} // of the hard links that are left, to their targets
 	for _, l := range w.hard {
-		if i, ok := names.find(hashPath(l.path)); !ok || names[i].place() != l.place {
+		if i, ok := names.find(hashPath(l.path)); ok && names[i].place() == l.place {
+			standing[l.path] = l.target
+		}
+	}
+	for _, l := range w.hard {
+		if standing[l.path] != l.target {
 			continue
 		}
-		x := byName(l.path)
-		if i, ok := w.byPath[l.target]; ok && w.result.Files[i].Kind == x.kind {
-			if err := w.keepLink(l.path, i, l.place); err != nil {
-				return err
-			}
-			continue
+		for hops := 0; standing[l.target] != "" && hops <= len(standing); hops++ {
+			l.target = standing[l.target]
 		}
-		switch i, ok := names.find(hashPath(l.target)); {
-		case !ok:
-			w.result.Links = append(w.result.Links, Link{Path: l.path, Target: l.target, Hard: true})
-		case names[i].dir():
-			w.gap(l.path, errors.New("it is a hard link to a directory"))
-		case byName(l.target) != x: // else it was read, and nothing is in it
-			w.again.add(l.target, alias{as: l.path, path: l.path})
+		if err := w.settleHard(names, l, standing[l.target] != ""); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// settleHard decides about a hard link; in a ring, it leads to no file at all.
+func (w *walker) settleHard(names settled, l hardLink, ring bool) error {
+	if ring {
+		w.gap(l.path, errors.New("it is a hard link to itself, or to others that lead back to it"))
+		return nil
+	}
+	x := byName(l.path)
+	if i, ok := w.byPath[l.target]; ok && w.result.Files[i].Kind == x.kind {
+		return w.keepLink(l.path, i, l.place)
+	}
+	switch i, ok := names.find(hashPath(l.target)); {
+	case !ok:
+		w.result.Links = append(w.result.Links, Link{Path: l.path, Target: l.target, Hard: true})
+	case names[i].dir():
+		w.gap(l.path, errors.New("it is a hard link to a directory"))
+	case byName(l.target) != x: // else it was read, and nothing is in it
+		w.again.add(l.target, alias{as: l.path, path: l.path})
 	}
 	return nil
 }

@@ -108,18 +108,20 @@ func manyEntries(tb testing.TB, n int) io.Reader {
 }
 
 // Read implements [io.Reader].
-func (e *entries) Read(p []byte) (int, error) {
-	if len(e.rest) == 0 {
-		if e.i == e.n {
-			return 0, io.EOF
+func (e *entries) Read(p []byte) (n int, err error) {
+	for n < len(p) {
+		if len(e.rest) == 0 {
+			if e.i == e.n {
+				return n, io.EOF
+			}
+			copy(e.head, fmt.Appendf(nil, "srv/%04d/%07d", e.i/1000, e.i))
+			e.i++
+			sum(e.head)
+			e.rest = e.head
 		}
-		copy(e.head, fmt.Appendf(nil, "srv/%04d/%07d", e.i/1000, e.i))
-		e.i++
-		sum(e.head)
-		e.rest = e.head
+		m := copy(p[n:], e.rest)
+		n, e.rest = n+m, e.rest[m:]
 	}
-	n := copy(p, e.rest)
-	e.rest = e.rest[n:]
 	return n, nil
 }
 

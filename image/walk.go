@@ -52,13 +52,16 @@ func walk(ctx context.Context, r io.Reader, more *aliases) (*LayerResult, error)
 	w := newWalker(ctx)
 	w.more = more
 	defer w.scratch.free()
-	t := tar.NewReader(r)
+	heads := newHeads(r)
+	t := tar.NewReader(heads)
 	entries := 0
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, transportError{err}
 		}
+		heads.on = true
 		h, err := t.Next()
+		heads.on = false
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -81,8 +84,11 @@ func walk(ctx context.Context, r io.Reader, more *aliases) (*LayerResult, error)
 }
 
 func tarError(err error, entries int) error {
-	if errors.Is(err, tar.ErrHeader) && entries == 0 {
+	if entries == 0 && (errors.Is(err, tar.ErrHeader) || errors.Is(err, io.ErrUnexpectedEOF)) {
 		return fmt.Errorf("%w: %w", ErrNotTar, err)
+	}
+	if errors.Is(err, tar.ErrFieldTooLong) {
+		err = fmt.Errorf("%w: %w", ErrHeadTooLong, err)
 	}
 	return fmt.Errorf("after %d entries of the archive: %w", entries, err)
 }
@@ -347,8 +353,13 @@ func (w *walker) gap(p string, err error) {
 		w.dropped++
 		return
 	}
-	if len(p) > 300 {
-		p = p[:300] + "…"
+	w.result.Gaps = append(w.result.Gaps, azward.Gap{Kind: azward.GapUnparsed, Reads: "/" + short(p, maxGapPath), Error: short(err.Error(), maxGapText)})
+}
+
+// short cuts text that an image brought.
+func short(s string, n int) string {
+	if len(s) > n {
+		s = s[:n] + "…"
 	}
-	w.result.Gaps = append(w.result.Gaps, azward.Gap{Kind: azward.GapUnparsed, Reads: "/" + strings.ToValidUTF8(p, "�"), Error: err.Error()})
+	return strings.ToValidUTF8(s, "�")
 }
