@@ -42,7 +42,7 @@ func open(data []byte, name string, closer io.Closer) (*Index, error) {
 	}
 	ix.status, ix.places = m.Status, m.Places
 	for _, e := range ix.status.Ecosystems {
-		ix.ecos[e.Name] = true
+		ix.ecos[e.Name] = !e.Partial
 	}
 	return ix, nil
 }

@@ -27,6 +27,9 @@ type Record struct {
 	// Malicious marks a record about a package that is malware (MAL-…).
 	Malicious bool
 	Affected  []Affected
+	// Within is the ecosystem whose export the record came with, which is also
+	// given for packages of other ecosystems; "" when it came alone.
+	Within string
 }
 
 // Affected says which versions of one package a record is about.

@@ -28,7 +28,9 @@ type Writer struct {
 	over   overlays
 	status Status
 	ecos   map[string]*EcosystemStatus
-	enc    encoder
+	// exports are the ecosystems of which all records were read.
+	exports map[string]bool
+	enc     encoder
 }
 
 type cve struct {
@@ -41,7 +43,7 @@ type cve struct {
 func NewWriter(w io.Writer, at time.Time) *Writer {
 	wr := &Writer{
 		out: bufio.NewWriterSize(w, 1<<20), heads: map[uint64]uint64{}, cves: map[uint64]cve{},
-		ecos: map[string]*EcosystemStatus{}, status: Status{BuiltAt: at.UTC()},
+		ecos: map[string]*EcosystemStatus{}, exports: map[string]bool{}, status: Status{BuiltAt: at.UTC()},
 	}
 	wr.write([]byte(magic))
 	return wr
@@ -69,7 +71,7 @@ func (w *Writer) Add(r *Record) error {
 		base, release := SplitEcosystem(a.Ecosystem)
 		eco := canonical(base, release)
 		w.entry(record, base, eco, a)
-		w.count(eco, r.Modified, seen)
+		w.count(eco, base, r, seen)
 	}
 	w.status.Records++
 	return w.err
@@ -88,11 +90,18 @@ func (w *Writer) entry(record uint64, base, eco string, a Affected) {
 	w.heads[h] = w.block()
 }
 
-func (w *Writer) count(eco string, modified time.Time, seen map[string]bool) {
+// AddExport says that the whole export of an ecosystem was read.
+func (w *Writer) AddExport(ecosystem string) { w.exports[ecosystem] = true }
+
+func (w *Writer) count(eco, base string, r *Record, seen map[string]bool) {
+	modified := r.Modified
 	s := w.ecos[eco]
 	if s == nil {
-		s = &EcosystemStatus{Name: eco}
+		s = &EcosystemStatus{Name: eco, Partial: true}
 		w.ecos[eco] = s
+	}
+	if r.Within == "" || r.Within == base {
+		s.Partial = false
 	}
 	s.Entries++
 	if !seen[eco] {
@@ -173,6 +182,8 @@ func (w *Writer) Close() error {
 	places := w.writeOverlays(sum)
 	f.meta = w.off
 	for _, s := range w.ecos {
+		base, _ := SplitEcosystem(s.Name)
+		s.Partial = s.Partial && !w.exports[base]
 		w.status.Ecosystems = append(w.status.Ecosystems, *s)
 	}
 	slices.SortFunc(w.status.Ecosystems, func(a, b EcosystemStatus) int { return cmp.Compare(a.Name, b.Name) })

@@ -253,7 +253,7 @@ func (b *builder) file(ctx context.Context, name string) (err error) {
 		return err
 	case !known && path.Base(name) != manifestFile:
 		b.stats.Ignored = append(b.stats.Ignored, name)
-	case known:
+	case known && (over != ssvcOverlay || path.Ext(name) != ".json"): // of those there are too many to list
 		source := b.Known[name]
 		source.Name, source.Bytes = name, info.Size()
 		b.w.AddSource(source)
@@ -266,7 +266,11 @@ func (b *builder) loose(f fs.File, name string) error {
 	if err != nil {
 		return err
 	}
-	return b.keep(parse(name, data, nil), "")
+	p := parse(name, data, nil)
+	if dir := path.Dir(name); p.record != nil && path.Base(dir) == changedFolder {
+		p.record.Within = advisory.ExportOf(path.Join(dir, "..", exportFile))
+	}
+	return b.keep(p, "")
 }
 
 // removals reads the IDs, one a line, that the export beside no longer has.
@@ -291,10 +295,17 @@ func (b *builder) zip(ctx context.Context, f fs.File, size int64, name string) (
 	if err != nil {
 		return err
 	}
+	within := advisory.ExportOf(name)
+	if within != "" {
+		b.w.AddExport(within)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	for batch := range decode(ctx, archive.File, b.Workers, parse) {
 		for _, p := range batch {
+			if p.record != nil {
+				p.record.Within = within
+			}
 			if err := b.keep(p, path.Dir(name)); err != nil {
 				return err
 			}
