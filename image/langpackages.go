@@ -112,7 +112,7 @@ func readDotnet(in *input) (*File, error) {
 		if lib.Type != "package" || !ok {
 			continue
 		}
-		if err := plausible(name, version); err != nil {
+		if err := identified(name, version); err != nil {
 			return nil, err
 		}
 		f.Packages = append(f.Packages, Found{Type: "nuget", Name: name, Version: version})
@@ -152,11 +152,15 @@ func readComposer(in *input) (*File, error) {
 		}
 	}
 	f := &File{}
+	var errs []error
 	for _, p := range v2.Packages {
-		if err := plausible(p.Name, p.Version); err != nil {
-			return nil, err
+		if err := identified(p.Name, p.Version); err != nil {
+			if len(errs) < maxGaps {
+				errs = append(errs, fmt.Errorf("%.80q: %w", p.Name, err))
+			}
+			continue
 		}
 		f.Packages = append(f.Packages, Found{Type: "composer", Name: p.Name, Version: p.Version})
 	}
-	return f, nil
+	return f, errors.Join(errs...)
 }

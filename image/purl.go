@@ -66,11 +66,21 @@ func ecosystem(kind string, os OS) string {
 
 // purl writes the package URL as the specification wants it.
 //
-// Source: https://github.com/package-url/purl-spec/blob/main/PURL-TYPES.rst
+// The specification writes Go modules in lower case, although case tells one
+// module from another: who matches must go by the package's name.
+//
+// Source: https://github.com/package-url/purl-spec/tree/main/types
 func purl(f Found, os OS) string {
 	kind, namespace, name, version := f.Type, "", f.Name, f.Version
 	var q packageurl.Qualifiers
 	switch kind {
+	case "conda":
+		if f.Arch != "" {
+			q = append(q, packageurl.Qualifier{Key: "subdir", Value: f.Arch})
+		}
+	case "alpm":
+		name = strings.ToLower(name)
+		fallthrough
 	case "deb", "apk", "rpm":
 		namespace = os.ID
 		if epoch, rest, ok := strings.Cut(version, ":"); ok && kind == "rpm" {

@@ -93,6 +93,9 @@ func parseRpmHeader(b []byte) (Found, error) {
 	}
 	h := rpmHeader{b[8 : 8+16*n], b[8+16*n : 8+16*n+size]}
 	p := Found{Type: "rpm", Name: h.text(rpmName), Arch: h.text(rpmArch), Source: sourceName(h.text(rpmSourceRPM))}
+	if h.text(rpmVersion) == "" {
+		return Found{}, errors.New("it names no version")
+	}
 	version := h.text(rpmVersion) + "-" + h.text(rpmRelease)
 	epoch := ""
 	if e := h.ints(rpmEpoch); len(e) == 1 {

@@ -224,8 +224,8 @@ func (d *bdb) overflow(number uint32, size int64) ([]byte, error) {
 	if size > maxRpmHeader {
 		return nil, &bound.SizeError{What: "a value", Limit: maxRpmHeader}
 	}
-	if size > d.in.size {
-		return nil, errors.New("a value is longer than the file")
+	if size > d.budget.left {
+		return nil, errors.New("a value is longer than what is left of the file")
 	}
 	out := make([]byte, 0, size)
 	page := make([]byte, d.page)
