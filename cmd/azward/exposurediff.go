@@ -127,7 +127,7 @@ func readPlan(file string) (*terraform.Plan, error) {
 	}
 	defer f.Close()
 	in := bufio.NewReaderSize(f, planHeadBytes)
-	if head, err := in.Peek(planHeadBytes); len(head) == 0 || !terraform.IsPlan(head) {
+	if head, err := in.Peek(planHeadBytes); err != nil && len(head) == 0 || !terraform.IsPlan(head) {
 		return nil, nil //nolint:nilerr // as above
 	}
 	return terraform.Read(in, file)
