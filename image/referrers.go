@@ -330,7 +330,10 @@ type Document struct {
 	// is opened: Body is its predicate, and PredicateType says what that is.
 	MediaType     string
 	PredicateType string
-	Body          []byte
+	// Subjects are the SHA-256 digests that an in-toto statement says to be
+	// about; none for other documents.
+	Subjects []azward.Digest
+	Body     []byte
 }
 
 // ReadReferrer reads the document of a referrer, at most 200 MB. Statements
@@ -398,6 +401,9 @@ type statement struct {
 	Envelope      json.RawMessage `json:"dsseEnvelope"`
 	PredicateType string          `json:"predicateType"`
 	Predicate     json.RawMessage `json:"predicate"`
+	Subject       []struct {
+		Digest map[string]string `json:"digest"`
+	} `json:"subject"`
 }
 
 // open takes the predicate out of a statement, and the statement out of an
@@ -412,6 +418,11 @@ func (d *Document) open() error {
 		switch {
 		case s.PredicateType != "" && len(s.Predicate) > 0:
 			d.PredicateType, d.Body, d.MediaType = s.PredicateType, bytes.Clone(s.Predicate), "application/json"
+			for _, subject := range s.Subject {
+				if hex := subject.Digest["sha256"]; digestForm.MatchString("sha256:" + hex) {
+					d.Subjects = append(d.Subjects, azward.Digest("sha256:"+hex))
+				}
+			}
 			return nil
 		case len(s.Payload) > 0 && depth < maxIndexDepth:
 			d.Body = s.Payload

@@ -107,8 +107,7 @@ type component struct {
 	source        string // SPDX's sourceInfo
 	properties    map[string]string
 	locations     []string
-	digest        string // SHA-256 of itself
-	notAComponent bool   // an entry that groups others
+	notAComponent bool // an entry that groups others
 }
 
 func (c *component) set(name, value string) error {

@@ -46,8 +46,6 @@ func (p *parser) cdxComponent() component {
 			c.version = p.in.Text()
 		case "purl":
 			c.purl = p.in.Text()
-		case "hashes":
-			p.hashes(&c, "alg", "content", "SHA-256")
 		case "properties":
 			p.cdxProperties(&c)
 		case "evidence":
@@ -104,24 +102,6 @@ func (p *parser) cdxEvidence(c *component) {
 					p.fail(err)
 				}
 			}
-		}
-	}
-}
-
-// hashes keeps the SHA-256 of a list of them.
-func (p *parser) hashes(c *component, algorithm, content, want string) {
-	for range p.in.Items() {
-		var alg, value string
-		for field := range p.in.Fields() {
-			switch field {
-			case algorithm:
-				alg = p.in.Text()
-			case content:
-				value = p.in.Text()
-			}
-		}
-		if alg == want {
-			c.digest = value
 		}
 	}
 }

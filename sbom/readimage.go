@@ -104,9 +104,6 @@ func digestOf(c *component) string {
 	if _, digest, ok := strings.Cut(c.first("aquasecurity:trivy:RepoDigest"), "@"); ok {
 		return digest
 	}
-	if c.kind == "container" && c.digest != "" {
-		return "sha256:" + strings.ToLower(c.digest)
-	}
 	return ""
 }
 

@@ -30,8 +30,6 @@ func (p *parser) spdxPackage() component {
 			c.kind = strings.ReplaceAll(strings.ToLower(p.in.Text()), "_", "-")
 		case "sourceInfo":
 			c.source = p.in.Text()
-		case "checksums":
-			p.hashes(&c, "algorithm", "checksumValue", "SHA256")
 		case "externalRefs":
 			p.spdxRefs(&c)
 		case "annotations":

@@ -25,18 +25,32 @@ func imageCommand(a *app) *cobra.Command {
 // references is how the commands name images.
 const references = `
 REF is registry/repository:tag, registry/repository@sha256:…, oci:DIR for an OCI
-layout, tar:FILE for a saved image, or file:PATH for one program.`
+layout, tar:FILE for a saved image, file:PATH for one program, or sbom:FILE for
+the packages of an SBOM (CycloneDX or SPDX as JSON; sbom:- reads stdin).`
 
 // imageFlags say how an image is read.
 type imageFlags struct {
 	connection, platform string
+	sbom                 string
 	plainHTTP            bool
 }
 
 func (f *imageFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.connection, "connection", "", "sign in to the cloud's registries with this connection (default: the only one)")
 	flags.StringVar(&f.platform, "platform", "", "platform to take from an index (default linux/amd64)")
+	flags.StringVar(&f.sbom, "sbom", "", "attached: take the packages from the SBOM that is attached to the image, instead of its layers")
 	flags.BoolVar(&f.plainHTTP, "plain-http", false, "speak HTTP to a registry on loopback")
+}
+
+// check refuses what the flags do not know.
+func (f *imageFlags) check() error {
+	if f.sbom == "" || f.sbom == "attached" {
+		return nil
+	}
+	return &azward.Error{
+		Kind: azward.KindUsage, Op: "read --sbom", Subject: fmt.Sprintf("%.60q", f.sbom), Cause: "there is no such source",
+		Remedy: "use --sbom attached, or name a file as azward image scan sbom:FILE",
+	}
 }
 
 func imagePackagesCommand(a *app) *cobra.Command {
@@ -44,7 +58,7 @@ func imagePackagesCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use: "packages REF", Short: "List the packages of an image", Args: cobra.ExactArgs(1), Long: "List the packages of an image.\n" + references,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := a.only("table", "json"); err != nil {
+			if err := a.only("table", "json", "csv", "cyclonedx", "spdx"); err != nil {
 				return err
 			}
 			img, err := a.readImage(cmd.Context(), args[0], f)
@@ -67,7 +81,9 @@ func imageScanCommand(a *app) *cobra.Command {
 change, the most effective first. Layers that were read before are not read again.
 ` + references,
 		Example: `  azward image scan contoso.azurecr.io/shop/cart:1.4
-  azward image scan tar:cart.tar --fail-on high,fixable`,
+  azward image scan tar:cart.tar --fail-on high,fixable
+  azward image scan contoso.azurecr.io/shop/cart:1.4 --output cyclonedx --out cart.cdx.json
+  azward image scan sbom:cart.cdx.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := a.only(viewFormats...); err != nil {
 				return err
@@ -143,6 +159,12 @@ func (a *app) diffImages(ctx context.Context, args []string, f imageFlags) error
 
 // readImage reads one image; layers that were read before come from the store.
 func (a *app) readImage(ctx context.Context, name string, f imageFlags) (*image.Image, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	if file, ok := fromSBOM(name); ok {
+		return a.readSBOM(file)
+	}
 	ref, err := image.ParseReference(name)
 	if err != nil {
 		return nil, err
@@ -152,10 +174,16 @@ func (a *app) readImage(ctx context.Context, name string, f imageFlags) (*image.
 	if err := a.signIn(ctx, images, ref.Registry, f.connection); err != nil {
 		return nil, err
 	}
+	if f.sbom != "" {
+		return a.readAttached(ctx, images, ref, f.platform)
+	}
 	transfers := &transfers{progress: &a.progress}
 	images.scanner = &image.Scanner{Platform: f.platform, Progress: transfers.layer, Cache: a.layers(ctx)}
 	img, err := images.scanner.ScanReference(ctx, ref, images.registry)
 	a.progress.clear()
+	if err == nil && ref.Kind == image.KindRegistry && a.output == "table" && !a.quiet {
+		a.offer(ctx, images, ref, img)
+	}
 	return img, err
 }
 
@@ -171,9 +199,17 @@ func (a *app) layers(ctx context.Context) image.Cache {
 }
 
 func (a *app) writePackages(img *image.Image) error {
+	if a.isDocument() {
+		a.sayGaps(img.Gaps)
+	}
 	return a.write(func(w io.Writer) error {
-		if a.output == "json" {
+		switch a.output {
+		case "json":
 			return report.JSON(w, img)
+		case "csv":
+			return report.PackagesCSV(w, img.Reference, img.Digest, img.Packages)
+		case "cyclonedx", "spdx":
+			return a.writeSBOM(w, documentOf(img.Reference, img, img.Gaps))
 		}
 		t := newTable("package", "version", "ecosystem", "layer")
 		for _, p := range img.Packages {

@@ -44,6 +44,8 @@ type imageReport struct {
 	Runs            []registry.Run       `json:"runs"`
 	Attached        []string             `json:"attached,omitempty"`
 	AskedAttached   bool                 `json:"askedAttached"`
+	// SBOM says that the packages are those of a document; nil for the layers'.
+	SBOM *sbomSource `json:"sbom,omitempty"`
 
 	attached string // in words
 }
@@ -75,7 +77,11 @@ func newImageReport(img *image.Image, i advised, gaps []azward.Gap) imageReport 
 
 // writeImage shows one image. Estate says whether it is known what runs.
 func (a *app) writeImage(estate bool, img *image.Image, i advised, gaps []azward.Gap) error {
+	if a.isDocument() {
+		return a.writeDocument(i.Name, img, i.Image, gaps)
+	}
 	r := newImageReport(img, i, gaps)
+	r.SBOM = a.sbom
 	return a.write(func(w io.Writer) error {
 		if a.output == "json" {
 			return report.JSON(w, r)
@@ -103,6 +109,11 @@ func (r *imageReport) head(w io.Writer, estate bool) error {
 	}
 	if r.Base != nil {
 		if _, err = fmt.Fprintf(w, "base %s, as its %s say\n", r.Base.Reference, map[string]string{"layers": "layers", "label": "labels"}[r.Base.Source]); err != nil {
+			return err
+		}
+	}
+	if r.SBOM != nil {
+		if _, err = fmt.Fprintln(w, r.SBOM); err != nil {
 			return err
 		}
 	}

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/advisory"
@@ -31,6 +33,7 @@ type registryFlags struct {
 	repositories, tags []string
 	estate             []string
 	cluster            string
+	outputDir          string // for SBOMs, one a file
 	gate               findingGate
 }
 
@@ -51,7 +54,7 @@ What runs is taken from the last azward scan, or from --estate.`,
 			if err := a.only(viewFormats...); err != nil {
 				return err
 			}
-			if err := f.gate.check(); err != nil {
+			if err := errors.Join(f.gate.check(), a.checkDir(f.outputDir)); err != nil {
 				return err
 			}
 			host, err := loginServer(args[0])
@@ -69,6 +72,7 @@ What runs is taken from the last azward scan, or from --estate.`,
 	flags.BoolVar(&f.plainHTTP, "plain-http", false, "speak HTTP to a registry on loopback")
 	flags.BoolVar(&f.again, "again", false, "read images that are known already, too")
 	a.estateFlags(flags, &f)
+	f.documentFlags(flags)
 	f.gate.flags(flags)
 	return c
 }
@@ -126,7 +130,12 @@ func (a *app) registryScan(ctx context.Context, host string, f registryFlags) er
 		return err
 	}
 	s := registrySummary{Result: result, transfers: transfers, took: time.Since(start)}
-	if err := a.writeView(view, &s, index); err != nil {
+	if a.isDocument() {
+		err = a.writeRegistryDocuments(ctx, view, slices.Concat(result.Gaps, view.Gaps), kept, index, f.outputDir)
+	} else {
+		err = a.writeView(view, &s, index)
+	}
+	if err != nil {
 		return err
 	}
 	return f.gate.judge(view.Images, len(result.Gaps)+len(view.Gaps))
@@ -195,7 +204,12 @@ image with its layers, findings and what to change.`,
 		},
 	}
 	a.estateFlags(c.Flags(), &f)
+	f.documentFlags(c.Flags())
 	return c
+}
+
+func (f *registryFlags) documentFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&f.outputDir, "output-dir", "", "cyclonedx and spdx: write one file an image into this folder")
 }
 
 func (a *app) registryShow(ctx context.Context, name string, f registryFlags) error {
@@ -203,6 +217,11 @@ func (a *app) registryShow(ctx context.Context, name string, f registryFlags) er
 	host, err := loginServer(host)
 	if err != nil {
 		return err
+	}
+	if rest == "" {
+		if err := a.checkDir(f.outputDir); err != nil {
+			return err
+		}
 	}
 	kept, err := a.store(ctx)
 	if err != nil {
@@ -229,6 +248,9 @@ func (a *app) registryShow(ctx context.Context, name string, f registryFlags) er
 	if err != nil {
 		return err
 	}
+	if rest == "" && a.isDocument() {
+		return a.writeRegistryDocuments(ctx, view, view.Gaps, kept, index, f.outputDir)
+	}
 	if rest == "" {
 		return a.writeView(view, nil, index)
 	}
@@ -236,6 +258,9 @@ func (a *app) registryShow(ctx context.Context, name string, f registryFlags) er
 		return a.writeRegistryImage(ctx, view, i, kept, index)
 	}
 	if versions := view.Timeline(rest); versions != nil {
+		if err := a.only("table", "json"); err != nil {
+			return err
+		}
 		return a.writeTimeline(view, rest, versions)
 	}
 	return &azward.Error{

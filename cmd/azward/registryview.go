@@ -23,7 +23,7 @@ import (
 )
 
 // viewFormats are what registries and images are written in.
-var viewFormats = []string{"table", "json"}
+var viewFormats = []string{"table", "json", "sarif", "cyclonedx", "spdx", "csv"}
 
 // known is the advisories as remediation asks them.
 type known struct{ *advisory.Index }
