@@ -189,9 +189,9 @@ func (q *question) decide(e *entry) claim {
 	for range e.count {
 		iv := d.interval()
 		a, err := iv.judge(&q.v)
-		switch {
-		case a == azward.No:
-		case a == azward.Unknown:
+		switch a {
+		case azward.No:
+		case azward.Unknown:
 			unknown = claim{answer: azward.Unknown, words: err.Error(), fix: e.fix}
 		default:
 			c := claim{answer: azward.Yes, fix: e.fix, open: len(iv.to) == 0}

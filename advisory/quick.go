@@ -44,6 +44,9 @@ func quick(s scheme, a string, b []byte) (c int, ok bool) {
 	if s == foreign || !quickText(s, a) || !quickText(s, b) {
 		return 0, false
 	}
+	if s == python && !isPlain(b) {
+		return 0, false
+	}
 	if s == semver {
 		a, b = strings.TrimPrefix(a, "v"), bytes.TrimPrefix(b, []byte("v"))
 	}
@@ -125,7 +128,7 @@ func quickText[T string | []byte](s scheme, text T) bool {
 
 // isPlain says whether text is numbers with a dot between each: every order
 // has a place for it.
-func isPlain(text string) bool {
+func isPlain[T string | []byte](text T) bool {
 	last := byte('.')
 	for i := range len(text) {
 		if c := text[i]; !digit(c) && (c != '.' || last == '.') {

@@ -37,16 +37,16 @@ func score(vector string) (points float64, ok bool) {
 }
 
 // best picks the vector to show first, see [sortScores].
-func best(vectors []string) (vector string, points float64) {
+func best(vectors []string) string {
 	var all []azward.Score
 	for _, v := range vectors {
 		all = appendScore(all, "", v)
 	}
 	sortScores(all)
 	if len(all) == 0 {
-		return "", 0
+		return ""
 	}
-	return all[0].Vector, all[0].Score
+	return all[0].Vector
 }
 
 // appendScore adds a vector that is one and that the source has not given yet.

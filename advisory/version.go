@@ -97,6 +97,9 @@ func (v *version) compareByLibrary(bound string) (int, error) {
 	if bound == v.clean {
 		return 0, nil
 	}
+	if v.base == "Maven" && !mavenOrders(v.clean, bound) {
+		return 0, fmt.Errorf("versions %q and %q %w: Maven's rules contradict each other there", v.clean, bound, errNoOrder)
+	}
 	if err := v.parse(); err != nil {
 		v.err = err
 		return 0, err
@@ -173,7 +176,8 @@ func clean(base, text string) (string, error) {
 		text, _, _ = strings.Cut(text, "+") // build metadata, "+incompatible": no part of the order
 		ok = ok && startsWithDigit(strings.TrimPrefix(text, "v"))
 	case "Packagist", "NuGet", "Pub":
-		ok = ok && startsWithDigit(strings.TrimPrefix(text, "v"))
+		// "#" is how PHP's comparison spells "any number" within itself.
+		ok = ok && startsWithDigit(strings.TrimPrefix(text, "v")) && !strings.Contains(text, "#")
 	case "PyPI":
 		ok = ok && pep440.MatchString(strings.ToLower(text))
 	case "Alpine", "Wolfi", "Chainguard":

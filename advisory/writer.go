@@ -117,7 +117,7 @@ func (w *Writer) count(eco, base string, r *Record, seen map[string]bool) {
 // distribution's notice without a score shows the one that others gave. A
 // notice that fixes several vulnerabilities has no score for each.
 func (w *Writer) rate(r *Record) {
-	vector, _ := best(r.Vectors)
+	vector := best(r.Vectors)
 	if vector == "" {
 		return
 	}
@@ -127,7 +127,7 @@ func (w *Writer) rate(r *Record) {
 			continue
 		}
 		c := w.cves[k]
-		c.vector, _ = best([]string{vector, c.vector})
+		c.vector = best([]string{vector, c.vector})
 		w.cves[k] = c
 	}
 }
