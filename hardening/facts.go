@@ -154,7 +154,7 @@ func Join(list []Secret) []Secret {
 		n     int
 	}
 	at := map[key]int{}
-	out := []Secret{}
+	var out []Secret
 	for _, s := range list {
 		k := key{s.Kind, s.Fingerprint, s.Length}
 		if s.Fingerprint == "" {

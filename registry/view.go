@@ -118,6 +118,9 @@ func (i *Image) name() string {
 // Name is how to call the image: repository:tag, or repository@digest.
 func (i *Image) Name() string { return i.name() }
 
+// Read is the image as it was read, without its packages.
+func (i *Image) Read() *image.Image { return i.image }
+
 // View loads the registry. Each distinct package is matched once.
 func (l Load) View(ctx context.Context) (*View, error) {
 	v := &View{Registry: l.Registry, Gaps: []azward.Gap{}, Estate: l.Runs != nil, byDigest: map[azward.Digest]*Image{}, load: l}

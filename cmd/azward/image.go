@@ -250,5 +250,5 @@ func (a *app) matchImage(img *image.Image, gate findingGate) error {
 	if err := a.writeImage(false, img, actions, gaps); err != nil {
 		return err
 	}
-	return gate.judge(view.Images, len(gaps))
+	return gate.judge(index, view.Images, len(gaps))
 }

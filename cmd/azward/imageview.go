@@ -12,6 +12,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/hardening"
 	"github.com/azward/azward/image"
 	"github.com/azward/azward/registry"
 	"github.com/azward/azward/remediation"
@@ -44,6 +45,7 @@ type imageReport struct {
 	Runs            []registry.Run       `json:"runs"`
 	Attached        []string             `json:"attached,omitempty"`
 	AskedAttached   bool                 `json:"askedAttached"`
+	Hardening       hardening.Report     `json:"hardening"`
 	// SBOM says that the packages are those of a document; nil for the layers'.
 	SBOM *sbomSource `json:"sbom,omitempty"`
 
@@ -54,7 +56,7 @@ func newImageReport(img *image.Image, i advised, gaps []azward.Gap) imageReport 
 	r := imageReport{
 		Image: img, Name: i.Name, LayersFound: i.Layers(), Base: i.Base, Counts: i.Counts,
 		Vulnerabilities: []imageFinding{}, Actions: i.Actions, Left: i.Left, Runs: i.Runs,
-		Attached: i.Attached, AskedAttached: i.AskedAttached,
+		Attached: i.Attached, AskedAttached: i.AskedAttached, Hardening: i.hardened,
 	}
 	switch {
 	case len(i.Attached) > 0:
@@ -87,7 +89,7 @@ func (a *app) writeImage(estate bool, img *image.Image, i advised, gaps []azward
 			return report.JSON(w, r)
 		}
 		for _, part := range []func(io.Writer) error{
-			func(w io.Writer) error { return r.head(w, estate) }, r.layers, a.findings(r), r.advice,
+			func(w io.Writer) error { return r.head(w, estate) }, r.layers, a.findings(r), r.hardened, r.advice,
 		} {
 			if err := part(w); err != nil {
 				return err

@@ -138,7 +138,7 @@ func (a *app) registryScan(ctx context.Context, host string, f registryFlags) er
 	if err != nil {
 		return err
 	}
-	return f.gate.judge(view.Images, len(result.Gaps)+len(view.Gaps))
+	return f.gate.judge(index, view.Images, len(result.Gaps)+len(view.Gaps))
 }
 
 // signIn lets the images be read with a connection: the named one, or the only
@@ -293,7 +293,7 @@ func registryListCommand(a *app) *cobra.Command {
 type findingGate struct{ on []string }
 
 // gateWords are what --fail-on of an image takes.
-var gateWords = []string{"low", "medium", "high", "critical", "kev", "fixable"}
+var gateWords = []string{"low", "medium", "high", "critical", "kev", "fixable", onSecret, onMisconfiguration}
 
 func (g *findingGate) check() error {
 	for _, on := range g.on {

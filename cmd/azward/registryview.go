@@ -16,6 +16,7 @@ import (
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/advisory"
+	"github.com/azward/azward/hardening"
 	"github.com/azward/azward/registry"
 	"github.com/azward/azward/remediation"
 	"github.com/azward/azward/report"
@@ -44,7 +45,10 @@ type advised struct {
 	Name    string               `json:"name"`
 	Actions []remediation.Action `json:"actions"`
 	// Left counts findings that no action clears.
-	Left int `json:"left"`
+	Left      int       `json:"left"`
+	Hardening weakSpots `json:"hardening"`
+
+	hardened hardening.Report
 }
 
 func advise(v *registry.View, i *registry.Image, index *advisory.Index) (advised, error) {
@@ -52,7 +56,8 @@ func advise(v *registry.View, i *registry.Image, index *advisory.Index) (advised
 	if actions == nil {
 		actions = []remediation.Action{}
 	}
-	return advised{i, i.Name(), actions, left}, err
+	hardened, secrets := harden(i, index, time.Now())
+	return advised{i, i.Name(), actions, left, newWeakSpots(hardened, secrets), hardened}, err
 }
 
 // maxImagesShown keeps a registry's summary on one screen.
@@ -97,14 +102,15 @@ func nameAll(list []*registry.Image) []string {
 
 func (a *app) viewTable(w io.Writer, v *registry.View, s *registrySummary, images []advised) error {
 	width := cmp.Or(a.style().Width, 180)
-	t := newTable("image", "runs", "findings", "known exploited", "from the base", "do first")
+	t := newTable("image", "runs", "findings", "known exploited", "hardening", "from the base", "do first")
 	t.SetColumnConfigs([]table.ColumnConfig{
 		{Name: "image", WidthMax: 40},
-		{Name: "from the base", WidthMax: 36, WidthMaxEnforcer: text.WrapSoft},
-		{Name: "do first", WidthMax: max(30, width-130), WidthMaxEnforcer: text.WrapSoft},
+		{Name: "hardening", WidthMax: 20, WidthMaxEnforcer: text.WrapSoft},
+		{Name: "from the base", WidthMax: 30, WidthMaxEnforcer: text.WrapSoft},
+		{Name: "do first", WidthMax: max(30, width-147), WidthMaxEnforcer: text.WrapSoft},
 	})
 	for _, i := range images {
-		t.AppendRow(table.Row{i.Name, runsText(v, i.Image), brief(i.Counts), i.Counts.KEV, baseShare(i.Image), doFirst(i)})
+		t.AppendRow(table.Row{i.Name, runsText(v, i.Image), brief(i.Counts), i.Counts.KEV, i.Hardening, baseShare(i.Image), doFirst(i)})
 	}
 	if _, err := fmt.Fprintf(w, "%s\n\n", t.Render()); err != nil {
 		return err
@@ -335,11 +341,20 @@ func (a *app) writeRegistryImage(ctx context.Context, v *registry.View, i *regis
 }
 
 func (g *findingGate) flags(flags *pflag.FlagSet) {
-	flags.StringSliceVar(&g.on, "fail-on", nil, "exit 3 when an image has a finding of this severity or above (low, medium, high, critical), or one that is kev; with fixable only those with a fix count")
+	flags.StringSliceVar(&g.on, "fail-on", nil, "exit 3 when an image has a finding of this severity or above (low, medium, high, critical), or one that is kev; with fixable only those with a fix count; or a secret, or a misconfiguration")
 }
 
 // judge gives the error of the gate.
-func (g *findingGate) judge(images []*registry.Image, gaps int) error {
+func (g *findingGate) judge(index *advisory.Index, images []*registry.Image, gaps int) error {
+	vulnerabilities := findingGate{slices.DeleteFunc(slices.Clone(g.on), func(on string) bool { return on == onSecret || on == onMisconfiguration })}
+	err, weak := vulnerabilities.judgeFindings(images, gaps), g.judgeWeak(images, index, time.Now())
+	if err == nil || azward.KindOf(err) == azward.KindUndecided && azward.KindOf(weak) == azward.KindFailOn {
+		return weak
+	}
+	return err
+}
+
+func (g *findingGate) judgeFindings(images []*registry.Image, gaps int) error {
 	if len(g.on) == 0 {
 		return nil
 	}

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/advisory"
+	"github.com/azward/azward/hardening"
+	"github.com/azward/azward/registry"
+)
+
+// weakSpots are what weakens an image besides its vulnerabilities, as lists of
+// images show it.
+type weakSpots struct {
+	Profile string           `json:"profile"`
+	Version string           `json:"version"`
+	Counts  hardening.Counts `json:"counts"`
+	// Failed and Unknown are IDs of controls.
+	Failed  []string `json:"failed"`
+	Unknown []string `json:"unknown"`
+	// Secrets that do not say that they are expired.
+	Secrets int `json:"secrets"`
+}
+
+func newWeakSpots(r hardening.Report, secrets int) weakSpots {
+	w := weakSpots{Profile: r.Profile, Version: r.Version, Counts: r.Counts, Failed: []string{}, Unknown: []string{}, Secrets: secrets}
+	for _, x := range r.Failed() {
+		w.Failed = append(w.Failed, x.ID)
+	}
+	for _, x := range r.Open() {
+		w.Unknown = append(w.Unknown, x.ID)
+	}
+	return w
+}
+
+// String is the spots in a cell of a table.
+func (w weakSpots) String() string {
+	var parts []string
+	if w.Secrets > 0 {
+		parts = append(parts, counted(w.Secrets, "secret"))
+	}
+	if w.Counts.Fail > 0 {
+		parts = append(parts, fmt.Sprintf("%d not met", w.Counts.Fail))
+	}
+	if w.Counts.Unknown > 0 {
+		parts = append(parts, fmt.Sprintf("%d unknown", w.Counts.Unknown))
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
+}
+
+func counted(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// harden judges an image by the profile, with the end-of-life dates that the
+// index has.
+func harden(i *registry.Image, index *advisory.Index, at time.Time) (hardening.Report, int) {
+	img := i.Read()
+	s := hardening.Subject{
+		Scope: img.Scope(), Facts: img.Facts, Secrets: img.Secrets, User: img.Config.User, Ports: img.Config.ExposedPorts, Created: i.Created,
+		Attached: i.Attached, AskedAttached: i.AskedAttached, At: at,
+	}
+	for _, l := range img.Layers {
+		s.Layers = append(s.Layers, hardening.Layer{Digest: l.Digest, CreatedBy: l.CreatedBy})
+	}
+	if i.Base != nil {
+		s.Base = i.Base.Reference
+	}
+	if img.OS.ID != "" {
+		s.Release = strings.TrimSpace(img.OS.ID + " " + img.OS.Version)
+		s.Ended, s.EndOfLife = ended(index, img.OS.ID, img.OS.Version, at)
+	}
+	return hardening.Evaluate(s), len(hardening.Live(img.Secrets, at))
+}
+
+// products are endoflife.date's names of distributions where these differ from
+// os-release's.
+//
+// Source: https://endoflife.date/api/v1/products
+var products = map[string]string{
+	"alpine": "alpine-linux", "azurelinux": "azure-linux", "rocky": "rocky-linux", "amzn": "amazon-linux", "ol": "oracle-linux",
+	"opensuse-leap": "opensuse", "mariner": "azure-linux",
+}
+
+// ended says whether a release gets no more security fixes.
+func ended(index *advisory.Index, id, version string, at time.Time) (azward.Answer, time.Time) {
+	if version == "" {
+		return azward.Unknown, time.Time{}
+	}
+	for _, product := range []string{products[id], id} {
+		if product == "" {
+			continue
+		}
+		l, known := index.Lifecycle(product, version)
+		switch {
+		case !known:
+			continue
+		case l.EndOfLife.IsZero():
+			return l.Ended, l.EndOfLife
+		case at.Before(l.EndOfLife):
+			return azward.No, l.EndOfLife
+		}
+		return azward.Yes, l.EndOfLife
+	}
+	return azward.Unknown, time.Time{}
+}
+
+// Bounds of what one image's table shows; JSON has all.
+const (
+	maxControlsShown = 10
+	maxSecretsShown  = 5
+)
+
+// hardened writes the controls that are not met and the secrets.
+func (r *imageReport) hardened(w io.Writer) error {
+	c := r.Hardening.Counts
+	if _, err := fmt.Fprintf(w, "\nhardening: %d met, %d not met, %d unknown, %d for information only\n", c.Pass, c.Fail, c.Unknown, c.Info); err != nil {
+		return err
+	}
+	failed := r.Hardening.Failed()
+	for _, x := range failed[:min(len(failed), maxControlsShown)] {
+		if _, err := fmt.Fprintf(w, "  %-7s not met: %s: %s\n", x.Severity, x.Title, x.Reason); err != nil {
+			return err
+		}
+	}
+	if more := len(failed) - maxControlsShown; more > 0 {
+		if _, err := fmt.Fprintf(w, "  and %d more: --output json\n", more); err != nil {
+			return err
+		}
+	}
+	var open []string
+	for _, x := range r.Hardening.Open() {
+		open = append(open, x.ID+" ("+x.Reason+")")
+	}
+	if len(open) > 0 {
+		if _, err := fmt.Fprintf(w, "  unknown: %s\n", some(open)); err != nil {
+			return err
+		}
+	}
+	return r.leaked(w)
+}
+
+// leaked lists the secrets with their first place.
+func (r *imageReport) leaked(w io.Writer) error {
+	if len(r.Secrets) == 0 {
+		return nil
+	}
+	if _, err := fmt.Fprintf(w, "\n%s, redacted:\n", counted(len(r.Secrets), "secret")); err != nil {
+		return err
+	}
+	for n, s := range r.Secrets {
+		if n == maxSecretsShown {
+			_, err := fmt.Fprintf(w, "  and %d more: --output json\n", len(r.Secrets)-n)
+			return err
+		}
+		text := fmt.Sprintf("  %s %s (%d bytes", s.Kind, s.Redacted, s.Length)
+		if s.Fingerprint != "" {
+			text += ", sha256 " + s.Fingerprint
+		}
+		if !s.Expires.IsZero() {
+			text += ", until " + s.Expires.Format(time.DateOnly)
+		}
+		text += ") in " + s.Places[0].String()
+		if more := len(s.Places) - 1; more > 0 {
+			text += fmt.Sprintf(" and %d more places", more)
+		}
+		if _, err := fmt.Fprintln(w, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Words of --fail-on about what is no vulnerability.
+const (
+	onSecret           = "secret"
+	onMisconfiguration = "misconfiguration"
+)
+
+// judgeWeak gives the error of the gate's words about secrets and
+// misconfiguration. What is unknown leaves the gate undecided when it is of
+// medium severity or above.
+func (g *findingGate) judgeWeak(images []*registry.Image, index *advisory.Index, at time.Time) error {
+	for _, on := range []string{onSecret, onMisconfiguration} {
+		if !slices.Contains(g.on, on) {
+			continue
+		}
+		met, unknown := []string{}, []string{}
+		for _, i := range images {
+			r, _ := harden(i, index, at)
+			if failed := asked(r.Failed(), on); len(failed) > 0 {
+				met = append(met, i.Name()+" ("+strings.Join(failed, ", ")+")")
+			}
+			if open := asked(r.Open(), on); len(open) > 0 {
+				unknown = append(unknown, i.Name()+" ("+strings.Join(open, ", ")+")")
+			}
+		}
+		switch {
+		case len(met) > 0:
+			return &azward.Error{Kind: azward.KindFailOn, Op: "--fail-on " + on, Cause: fmt.Sprintf("%d images meet it: %s", len(met), some(met))}
+		case len(unknown) > 0:
+			return &azward.Error{
+				Kind: azward.KindUndecided, Op: "--fail-on " + on, Cause: fmt.Sprintf("nothing meets it, but in %d images it is not known: %s", len(unknown), some(unknown)),
+				Remedy: "--output json says why; or accept exit code 4",
+			}
+		}
+	}
+	return nil
+}
+
+// asked gives the IDs of the controls that a word of the gate is about. What is
+// unknown counts from medium on.
+func asked(list []hardening.Result, on string) []string {
+	var ids []string
+	for _, x := range list {
+		secret := strings.HasPrefix(x.ID, "secret-")
+		if secret != (on == onSecret) || x.Met == azward.Unknown && x.Severity.Rank() < azward.Severity("medium").Rank() {
+			continue
+		}
+		ids = append(ids, x.ID)
+	}
+	return ids
+}
