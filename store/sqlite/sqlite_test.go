@@ -314,7 +314,7 @@ func BenchmarkSaveVerdicts(b *testing.B) {
 						ID: azward.NewVerdictID(w, "img", cve, "pkg"), Vulnerability: cve, Workload: azward.Workload{ID: w},
 						Conditions: []azward.Condition{{ID: azward.Deployed, Evidence: []azward.Evidence{{Resource: w}}}},
 					}
-					if !yield(store.Decided{Verdict: v, Proof: []byte("proof of " + v.ID)}, nil) {
+					if !yield(store.Decided{Verdict: v, Proof: store.Document{{Text: []byte("proof of " + v.ID)}}}, nil) {
 						return
 					}
 				}

@@ -30,10 +30,13 @@ func (s *Store) SaveVerdicts(ctx context.Context, scan string, verdicts iter.Seq
 		if err != nil {
 			return err
 		}
+		if _, err := tx.ExecContext(ctx, forgetPieces, source, source); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM verdicts WHERE source = ?`, source); err != nil {
 			return err
 		}
-		writer := verdictWriter{store: s, scan: scan, source: source}
+		writer := verdictWriter{store: s, scan: scan, source: source, pieces: pieceWriter{known: map[pieceHash]bool{}}}
 		if err := writer.writeAll(ctx, tx, verdicts); err != nil {
 			return err
 		}
@@ -41,10 +44,16 @@ func (s *Store) SaveVerdicts(ctx context.Context, scan string, verdicts iter.Seq
 	})
 }
 
+// forgetPieces drops what the last scan of the source did not have any more.
+// Those that it had stay until the next one: somebody may be reading them.
+const forgetPieces = `DELETE FROM pieces WHERE source = ? AND scan_id NOT IN (SELECT scan_id FROM verdicts WHERE source = ?)`
+
 type verdictWriter struct {
-	store                *Store
-	scan, source         string
-	verdict, name, proof *sql.Stmt
+	store        *Store
+	scan, source string
+	pieces       pieceWriter
+	verdict      *sql.Stmt
+	name         *sql.Stmt
 }
 
 func (w *verdictWriter) writeAll(ctx context.Context, tx *sql.Tx, verdicts iter.Seq2[store.Decided, error]) (err error) {
@@ -52,10 +61,11 @@ func (w *verdictWriter) writeAll(ctx context.Context, tx *sql.Tx, verdicts iter.
 		to    **sql.Stmt
 		query string
 	}{
-		{&w.verdict, `INSERT INTO verdicts (source, id, scan_id, rank, exploitable, severity, vulnerability, workload, doc_zst)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&w.verdict, `INSERT INTO verdicts (source, id, scan_id, place, exploitable, result, severity, vulnerability, workload, doc, proof)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&w.name, `INSERT OR IGNORE INTO verdict_names (source, id, name) VALUES (?, ?, ?)`},
-		{&w.proof, `INSERT INTO proofs (source, id, doc_zst) VALUES (?, ?, ?)`},
+		{&w.pieces.insert, `INSERT INTO pieces (source, hash, scan_id, doc_zst) VALUES (?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET scan_id = excluded.scan_id`},
 	} {
 		statement, err := tx.PrepareContext(ctx, prepare.query)
 		if err != nil {
@@ -77,12 +87,25 @@ func (w *verdictWriter) writeAll(ctx context.Context, tx *sql.Tx, verdicts iter.
 
 func (w *verdictWriter) write(ctx context.Context, decided store.Decided) error {
 	v := decided.Verdict
-	doc, err := json.Marshal(v)
+	if decided.Doc == nil {
+		raw, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		decided.Doc = store.Document{{Text: raw}}
+	}
+	doc, err := w.keep(ctx, decided.Doc)
 	if err != nil {
 		return err
 	}
-	_, err = w.verdict.ExecContext(ctx, w.source, v.ID, w.scan, store.CursorOf(v).Rank, v.Exploitable.String(),
-		v.Finding.Severity.Rank(), v.Vulnerability, string(v.Workload.ID.Key()), w.store.pack(doc))
+	var proof []byte
+	if decided.Proof != nil {
+		if proof, err = w.keep(ctx, decided.Proof); err != nil {
+			return err
+		}
+	}
+	_, err = w.verdict.ExecContext(ctx, w.source, v.ID, w.scan, v.Order(), v.Exploitable.String(), v.Result,
+		v.Finding.Severity.Rank(), v.Vulnerability, string(v.Workload.ID.Key()), doc, proof)
 	if err != nil {
 		return err
 	}
@@ -91,11 +114,7 @@ func (w *verdictWriter) write(ctx context.Context, decided store.Decided) error 
 			return err
 		}
 	}
-	if decided.Proof == nil {
-		return nil
-	}
-	_, err = w.proof.ExecContext(ctx, w.source, v.ID, w.store.pack(decided.Proof))
-	return err
+	return nil
 }
 
 // Verdicts yields the current verdicts that the filter selects, in the order of
@@ -105,14 +124,15 @@ func (s *Store) Verdicts(ctx context.Context, filter store.Filter) iter.Seq2[azw
 		where, args := conditions(filter)
 		args = append(args, limit(filter.Limit))
 		//nolint:gosec // where is made of constants; every value is an argument
-		rows, err := s.db.QueryContext(ctx, `SELECT doc_zst FROM verdicts WHERE `+where+` ORDER BY rank, id, source LIMIT ?`, args...)
+		rows, err := s.db.QueryContext(ctx, `SELECT source, doc FROM verdicts WHERE `+where+` ORDER BY place, id, source LIMIT ?`, args...)
 		if err != nil {
 			yield(azward.Verdict{}, s.explain("list verdicts", err))
 			return
 		}
 		defer rows.Close()
+		pieces := pieceReader{store: s}
 		for rows.Next() {
-			v, err := s.scanVerdict(rows)
+			v, err := s.scanVerdict(ctx, rows, &pieces)
 			if !yield(v, err) || err != nil {
 				return
 			}
@@ -128,17 +148,29 @@ func (s *Store) Verdicts(ctx context.Context, filter store.Filter) iter.Seq2[azw
 func (s *Store) CountVerdicts(ctx context.Context, filter store.Filter) (counts store.Counts, err error) {
 	filter.After, filter.Limit = store.Cursor{}, 0
 	where, args := conditions(filter)
-	err = s.db.QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE exploitable = 'yes'), count(*) FILTER (WHERE exploitable = 'no'),
-		count(*) FILTER (WHERE exploitable = 'unknown') FROM verdicts WHERE `+where, args...).
-		Scan(&counts.Yes, &counts.No, &counts.Unknown)
-	return counts, s.explain("count verdicts", err)
+	//nolint:gosec // where is made of constants; every value is an argument
+	rows, err := s.db.QueryContext(ctx, `SELECT result, count(*) FROM verdicts WHERE `+where+` GROUP BY result`, args...)
+	if err != nil {
+		return nil, s.explain("count verdicts", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	counts = store.Counts{}
+	for rows.Next() {
+		var result azward.Result
+		var n int
+		if err := rows.Scan(&result, &n); err != nil {
+			return nil, s.explain("count verdicts", err)
+		}
+		counts[result] = n
+	}
+	return counts, s.explain("count verdicts", rows.Err())
 }
 
 // Verdict returns one current verdict, the latest scan's where several sources
 // have it; KindNotFound where there is none.
 func (s *Store) Verdict(ctx context.Context, id azward.VerdictID) (azward.Verdict, error) {
-	v, err := s.scanVerdict(s.db.QueryRowContext(ctx, `SELECT doc_zst FROM verdicts JOIN scans ON scans.id = scan_id
-		WHERE verdicts.id = ? ORDER BY started_at DESC LIMIT 1`, id))
+	v, err := s.scanVerdict(ctx, s.db.QueryRowContext(ctx, `SELECT verdicts.source, doc FROM verdicts JOIN scans ON scans.id = scan_id
+		WHERE verdicts.id = ? ORDER BY started_at DESC LIMIT 1`, id), &pieceReader{store: s})
 	if errors.Is(err, sql.ErrNoRows) {
 		return azward.Verdict{}, notFound("verdict", string(id), findVerdict)
 	}
@@ -148,23 +180,28 @@ func (s *Store) Verdict(ctx context.Context, id azward.VerdictID) (azward.Verdic
 // Proof returns the proof saved with a verdict, byte for byte; KindNotFound
 // where there is none.
 func (s *Store) Proof(ctx context.Context, id azward.VerdictID) ([]byte, error) {
-	doc, found, err := s.document(ctx, "proof", `SELECT proofs.doc_zst FROM proofs
-		JOIN verdicts USING (source, id) JOIN scans ON scans.id = scan_id
-		WHERE proofs.id = ? ORDER BY started_at DESC LIMIT 1`, id)
-	if err == nil && !found {
-		err = notFound("proof", string(id), findVerdict)
+	var source string
+	var raw []byte
+	err := s.db.QueryRowContext(ctx, `SELECT verdicts.source, proof FROM verdicts JOIN scans ON scans.id = scan_id
+		WHERE verdicts.id = ? AND proof IS NOT NULL ORDER BY started_at DESC LIMIT 1`, id).Scan(&source, &raw)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, notFound("proof", string(id), findVerdict)
 	}
-	return doc, err
+	if err != nil {
+		return nil, s.explain("read proof", err)
+	}
+	return (&pieceReader{store: s}).document(ctx, source, raw, "proof")
 }
 
-func (s *Store) scanVerdict(r row) (v azward.Verdict, err error) {
-	var packed []byte
-	if err := r.Scan(&packed); err != nil {
+func (s *Store) scanVerdict(ctx context.Context, r row, pieces *pieceReader) (v azward.Verdict, err error) {
+	var source string
+	var raw []byte
+	if err := r.Scan(&source, &raw); err != nil {
 		return v, s.explain("read verdict", err)
 	}
-	doc, err := s.unpack(packed)
+	doc, err := pieces.document(ctx, source, raw, "verdict")
 	if err != nil {
-		return v, s.damaged("verdict", err)
+		return v, err
 	}
 	if err := json.Unmarshal(doc, &v); err != nil {
 		return v, s.damaged("verdict", err)
@@ -174,8 +211,8 @@ func (s *Store) scanVerdict(r row) (v azward.Verdict, err error) {
 
 // conditions turns a filter into SQL and its arguments.
 func conditions(f store.Filter) (where string, args []any) {
-	parts := []string{"(rank, id) > (?, ?)"}
-	args = []any{f.After.Rank, f.After.ID}
+	parts := []string{"(place, id) > (?, ?)"}
+	args = []any{f.After.Order, f.After.ID}
 	add := func(part string, values ...any) {
 		parts = append(parts, part)
 		args = append(args, values...)
@@ -189,6 +226,13 @@ func conditions(f store.Filter) (where string, args []any) {
 			values = append(values, answer.String())
 		}
 		add("exploitable IN (?"+strings.Repeat(", ?", len(values)-1)+")", values...)
+	}
+	if len(f.Results) > 0 {
+		var values []any
+		for _, result := range f.Results {
+			values = append(values, string(result))
+		}
+		add("result IN (?"+strings.Repeat(", ?", len(values)-1)+")", values...)
 	}
 	if f.MinSeverity != "" {
 		add("severity >= ?", f.MinSeverity.Rank())
