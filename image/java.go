@@ -196,12 +196,55 @@ func guess(name string, m jarManifest, classes classDirs) (f Found, ok bool) {
 		}
 		version = cmp.Or(m["implementation-version"], m["bundle-version"], m["specification-version"])
 	}
-	group := cmp.Or(m["implementation-vendor-id"], classes.group(artifact))
+	group, bundle := "", ""
+	if m["implementation-title"] == "Apache Tomcat" {
+		group, artifact = tomcat(artifact)
+	} else {
+		group, bundle = m.bundle(artifact)
+		group = cmp.Or(m["implementation-vendor-id"], group, classes.group(artifact), bundle)
+	}
 	if group == "" || version == "" || !artifactForm.MatchString(artifact) || !artifactForm.MatchString(group) {
 		return Found{}, false
 	}
 	f = Found{Type: "maven", Name: group + ":" + artifact, Version: version}
 	return f, plausible(f.Name, f.Version) == nil
+}
+
+// tomcat gives the coordinates of Tomcat's jars, whose classes lie in several
+// packages and whose files leave the first word out.
+//
+// Source: https://central.sonatype.com/namespace/org.apache.tomcat
+func tomcat(artifact string) (group, name string) {
+	switch {
+	case strings.HasPrefix(artifact, "tomcat-embed-"):
+		return "org.apache.tomcat.embed", artifact
+	case strings.HasPrefix(artifact, "tomcat-") || artifact == "tomcat":
+		return "org.apache.tomcat", artifact
+	}
+	return "org.apache.tomcat", "tomcat-" + artifact
+}
+
+// bundle gives the group out of an OSGi bundle's name: sure when the artifact
+// follows it, as in com.fasterxml.jackson.core.jackson-databind or where the
+// artifact is called like the bundle; likely otherwise.
+//
+// Source: https://docs.osgi.org/specification/osgi.core/8.0.0/framework.module.html
+func (m jarManifest) bundle(artifact string) (sure, likely string) {
+	name, _, _ := strings.Cut(m["bundle-symbolicname"], ";")
+	name = strings.TrimSpace(name)
+	if group, ok := strings.CutSuffix(name, "."+artifact); ok {
+		return group, ""
+	}
+	i := strings.LastIndexByte(name, '.')
+	switch {
+	case i < 0:
+		return "", ""
+	case name == artifact:
+		return name[:i], ""
+	case strings.Contains(name[:i], "."):
+		return "", name[:i]
+	}
+	return "", ""
 }
 
 // classDirs is the package that all classes have in common.

@@ -25,14 +25,15 @@ func plausible(name, version string) error {
 }
 
 // isNpmPackage says whether the path is the manifest of an installed package:
-// node_modules/NAME/package.json or node_modules/@SCOPE/NAME/package.json. Other
-// package.json files are parts of packages, or projects.
+// node_modules/NAME/package.json or node_modules/@SCOPE/NAME/package.json, and
+// where Debian installs what it packages. Other package.json files are parts of
+// packages, or projects.
 func isNpmPackage(p string) bool {
 	dir := path.Dir(path.Dir(p))
 	if strings.HasPrefix(path.Base(dir), "@") {
 		dir = path.Dir(dir)
 	}
-	return path.Base(dir) == "node_modules"
+	return path.Base(dir) == "node_modules" || dir == "usr/share/nodejs" || dir == "usr/lib/nodejs"
 }
 
 func readNpm(in *input) (*File, error) {

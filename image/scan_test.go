@@ -115,6 +115,23 @@ func TestPackages(t *testing.T) {
 			{name: "spring-beans-5.3.17.jar", body: jarOf(t, "META-INF/MANIFEST.MF", "Manifest-Version: 1.0\nImplementation-Title: spring-beans\nImplementation-Version: 5.3.17\n", "org/springframework/beans/A.class", "", "org/springframework/beans/factory/B.class", "")},
 			{name: "renamed.jar", body: jarOf(t, "META-INF/MANIFEST.MF", "Implementation-Title: spring-web\r\nImplementation-Version: 5.3.\r\n 17\r\n", "org/springframework/web/A.class", "")},
 		}, []string{"Maven org.springframework:spring-beans 5.3.17 /spring-beans-5.3.17.jar", "Maven org.springframework:spring-web 5.3.17 /renamed.jar"}, nil},
+		{"java_by_manifest", []entry{
+			{name: "app.jar", body: jarOf(t, "BOOT-INF/lib/tomcat-embed-core-9.0.30.jar", jarOf(t, "META-INF/MANIFEST.MF", "Implementation-Title: Apache Tomcat\nImplementation-Version: 9.0.30\nBundle-SymbolicName: org.apache.tomcat-embed-core\n", "org/apache/catalina/A.class", "", "javax/servlet/B.class", ""))},
+			{name: "opt/tomcat/lib/catalina.jar", body: jarOf(t, "META-INF/MANIFEST.MF", "Implementation-Title: Apache Tomcat\nImplementation-Version: 9.0.30\n", "org/apache/catalina/A.class", "")},
+			{name: "jackson-databind-2.9.9.jar", body: jarOf(t, "META-INF/MANIFEST.MF", "Bundle-SymbolicName: com.fasterxml.jackson.core.jackson-databind;singleton:=true\n", "com/fasterxml/jackson/databind/A.class", "")},
+			{name: "org.apache.felix.framework-7.0.5.jar", body: jarOf(t, "META-INF/MANIFEST.MF", "Bundle-SymbolicName: org.apache.felix.framework\n", "org/osgi/A.class", "", "org/apache/felix/B.class", "")},
+		}, []string{
+			"Maven com.fasterxml.jackson.core:jackson-databind 2.9.9 /jackson-databind-2.9.9.jar",
+			"Maven org.apache.felix:org.apache.felix.framework 7.0.5 /org.apache.felix.framework-7.0.5.jar",
+			"Maven org.apache.tomcat.embed:tomcat-embed-core 9.0.30 /app.jar!/BOOT-INF/lib/tomcat-embed-core-9.0.30.jar",
+			"Maven org.apache.tomcat:tomcat-catalina 9.0.30 /opt/tomcat/lib/catalina.jar",
+		}, nil},
+		{"npm_of_debian", []entry{
+			{name: "etc/os-release", body: debian},
+			{name: "var/lib/dpkg/status", body: "Package: node-undici\nStatus: install ok installed\nVersion: 5.15.0+dfsg1-1\n"},
+			{name: "var/lib/dpkg/info/node-undici.list", body: "/usr/share/nodejs/undici/package.json\n"},
+			{name: "usr/share/nodejs/undici/package.json", body: `{"name":"undici","version":"5.15.0"}`},
+		}, []string{"Debian:12 node-undici 5.15.0+dfsg1-1 /var/lib/dpkg/status", "npm undici 5.15.0 /usr/share/nodejs/undici/package.json owned by node-undici"}, nil},
 		{"dotnet_gem_composer", []entry{
 			{name: "app/app.deps.json", body: `{"libraries":{"app/1.0.0":{"type":"project"},"Newtonsoft.Json/12.0.1":{"type":"package"}}}`},
 			{name: "usr/lib/ruby/gems/3.1.0/specifications/nokogiri-1.13.0-x86_64-linux.gemspec", body: "x"},
