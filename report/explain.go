@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +23,10 @@ func Explain(w io.Writer, v azward.Verdict, style Style) error {
 	f := v.Finding
 	p.line("%s", v.Summary)
 	p.line("")
-	p.line("verdict        %s   exploitable %s   confidence %s", v.ID, style.mark(v.Exploitable), v.Confidence)
+	p.line("verdict        %s   %s   confidence %s: %s", v.ID, style.markResult(v.Result), v.Confidence, v.Basis.Summary)
+	if len(v.Priority.Reasons) > 0 {
+		p.line("priority       %s%s", strings.Join(v.Priority.Reasons, ", "), ssvc(v.Priority.SSVC))
+	}
 	p.line("vulnerability  %s%s   %s%s%s", v.Vulnerability, aliases(f.Aliases), f.Severity, score(f), exploited(f))
 	p.line("package        %s%s", f.PURL, fixed(f))
 	if f.Layer != "" {
@@ -35,25 +39,43 @@ func Explain(w io.Writer, v azward.Verdict, style Style) error {
 		p.line("decided        %s", v.DecidedAt.Format(time.RFC3339))
 	}
 	for _, c := range v.Conditions {
-		p.line("")
-		p.line("%-10s %s", c.ID, style.mark(c.Answer))
-		p.line("    %s", c.Summary)
-		facts, listings := splitListings(c.Evidence)
-		entries := len(facts) + len(c.Gaps) + min(len(listings), 1)
-		for i, e := range facts {
-			first, rest := branch(i, entries)
-			p.evidence(first, rest, e)
-		}
-		if len(listings) > 0 {
-			first, rest := branch(len(facts), entries)
-			p.listings(first, rest, listings)
-		}
-		for i, g := range c.Gaps {
-			first, rest := branch(entries-len(c.Gaps)+i, entries)
-			p.gap(first, rest, g)
-		}
+		p.condition(c, style, "")
+	}
+	for _, c := range v.Mitigations {
+		p.condition(c, style, "mitigation ")
+	}
+	for _, c := range v.Impact {
+		p.condition(c, style, "impact ")
 	}
 	return p.err
+}
+
+// condition writes one with its answer and the facts beneath it.
+func (p *printer) condition(c azward.Condition, style Style, kind string) {
+	p.line("")
+	p.line("%-13s %s", kind+string(c.ID), style.mark(c.Answer))
+	p.line("    %s", c.Summary)
+	facts, listings := splitListings(c.Evidence)
+	entries := len(facts) + len(c.Gaps) + min(len(listings), 1)
+	for i, e := range facts {
+		first, rest := branch(i, entries)
+		p.evidence(first, rest, e)
+	}
+	if len(listings) > 0 {
+		first, rest := branch(len(facts), entries)
+		p.listings(first, rest, listings)
+	}
+	for i, g := range c.Gaps {
+		first, rest := branch(entries-len(c.Gaps)+i, entries)
+		p.gap(first, rest, g)
+	}
+}
+
+func ssvc(decision string) string {
+	if decision == "" {
+		return ""
+	}
+	return "; SSVC: " + decision
 }
 
 type printer struct {
@@ -211,7 +233,7 @@ func fixed(f azward.Finding) string {
 // Markdown writes a verdict for an issue or a wiki page.
 func Markdown(w io.Writer, v azward.Verdict) error {
 	p := &printer{w: w}
-	p.line("## %s in %s: exploitable %s", v.Vulnerability, escapeMarkdown(v.Workload.Name), v.Exploitable)
+	p.line("## %s in %s: %s", v.Vulnerability, escapeMarkdown(v.Workload.Name), v.Result)
 	p.line("")
 	p.line("%s", escapeMarkdown(v.Summary))
 	p.line("")
@@ -221,7 +243,7 @@ func Markdown(w io.Writer, v azward.Verdict) error {
 	p.line("| package | %s%s |", code(v.Finding.PURL), fixed(v.Finding))
 	p.line("| workload | %s |", code(v.Workload.ID))
 	p.line("| image | %s |", code(v.Image))
-	for _, c := range v.Conditions {
+	for _, c := range slices.Concat(v.Conditions, v.Mitigations, v.Impact) {
 		p.line("")
 		p.line("### %s: %s", c.ID, c.Answer)
 		p.line("")

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -46,6 +47,29 @@ func (s Style) mark(a azward.Answer) marked {
 	return marked(colour.Sprint(word))
 }
 
+// markResult gives each result a word and a shape: filled for what works,
+// half for what needs more, empty for what does not.
+func (s Style) markResult(r azward.Result) marked {
+	var word string
+	var colour text.Color
+	switch r {
+	case azward.Exploitable:
+		word, colour = "● exploitable", text.FgRed
+	case azward.Conditional:
+		word, colour = "◐ conditional", text.FgMagenta
+	case azward.Dormant:
+		word, colour = "◌ dormant", text.FgCyan
+	case azward.NotExploitable:
+		word, colour = "○ not exploitable", text.FgBlue
+	default:
+		word, colour = "? unknown", text.FgYellow
+	}
+	if !s.Colour {
+		return marked(word)
+	}
+	return marked(colour.Sprint(word))
+}
+
 // clean takes out of somebody else's text (a resource's name, a tag, a package)
 // what would move the cursor, colour the page or turn the direction of writing.
 func clean(s string) string {
@@ -69,12 +93,12 @@ func Table(w io.Writer, verdicts []azward.Verdict, style Style) error {
 	t.Style().Options.SeparateColumns = false
 	t.Style().Options.SeparateRows = false
 	t.Style().Format.Header = text.FormatUpper
-	t.AppendHeader(table.Row{"exploitable", "vulnerability", "severity", "package", "workload", "why", "verdict"})
+	t.AppendHeader(table.Row{"result", "vulnerability", "severity", "package", "workload", "why", "verdict"})
 	width := style.Width
 	if width == 0 {
 		width = 190
 	}
-	whyWidth := max(30, width-13-18-10-30-30-20-6)
+	whyWidth := max(30, width-17-18-10-30-30-20-6)
 	t.SetColumnConfigs([]table.ColumnConfig{
 		{Name: "package", WidthMax: 30},
 		{Name: "workload", WidthMax: 30},
@@ -82,7 +106,7 @@ func Table(w io.Writer, verdicts []azward.Verdict, style Style) error {
 	})
 	for _, v := range verdicts {
 		t.AppendRow(table.Row{
-			style.mark(v.Exploitable), clean(v.Vulnerability) + kevMark(v), v.Finding.Severity,
+			style.markResult(v.Result), clean(v.Vulnerability) + kevMark(v), v.Finding.Severity,
 			clean(packageOf(v)), clean(place(v.Workload)), clean(why(v)), v.ID,
 		})
 	}
@@ -116,13 +140,23 @@ func packageOf(v azward.Verdict) string {
 }
 
 // why is the summary of what decided: for an exploitable verdict the way in,
-// which is what a reader can change.
+// which is what a reader can change, for a conditional one what it asks first.
 func why(v azward.Verdict) string {
+	wanted := func(c azward.Condition) bool { return c.Answer == v.Exploitable }
+	switch v.Result {
+	case azward.Exploitable:
+		wanted = func(c azward.Condition) bool { return c.ID == azward.Reachable }
+	case azward.Conditional:
+		wanted = func(c azward.Condition) bool { return c.ID == azward.Reachable || c.ID == azward.Prerequisites }
+	}
 	var parts []string
-	for _, c := range v.Conditions {
-		if c.Answer == v.Exploitable && (v.Exploitable != azward.Yes || c.ID == azward.Reachable) {
+	for _, c := range slices.Backward(v.Conditions) {
+		if wanted(c) {
 			parts = append(parts, c.Summary)
 		}
+	}
+	if v.Stale {
+		parts = append(parts, "stale: "+v.Summary)
 	}
 	return strings.Join(parts, "; ")
 }
@@ -138,21 +172,24 @@ func JSON(w io.Writer, v any) error {
 	return nil
 }
 
-// Count is the number of verdicts by answer.
-type Count struct{ Yes, No, Unknown int }
-
-// CountOf counts verdicts by answer.
-func CountOf(verdicts []azward.Verdict) Count {
-	var c Count
+// CountOf counts verdicts by result.
+func CountOf(verdicts []azward.Verdict) map[azward.Result]int {
+	counts := map[azward.Result]int{}
 	for _, v := range verdicts {
-		switch v.Exploitable {
-		case azward.Yes:
-			c.Yes++
-		case azward.No:
-			c.No++
-		default:
-			c.Unknown++
-		}
+		counts[v.Result]++
 	}
-	return c
+	return counts
+}
+
+// CountWords says the counts, the most urgent first: "8 exploitable, 1 unknown,
+// 12 not exploitable". What is not there is left out, but for the first.
+func CountWords(counts map[azward.Result]int) string {
+	var parts []string
+	for _, r := range azward.Results() {
+		if counts[r] == 0 && r != azward.Exploitable {
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%d %s", counts[r], strings.ReplaceAll(string(r), "-", " ")))
+	}
+	return strings.Join(parts, ", ")
 }

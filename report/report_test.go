@@ -50,8 +50,10 @@ func verdicts() []azward.Verdict {
 	verdict := func(name string, answer azward.Answer, confidence azward.Confidence, why string, evidence []azward.Evidence, gaps ...azward.Gap) azward.Verdict {
 		w := workload(name)
 		words := map[azward.Answer]string{azward.Yes: "exploitable: ", azward.No: "not exploitable: ", azward.Unknown: "unknown: "}
+		results := map[azward.Answer]azward.Result{azward.Yes: azward.Exploitable, azward.No: azward.NotExploitable, azward.Unknown: azward.Undecided}
 		return azward.Verdict{
-			ID: azward.NewVerdictID(w.ID, "", finding.ID, finding.PURL), Exploitable: answer, Confidence: confidence, Vulnerability: finding.ID, Finding: finding,
+			ID: azward.NewVerdictID(w.ID, "", finding.ID, finding.PURL), Exploitable: answer, Result: results[answer], Confidence: confidence, Vulnerability: finding.ID, Finding: finding,
+			Basis: azward.Basis{Grade: 3, Summary: "every deciding fact was read from its authority"}, Priority: azward.Priority{Reasons: []string{"known to be exploited (CISA KEV)"}, SSVC: "act"},
 			Workload: w, Image: "contoso.azurecr.io/shop/" + name + "@sha256:aa", Summary: words[answer] + why, Conditions: conditions(answer, why, evidence, gaps...),
 			Gaps: append([]azward.Gap{}, gaps...), DecidedAt: at,
 		}

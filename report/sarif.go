@@ -70,7 +70,7 @@ type (
 )
 
 // SARIF writes the verdicts as a SARIF 2.1.0 log, one result each. Exploitable
-// verdicts are errors, unknown ones warnings and the rest notes, so that a code
+// verdicts are errors, conditional and unknown ones warnings and the rest notes, so that a code
 // scanning gate fails on what is proven. A result lies where its workload is:
 // code scanning wants a file, so the workload's ID serves as a relative path.
 func SARIF(w io.Writer, verdicts []azward.Verdict, version string) error {
@@ -115,26 +115,26 @@ func ruleOf(v azward.Verdict) sarifRule {
 
 func resultOf(v azward.Verdict, rule int) sarifResult {
 	return sarifResult{
-		RuleID: v.Vulnerability, RuleIndex: rule, Level: level(v.Exploitable), Message: sarifMessage{v.Summary},
+		RuleID: v.Vulnerability, RuleIndex: rule, Level: level(v), Message: sarifMessage{v.Summary},
 		Locations: []sarifLocation{{
 			PhysicalLocation: sarifPhysical{sarifArtifact{strings.TrimPrefix(string(v.Workload.ID), "/")}, sarifRegion{1}},
 			LogicalLocations: []sarifLogical{{v.Workload.Name, string(v.Workload.ID), "resource"}},
 		}},
 		PartialFingerprints: map[string]string{"azwardVerdict/v1": string(v.ID)},
 		Properties: map[string]any{
-			"exploitable": v.Exploitable, "confidence": v.Confidence, "severity": v.Finding.Severity,
+			"exploitable": v.Exploitable, "result": v.Result, "confidence": v.Confidence, "severity": v.Finding.Severity,
 			"purl": v.Finding.PURL, "image": v.Image, "kev": v.Finding.KEV, "epss": v.Finding.EPSS,
 		},
 	}
 }
 
-func level(a azward.Answer) string {
-	switch a {
-	case azward.Yes:
+func level(v azward.Verdict) string {
+	switch v.Result {
+	case azward.Exploitable:
 		return "error"
-	case azward.Unknown:
-		return "warning"
-	default:
+	case azward.Dormant, azward.NotExploitable:
 		return "note"
+	default:
+		return "warning"
 	}
 }

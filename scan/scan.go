@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -60,7 +61,7 @@ type Result struct {
 	// Estate is the one that was decided on: with the images and new gaps.
 	Estate   *estate.Estate
 	Subjects []verdict.Subject // in the order of Verdicts
-	Verdicts []azward.Verdict  // exploitable first, then unknown, then no; the worse first
+	Verdicts []azward.Verdict  // in order of [verdict.Compare]
 	Decider  *verdict.Decider
 	Images   int
 	Packages int
@@ -75,6 +76,27 @@ func (r *Result) State() string {
 		return "partial"
 	}
 	return "complete"
+}
+
+// Documents yields the verdicts with their proofs, workload by workload, so
+// that the facts of one at a time are held. An error is yielded last.
+func (r *Result) Documents() iter.Seq2[verdict.Document, error] {
+	return func(yield func(verdict.Document, error) bool) {
+		order := make([]int, len(r.Subjects))
+		for i := range order {
+			order[i] = i
+		}
+		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(r.Subjects[a].Workload, r.Subjects[b].Workload) })
+		for n, i := range order {
+			doc, err := r.Decider.Document(r.Subjects[i])
+			if !yield(doc, err) || err != nil {
+				return
+			}
+			if n+1 == len(order) || r.Subjects[order[n+1]].Workload != r.Subjects[i].Workload {
+				r.Decider.Forget(r.Subjects[i].Workload)
+			}
+		}
+	}
 }
 
 // use is one container that runs one image.
@@ -353,34 +375,13 @@ func (s Scan) decide(ctx context.Context, r *Result) error {
 			s.tell(Progress{Stage: "verdicts", Done: i + 1, Total: len(r.Subjects)})
 		}
 	}
-	slices.SortFunc(all, func(a, b decided) int { return compare(a.verdict, b.verdict) })
+	slices.SortFunc(all, func(a, b decided) int { return verdict.Compare(a.verdict, b.verdict) })
 	r.Subjects, r.Verdicts = r.Subjects[:0], make([]azward.Verdict, 0, len(all))
 	for _, d := range all {
 		r.Subjects = append(r.Subjects, d.subject)
 		r.Verdicts = append(r.Verdicts, d.verdict)
 	}
 	return nil
-}
-
-// compare puts what needs hands first: exploitable, unknown, not; within
-// these the more severe, then the known exploited, then the more probable.
-func compare(a, b azward.Verdict) int {
-	order := map[azward.Answer]int{azward.Yes: 0, azward.Unknown: 1, azward.No: 2}
-	flag := func(v azward.Verdict) int {
-		if v.Finding.KEV {
-			return 0
-		}
-		return 1
-	}
-	return cmp.Or(
-		cmp.Compare(order[a.Exploitable], order[b.Exploitable]),
-		cmp.Compare(b.Finding.Severity.Rank(), a.Finding.Severity.Rank()),
-		cmp.Compare(flag(a), flag(b)),
-		cmp.Compare(b.Finding.EPSS, a.Finding.EPSS),
-		cmp.Compare(a.Vulnerability, b.Vulnerability),
-		cmp.Compare(a.Workload.ID, b.Workload.ID),
-		cmp.Compare(a.ID, b.ID),
-	)
 }
 
 func (s Scan) tell(p Progress) {

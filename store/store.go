@@ -86,17 +86,30 @@ type Outcome struct {
 	Counts     json.RawMessage
 }
 
-// Decided is a verdict with the proof that `azward verify` replays; Proof is
-// nil where there is none.
+// Decided is a verdict with the documents to keep: the verdict's own JSON and
+// the proof that `azward verify` replays. Without Doc the verdict is encoded
+// here; Proof is empty where there is none.
 type Decided struct {
 	Verdict azward.Verdict
-	Proof   []byte
+	Doc     Document
+	Proof   Document
+}
+
+// Document is bytes in pieces, one after the other.
+type Document []Piece
+
+// Piece is a part of a document. A shared one occurs in many documents, byte
+// for byte, and is kept once.
+type Piece struct {
+	Text   []byte
+	Shared bool
 }
 
 // Filter selects verdicts. Zero fields select everything.
 type Filter struct {
 	Source        string
 	Exploitable   []azward.Answer   // any of these
+	Results       []azward.Result   // any of these
 	MinSeverity   azward.Severity   // this and above
 	Vulnerability string            // its ID or an alias, without case
 	Workload      azward.ResourceID // this, and what lies below it
@@ -104,24 +117,15 @@ type Filter struct {
 	Limit         int               // at most so many; 0 is no limit
 }
 
-// Cursor is a place in the order of verdicts: exploitable first, then unknown,
-// then no; within these the more severe first; then by ID. The zero value is
-// before the first.
+// Cursor is a place in the order of verdicts ([azward.Verdict.Order], then ID).
+// The zero value is before the first.
 type Cursor struct {
-	Rank int
-	ID   azward.VerdictID
+	Order string
+	ID    azward.VerdictID
 }
 
 // CursorOf returns the place of v, to ask for what comes after it.
-func CursorOf(v azward.Verdict) Cursor {
-	order := map[azward.Answer]int{azward.Yes: 1, azward.Unknown: 2, azward.No: 3}
-	const severities = 6 // ranks 0 to 5
-	return Cursor{Rank: order[v.Exploitable]*severities - v.Finding.Severity.Rank(), ID: v.ID}
-}
+func CursorOf(v azward.Verdict) Cursor { return Cursor{v.Order(), v.ID} }
 
-// Counts is how many verdicts have each answer.
-type Counts struct {
-	Yes     int `json:"yes"`
-	No      int `json:"no"`
-	Unknown int `json:"unknown"`
-}
+// Counts is how many verdicts have each result; those that none has are left out.
+type Counts map[azward.Result]int

@@ -2,6 +2,8 @@ package verdict
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -12,7 +14,7 @@ import (
 )
 
 // ProofFormat names the version of the proof document.
-const ProofFormat = "azward-proof/1"
+const ProofFormat = "azward-proof/2"
 
 // MaxProofBytes bounds a proof document. One workload's surroundings are tens
 // of kilobytes; a large cluster's some megabytes.
@@ -26,9 +28,11 @@ type Proof struct {
 	Verdict azward.Verdict `json:"verdict"`
 	Subject Subject        `json:"subject"`
 	// Estate holds the lines of an estate file: the part of the estate that
-	// the decision looked at.
+	// the decision looked at. It is the same for all verdicts of a workload.
 	Estate []json.RawMessage `json:"estate"`
-	// SHA256 of the document with this field empty.
+	// Image is the line of the image, with the one package.
+	Image json.RawMessage `json:"image,omitempty"`
+	// SHA256 of the verdict, the subject and the hashes of the rest; see sum.
 	SHA256 string `json:"sha256"`
 }
 
@@ -38,53 +42,134 @@ type Matcher func(record json.RawMessage, pkg azward.Package) ([]azward.Finding,
 
 // Proof decides the subject and gathers what the decision looked at.
 func (d *Decider) Proof(subject Subject) (Proof, error) {
-	v := d.Decide(subject)
-	slice := d.surroundings(subject.Workload).tracker.Slice()
-	var lines bytes.Buffer
-	if err := slice.Write(&lines); err != nil {
-		return Proof{}, fmt.Errorf("write the facts of %s: %w", v.ID, err)
-	}
-	p := Proof{Format: ProofFormat, Verdict: v, Subject: subject}
-	for line := range bytes.Lines(lines.Bytes()) {
-		p.Estate = append(p.Estate, json.RawMessage(bytes.TrimSpace(bytes.Clone(line))))
-	}
-	if image, ok := d.Estate.Image(subject.Digest); ok {
-		if body, ok := reduced(image, subject.Package); ok {
-			var b estate.Builder
-			if err := b.AddImage(subject.Digest, body, image.Provenance); err != nil {
-				return Proof{}, fmt.Errorf("reduce image %s: %w", subject.Digest, err)
-			}
-			lines.Reset()
-			if err := b.Build().Write(&lines); err != nil {
-				return Proof{}, fmt.Errorf("write image %s: %w", subject.Digest, err)
-			}
-			p.Estate = append(p.Estate, json.RawMessage(bytes.TrimSpace(bytes.Clone(lines.Bytes()))))
-		}
-	}
-	sum, err := p.sum()
+	p := Proof{Format: ProofFormat, Verdict: d.Decide(subject), Subject: subject}
+	facts, err := d.surroundings(subject.Workload).looked()
 	if err != nil {
+		return Proof{}, fmt.Errorf("write the facts of %s: %w", p.Verdict.ID, err)
+	}
+	p.Estate = facts.lines
+	if p.Image, err = d.imageLine(subject); err != nil {
 		return Proof{}, err
 	}
-	p.SHA256 = sum
-	return p, nil
+	p.SHA256, err = p.sum()
+	return p, err
+}
+
+// facts are what the decisions about a workload looked at, as lines of an
+// estate file.
+type facts struct {
+	lines  []json.RawMessage
+	joined []byte // as they stand in a proof document
+	sum    string
+}
+
+// looked gives the facts of a workload, written once until [Decider.Forget].
+func (s *surroundings) looked() (facts, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.facts.sum != "" {
+		return s.facts, nil
+	}
+	var out bytes.Buffer
+	if err := s.tracker.Slice().Write(&out); err != nil {
+		return facts{}, err
+	}
+	var lines []json.RawMessage
+	for line := range bytes.Lines(out.Bytes()) {
+		lines = append(lines, json.RawMessage(bytes.TrimSpace(line)))
+	}
+	s.facts = facts{lines, joinLines(lines), sumLines(lines)}
+	return s.facts, nil
+}
+
+// Forget drops the written facts of a workload, which may be large. They are
+// written again when somebody asks.
+func (d *Decider) Forget(workload azward.ResourceID) {
+	s := d.surroundings(workload)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.facts, s.encoded = facts{}, nil
+}
+
+func joinLines(lines []json.RawMessage) []byte {
+	size := 0
+	for _, line := range lines {
+		size += len(line) + 1
+	}
+	joined := make([]byte, 0, size)
+	for i, line := range lines {
+		if i > 0 {
+			joined = append(joined, ',')
+		}
+		joined = append(joined, line...)
+	}
+	return joined
+}
+
+func sumLines(lines []json.RawMessage) string {
+	h := sha256.New()
+	for _, line := range lines {
+		sum := sha256.Sum256(line)
+		h.Write(sum[:])
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// imageLine is the line of the subject's image, with the one package; nil when
+// the estate does not hold it.
+func (d *Decider) imageLine(subject Subject) (json.RawMessage, error) {
+	image, ok := d.Estate.Image(subject.Digest)
+	if !ok {
+		return nil, nil
+	}
+	body, ok := reduced(image, subject.Package)
+	if !ok {
+		return nil, nil
+	}
+	var b estate.Builder
+	if err := b.AddImage(subject.Digest, body, image.Provenance); err != nil {
+		return nil, fmt.Errorf("reduce image %s: %w", subject.Digest, err)
+	}
+	var line bytes.Buffer
+	if err := b.Build().Write(&line); err != nil {
+		return nil, fmt.Errorf("write image %s: %w", subject.Digest, err)
+	}
+	return json.RawMessage(bytes.TrimSpace(line.Bytes())), nil
 }
 
 // Marshal writes the proof as one JSON document, always with the same bytes.
 func (p Proof) Marshal() ([]byte, error) {
-	raw, err := json.Marshal(p)
+	verdict, subject, err := p.parts()
 	if err != nil {
-		return nil, fmt.Errorf("encode proof: %w", err)
+		return nil, err
 	}
-	return append(raw, '\n'), nil
+	var out bytes.Buffer
+	for _, piece := range p.pieces([]Piece{{Text: verdict}}, subject, joinLines(p.Estate)) {
+		out.Write(piece.Text)
+	}
+	return out.Bytes(), nil
 }
 
-func (p Proof) sum() (string, error) {
-	p.SHA256 = ""
-	raw, err := json.Marshal(p)
-	if err != nil {
-		return "", fmt.Errorf("encode proof: %w", err)
+func (p Proof) parts() (verdict, subject []byte, err error) {
+	if verdict, err = encode(p.Verdict); err != nil {
+		return nil, nil, err
 	}
-	return sha256Hex(raw), nil
+	subject, err = encode(p.Subject)
+	return verdict, subject, err
+}
+
+// sum covers the whole document: it is the SHA-256 of the hashes of its parts,
+// so that what verdicts share is hashed once.
+func (p Proof) sum() (string, error) {
+	verdict, subject, err := p.parts()
+	if err != nil {
+		return "", err
+	}
+	return p.sumOver(verdict, subject, sumLines(p.Estate)), nil
+}
+
+func (p Proof) sumOver(verdict, subject []byte, estate string) string {
+	return sha256Hex(fmt.Appendf(nil, "%q\n%s\n%s\n%s\n%s\n", p.Format, sha256Hex(verdict), sha256Hex(subject), estate, sha256Hex(p.Image)))
 }
 
 // ParseProof reads a proof document. A document that is none, or of another
@@ -158,7 +243,11 @@ func Verify(raw []byte, match Matcher) (Replay, error) {
 	if !bytes.Equal(want, got) {
 		return fails("deciding again gives another verdict: %s", firstDifference(want, got))
 	}
-	return Replay{Verdict: again, Facts: facts, Documents: len(p.Estate)}, nil
+	documents := len(p.Estate)
+	if p.Image != nil {
+		documents++
+	}
+	return Replay{Verdict: again, Facts: facts, Documents: documents}, nil
 }
 
 // world builds the estate that the proof carries.
@@ -168,6 +257,8 @@ func (p Proof) world() (*estate.Estate, error) {
 		lines.Write(line)
 		lines.WriteByte('\n')
 	}
+	lines.Write(p.Image)
+	lines.WriteByte('\n')
 	var b estate.Builder
 	if err := estate.Read(&lines, "proof", estate.ReadOptions{}, &b); err != nil {
 		return nil, fmt.Errorf("read the facts of %s: %w", p.Verdict.ID, err)

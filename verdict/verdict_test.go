@@ -33,6 +33,7 @@ type world struct {
 	state   string
 	tag     string // that the registry resolved to the digest; "" for none
 	without string // a resource type whose listing is missing
+	note    string // a tag of the group
 }
 
 func (w world) estate(t testing.TB) *estate.Estate {
@@ -48,7 +49,8 @@ func (w world) estate(t testing.TB) *estate.Estate {
 		properties["ipAddress"] = map[string]any{"type": w.address, "ip": "20.1.2.3", "ports": []any{map[string]any{"port": 22, "protocol": "TCP"}}}
 	}
 	var b estate.Builder
-	body := azward.JSONValue(map[string]any{"id": group, "name": "sftp", "type": "Microsoft.ContainerInstance/containerGroups", "properties": properties})
+	body := azward.JSONValue(map[string]any{"id": group, "name": "sftp", "type": "Microsoft.ContainerInstance/containerGroups", "properties": properties, "tags": map[string]any{"note": w.note}})
+	body = bytes.ReplaceAll(body, []byte(`\u003c`), []byte("<"))
 	if err := b.AddARM(body, estate.Provenance{Source: azward.SourceARM, APIVersion: "2023-05-01", ReadAt: decidedAt}); err != nil {
 		t.Fatal(err)
 	}
@@ -83,50 +85,227 @@ func subject(change func(*verdict.Subject)) verdict.Subject {
 func TestDecide(t *testing.T) {
 	t.Parallel()
 	open := world{address: "Public", state: "Running", tag: "5.0.0"}
+	stopped := world{address: "Public", state: "Stopped", tag: "5.0.0"}
+	closed := world{state: "Running", tag: "5.0.0"}
 	vector := func(v string) func(*verdict.Subject) {
-		return func(s *verdict.Subject) { s.Finding.Vector = "CVSS:3.1/AV:" + v + "/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H" }
+		return func(s *verdict.Subject) { s.Finding.Vector = v }
+	}
+	named := func(name string) func(*verdict.Subject) {
+		return func(s *verdict.Subject) {
+			s.Package.Name, s.Package.PURL = name, "pkg:deb/debian/"+name+"@6.1.0-1"
+		}
 	}
 	for _, tc := range []struct {
 		name       string
 		world      world
 		change     func(*verdict.Subject)
-		want       azward.Answer
+		want       azward.Result
 		confidence azward.Confidence
 		says       string
 	}{
-		{"reached_running_affected", open, nil, azward.Yes, azward.ConfidenceMedium, "exploitable: reached from any address on tcp 22"},
-		{"no_vector_counts_as_network", open, func(s *verdict.Subject) { s.Finding.Vector = "" }, azward.Yes, azward.ConfidenceMedium, "exploitable"},
-		{"local_vector_where_reached", open, vector("L"), azward.Unknown, azward.ConfidenceNone, "local access"},
-		{"adjacent_vector_where_reached", open, vector("A"), azward.Unknown, azward.ConfidenceNone, "adjacent access"},
-		{"local_vector_where_nothing_leads", world{state: "Running", tag: "5.0.0"}, vector("L"), azward.No, azward.ConfidenceHigh, "not exploitable"},
-		{"no_address", world{state: "Running", tag: "5.0.0"}, nil, azward.No, azward.ConfidenceHigh, "not exploitable: blocked: the group has no address"},
-		{"stopped", world{address: "Public", state: "Stopped", tag: "5.0.0"}, nil, azward.No, azward.ConfidenceHigh, "does not run"},
-		{"another_tag_was_resolved", world{address: "Public", state: "Running", tag: "4.0.0"}, nil, azward.Unknown, azward.ConfidenceNone, "which digest"},
-		{"version_without_order", open, func(s *verdict.Subject) { s.Finding.Affected = azward.Unknown }, azward.Unknown, azward.ConfidenceNone, "could not be decided"},
-		{"not_affected", open, func(s *verdict.Subject) { s.Finding.Affected = azward.No }, azward.No, azward.ConfidenceHigh, "is not affected"},
-		{"workload_not_in_the_estate", open, func(s *verdict.Subject) { s.Workload += "x" }, azward.Unknown, azward.ConfidenceNone, "not in the estate"},
-		{"no_such_container", open, func(s *verdict.Subject) { s.Container = "web" }, azward.No, azward.ConfidenceHigh, "no container web"},
+		{"reached_running_affected", open, nil, azward.Exploitable, azward.ConfidenceMedium, "exploitable: reached from any address on tcp 22"},
+		{"no_vector_counts_as_network", open, vector(""), azward.Exploitable, azward.ConfidenceMedium, "exploitable"},
+		{"local_vector_where_reached", open, vector("CVSS:3.1/AV:L/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"), azward.Conditional, azward.ConfidenceMedium, "exploitable on a condition: an attacker needs a local foothold"},
+		{"adjacent_vector_where_reached", open, vector("CVSS:3.1/AV:A/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"), azward.Conditional, azward.ConfidenceMedium, "a place in the adjacent network"},
+		{"account_and_user_asked_for", open, vector("CVSS:3.1/AV:N/AC:L/PR:L/UI:R/S:U/C:H/I:H/A:H"), azward.Conditional, azward.ConfidenceMedium, "an account of the application, and a user who is made to act"},
+		{"administrator_asked_for_in_v4", open, vector("CVSS:4.0/AV:N/AC:L/AT:N/PR:H/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N"), azward.Conditional, azward.ConfidenceMedium, "an administrator's account"},
+		{"single_authentication_in_v2", open, vector("AV:N/AC:L/Au:S/C:P/I:P/A:P"), azward.Conditional, azward.ConfidenceMedium, "an account of the application"},
+		{"local_vector_where_nothing_leads", closed, vector("CVSS:3.1/AV:L/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"), azward.NotExploitable, azward.ConfidenceHigh, "not exploitable"},
+		{"no_address", closed, nil, azward.NotExploitable, azward.ConfidenceHigh, "not exploitable: blocked: the group has no address"},
+		{"stopped_and_open_is_dormant", stopped, nil, azward.Dormant, azward.ConfidenceHigh, "dormant: the workload does not run"},
+		{"stopped_and_closed_stays_closed_when_it_starts", world{state: "Stopped", tag: "5.0.0"}, nil, azward.NotExploitable, azward.ConfidenceHigh, "does not run"},
+		{"stopped_with_an_unaffected_version", stopped, func(s *verdict.Subject) { s.Finding.Affected = azward.No }, azward.NotExploitable, azward.ConfidenceHigh, "is not affected"},
+		{"another_tag_was_resolved", world{address: "Public", state: "Running", tag: "4.0.0"}, nil, azward.Undecided, azward.ConfidenceNone, "which digest"},
+		{"version_without_order", open, func(s *verdict.Subject) { s.Finding.Affected = azward.Unknown }, azward.Undecided, azward.ConfidenceNone, "could not be decided"},
+		{"not_affected", open, func(s *verdict.Subject) { s.Finding.Affected = azward.No }, azward.NotExploitable, azward.ConfidenceHigh, "is not affected"},
+		{"kernel_headers_in_a_container", open, named("linux-libc-dev"), azward.NotExploitable, azward.ConfidenceHigh, "linux-libc-dev is a part of the Linux kernel"},
+		{"a_tool_of_the_kernel's_source_runs", open, named("linux-perf"), azward.Exploitable, azward.ConfidenceMedium, "exploitable"},
+		{"workload_not_in_the_estate", open, func(s *verdict.Subject) { s.Workload += "x" }, azward.Undecided, azward.ConfidenceNone, "not in the estate"},
+		{"no_such_container", open, func(s *verdict.Subject) { s.Container = "web" }, azward.NotExploitable, azward.ConfidenceHigh, "no container web"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			d := verdict.Decider{Estate: tc.world.estate(t), At: decidedAt}
 			v := d.Decide(subject(tc.change))
-			if v.Exploitable != tc.want || v.Confidence != tc.confidence || !strings.Contains(v.Summary, tc.says) {
-				t.Errorf("%s with confidence %s: %s; want %s with %s, saying %q", v.Exploitable, v.Confidence, v.Summary, tc.want, tc.confidence, tc.says)
+			if v.Result != tc.want || v.Confidence != tc.confidence || !strings.Contains(v.Summary, tc.says) {
+				t.Errorf("%s with confidence %s: %s; want %s with %s, saying %q", v.Result, v.Confidence, v.Summary, tc.want, tc.confidence, tc.says)
 			}
-			if v.Exploitable == azward.Unknown && len(v.Gaps) == 0 {
-				t.Error("an unknown verdict names nothing that is missing")
-			}
-			for _, c := range v.Conditions {
-				if c.Answer != azward.Unknown && len(c.Evidence) == 0 {
-					t.Errorf("condition %s is %s without evidence", c.ID, c.Answer)
-				}
-			}
+			wantSound(t, v)
 			if diff := cmp.Diff(azward.JSONValue(v), azward.JSONValue(d.Decide(subject(tc.change)))); diff != "" {
 				t.Errorf("deciding twice (-first +second):\n%s", diff)
 			}
-			checkProof(t, &d, subject(tc.change))
+			s := subject(tc.change)
+			if got := d.Weigh(s.Workload, s.Container, verdict.NewFindings([]verdict.Subject{s}), nil); len(got) != 1 || got[0] != v.Result {
+				t.Errorf("weighed as %s, decided as %s", got, v.Result)
+			}
+			if !strings.Contains(tc.name, "kernel") { // the packages of those are not in the image
+				checkProof(t, &d, s)
+			}
 		})
+	}
+}
+
+// wantSound wants what holds for every verdict.
+func wantSound(t *testing.T, v azward.Verdict) {
+	t.Helper()
+	if v.Exploitable == azward.Unknown && len(v.Gaps) == 0 {
+		t.Error("an unknown verdict names nothing that is missing")
+	}
+	for _, c := range v.Conditions {
+		if c.Answer != azward.Unknown && len(c.Evidence) == 0 {
+			t.Errorf("condition %s is %s without evidence", c.ID, c.Answer)
+		}
+	}
+	want := map[azward.Result]azward.Answer{azward.Exploitable: azward.Yes, azward.Conditional: azward.Yes, azward.Dormant: azward.No, azward.NotExploitable: azward.No}[v.Result]
+	if v.Exploitable != want || v.Basis.Summary == "" || v.Result == azward.Conditional && len(v.Prerequisites) == 0 {
+		t.Errorf("%s with answer %s, basis %q, prerequisites %v", v.Result, v.Exploitable, v.Basis.Summary, v.Prerequisites)
+	}
+}
+
+// A verdict rests on what was read; a week later it is not known any more.
+func TestAged(t *testing.T) {
+	t.Parallel()
+	yes := verdict.Decider{Estate: world{address: "Public", state: "Running", tag: "5.0.0"}.estate(t), At: decidedAt}
+	no := verdict.Decider{Estate: world{state: "Running", tag: "5.0.0"}.estate(t), At: decidedAt}
+	for name, c := range map[string]struct {
+		d     *verdict.Decider
+		after time.Duration
+		want  azward.Result
+		stale bool
+	}{
+		"no_next_day":     {&no, 24 * time.Hour, azward.NotExploitable, false},
+		"no_after_a_week": {&no, verdict.MaxAge, azward.NotExploitable, false},
+		"no_later":        {&no, verdict.MaxAge + time.Second, azward.Undecided, true},
+		"yes_later":       {&yes, verdict.MaxAge + time.Second, azward.Exploitable, true},
+	} {
+		before := c.d.Decide(subject(nil))
+		v := verdict.Aged(before, decidedAt.Add(c.after))
+		if v.Result != c.want || v.Stale != c.stale {
+			t.Errorf("%s: %s, stale %t: %s", name, v.Result, v.Stale, v.Summary)
+		}
+		wantSound(t, v)
+	}
+}
+
+// What is old when it is decided on counts less.
+func TestConfidenceFallsWithAge(t *testing.T) {
+	t.Parallel()
+	e := world{state: "Running", tag: "5.0.0"}.estate(t)
+	for after, want := range map[time.Duration]azward.Confidence{
+		time.Hour: azward.ConfidenceHigh, 25 * time.Hour: azward.ConfidenceMedium, 8 * 24 * time.Hour: azward.ConfidenceLow,
+	} {
+		d := verdict.Decider{Estate: e, At: decidedAt.Add(after)}
+		if v := d.Decide(subject(nil)); v.Confidence != want {
+			t.Errorf("after %s: %s, want %s: %s", after, v.Confidence, want, v.Basis.Summary)
+		}
+	}
+}
+
+// Rows of CISA's table: https://certcc.github.io/SSVC/reference/decision_tables/cisa/cisa_coordinator/
+func TestDecision(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		exploitation, automatable, impact string
+		criticality                       verdict.Criticality
+		want                              string
+	}{
+		{"none", "no", "partial", verdict.CriticalityHigh, "track"},
+		{"none", "no", "total", verdict.CriticalityHigh, "track*"},
+		{"poc", "yes", "total", verdict.CriticalityUnstated, "track*"},
+		{"active", "no", "partial", verdict.CriticalityLow, "track"},
+		{"active", "yes", "partial", verdict.CriticalityLow, "attend"},
+		{"active", "yes", "total", verdict.CriticalityMedium, "act"},
+		{"active", "", "total", verdict.CriticalityHigh, ""},
+		{"", "", "", verdict.CriticalityHigh, ""},
+	} {
+		got := verdict.Decision(azward.SSVC{Exploitation: c.exploitation, Automatable: c.automatable, TechnicalImpact: c.impact}, c.criticality)
+		if got != c.want {
+			t.Errorf("%v gives %q", c, got)
+		}
+	}
+}
+
+// The list begins with what needs hands first.
+func TestCompare(t *testing.T) {
+	t.Parallel()
+	of := func(change func(*azward.Verdict)) azward.Verdict {
+		v := azward.Verdict{ID: "v-1", Result: azward.Exploitable, Finding: azward.Finding{Severity: azward.SeverityHigh, EPSS: 0.05, CVSS: 8}}
+		change(&v)
+		return v
+	}
+	list := []azward.Verdict{
+		of(func(v *azward.Verdict) { v.Finding.KEV = true }),
+		of(func(v *azward.Verdict) { v.Finding.EPSS = 0.5 }),
+		of(func(v *azward.Verdict) { v.Finding.Severity = azward.SeverityCritical }),
+		of(func(v *azward.Verdict) { v.Priority.Blast = 3 }),
+		of(func(v *azward.Verdict) { v.Priority.Criticality = "high" }),
+		of(func(v *azward.Verdict) { v.Finding.EPSS = 0.06 }),
+		of(func(v *azward.Verdict) { v.Finding.CVSS = 8.1 }),
+		of(func(v *azward.Verdict) {}),
+		of(func(v *azward.Verdict) { v.ID = "v-2" }),
+		of(func(v *azward.Verdict) { v.Priority.Criticality = "low" }),
+		of(func(v *azward.Verdict) { v.Priority.Distance, v.Finding.KEV = 3, true }),
+		of(func(v *azward.Verdict) { v.Result, v.Finding.KEV = azward.Conditional, true }),
+		of(func(v *azward.Verdict) { v.Result, v.Finding.KEV = azward.Undecided, true }),
+		of(func(v *azward.Verdict) { v.Result, v.Finding.KEV = azward.Dormant, true }),
+		of(func(v *azward.Verdict) { v.Result, v.Finding.KEV = azward.NotExploitable, true }),
+	}
+	for i, a := range list {
+		for j, b := range list {
+			if got, want := verdict.Compare(a, b), cmpInt(i, j); got != want {
+				t.Errorf("%d with %d gives %d (%s, %s)", i, j, got, a.Order(), b.Order())
+			}
+		}
+	}
+}
+
+func cmpInt(a, b int) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// The documents that are kept are those that are handed out, and bodies keep
+// their bytes, whatever is in them.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	d := verdict.Decider{Estate: world{address: "Public", state: "Running", tag: "5.0.0", note: `a "conditions":[] <b>&\u2028`}.estate(t), At: decidedAt}
+	s := subject(func(s *verdict.Subject) { s.Finding.Summary = `"conditions":[] & <script>` })
+	join := func(pieces []verdict.Piece) (raw []byte) {
+		for _, p := range pieces {
+			raw = append(raw, p.Text...)
+		}
+		return raw
+	}
+	for range 2 { // the second time from what the first kept
+		doc, err := d.Document(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back azward.Verdict
+		if err := json.Unmarshal(join(doc.Own), &back); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(azward.JSONValue(doc.Verdict)), string(azward.JSONValue(back))); diff != "" {
+			t.Errorf("the verdict (-decided +kept):\n%s", diff)
+		}
+		p, err := d.Proof(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := p.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), string(join(doc.Proof))); diff != "" {
+			t.Errorf("the proof (-marshalled +kept):\n%s", diff)
+		}
+		checkProof(t, &d, s)
+		d.Forget(s.Workload)
 	}
 }
 

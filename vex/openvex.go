@@ -82,6 +82,8 @@ func statement(v azward.Verdict, o Options) vex.Statement {
 		s.Status, s.ActionStatement = vex.StatusAffected, action(v)
 	case v.Exploitable == azward.Unknown:
 		s.Status = vex.StatusUnderInvestigation
+	case answerOf(v, azward.Affected) == azward.No && v.Finding.Affected != azward.No: // the version is, but its code does not run here
+		s.Status, s.Justification = vex.StatusNotAffected, vex.VulnerableCodeNotInExecutePath
 	case answerOf(v, azward.Affected) == azward.No:
 		s.Status, s.Justification = vex.StatusNotAffected, vex.VulnerableCodeNotPresent
 	case answerOf(v, azward.Reachable) == azward.No && o.AssertNotAffected:

@@ -23,6 +23,7 @@ import (
 	"github.com/azward/azward/scan"
 	"github.com/azward/azward/store"
 	"github.com/azward/azward/store/sqlite"
+	"github.com/azward/azward/verdict"
 )
 
 func collectCommand(a *app) *cobra.Command {
@@ -277,27 +278,32 @@ func (a *app) save(ctx context.Context, kept *sqlite.Store, id string, r *scan.R
 		return err
 	}
 	counts := report.CountOf(r.Verdicts)
-	summary, err := json.Marshal(map[string]int{
-		"exploitable": counts.Yes, "notExploitable": counts.No, "unknown": counts.Unknown,
-		"images": r.Images, "packages": r.Packages, "resources": r.Estate.Len(),
+	summary, err := json.Marshal(map[string]any{
+		"verdicts": counts, "images": r.Images, "packages": r.Packages, "resources": r.Estate.Len(),
 	})
 	if err != nil {
 		return fmt.Errorf("count verdicts: %w", err)
 	}
 	outcome := store.Outcome{State: store.ScanState(r.State()), FinishedAt: time.Now().UTC(), Gaps: len(r.Estate.Gaps()), Counts: summary}
 	return kept.SaveVerdicts(ctx, id, func(yield func(store.Decided, error) bool) {
-		for i, subject := range r.Subjects {
-			a.progress.show("saving verdicts: %d of %d", i, len(r.Subjects))
-			proof, err := r.Decider.Proof(subject)
-			var raw []byte
-			if err == nil {
-				raw, err = proof.Marshal()
-			}
-			if !yield(store.Decided{Verdict: r.Verdicts[i], Proof: raw}, err) || err != nil {
+		done := 0
+		for doc, err := range r.Documents() {
+			done++
+			a.progress.show("saving verdicts: %d of %d", done, len(r.Verdicts))
+			if !yield(store.Decided{Verdict: doc.Verdict, Doc: pieces(doc.Own), Proof: pieces(doc.Proof)}, err) || err != nil {
 				return
 			}
 		}
 	}, outcome)
+}
+
+// pieces hands a document over to the store.
+func pieces(list []verdict.Piece) store.Document {
+	doc := make(store.Document, 0, len(list))
+	for _, p := range list {
+		doc = append(doc, store.Piece(p))
+	}
+	return doc
 }
 
 func (a *app) writeScans(results []*scan.Result, f failOn) error {
@@ -339,9 +345,8 @@ func (a *app) summary(w io.Writer, results []*scan.Result, verdicts []azward.Ver
 	for _, r := range results {
 		images, packages, resources, blind = images+r.Images, packages+r.Packages, resources+r.Estate.Len(), blind+r.Blind
 	}
-	c := report.CountOf(verdicts)
-	_, err := fmt.Fprintf(w, "\n%d exploitable, %d unknown, %d not exploitable; %d resources and objects, %d images, %d packages\n",
-		c.Yes, c.Unknown, c.No, resources, images, packages)
+	_, err := fmt.Fprintf(w, "\n%s; %d resources and objects, %d images, %d packages\n",
+		report.CountWords(report.CountOf(verdicts)), resources, images, packages)
 	if err != nil {
 		return err
 	}
