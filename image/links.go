@@ -143,24 +143,30 @@ var onTheWay = func() map[string]bool {
 // a package file while their target is not, and those that these lead through.
 func (s *symlinks) telling() (out []Link, full bool) {
 	chosen := map[string]bool{}
-	var follow func(p string)
-	follow = func(p string) {
-		for at := p; at != "." && at != "/"; at = path.Dir(at) {
+	follow := func(p string) {
+		// Where it leads in the end is the image's business, and so are loops.
+		_, _ = resolve(p, func(at string) (string, bool) {
 			target, ok := s.to[at]
-			if !ok || chosen[at] {
-				continue
-			}
-			if len(out) >= maxLinks {
+			switch {
+			case !ok || chosen[at]:
+			case len(out) >= maxLinks:
 				full = true
-				return
+			default:
+				chosen[at] = true
+				out = append(out, Link{Path: at, Target: target})
 			}
-			chosen[at] = true
-			out = append(out, Link{Path: at, Target: target})
-			follow(target1(at, target))
-		}
+			return target, ok
+		})
 	}
+	if len(s.to) == 0 {
+		return nil, false
+	}
+	for _, p := range databases {
+		follow(p)
+	}
+	follow(ownerLists)
 	for _, p := range slices.Sorted(maps.Keys(s.to)) {
-		if onTheWay[p] || byName(p) != nil && byName(target1(p, s.to[p])) != byName(p) {
+		if byName(p) != nil && byName(target1(p, s.to[p])) != byName(p) {
 			follow(p)
 		}
 	}

@@ -30,22 +30,34 @@ func (n named) place() int { return int(n.at >> 1) }
 
 // settled holds each path of a layer once, as what the archive made of it
 // last: an entry takes the place of an earlier one of the same name, and what
-// is no directory takes a directory's place with all that is in it.
+// is no directory takes a directory's place with all that is in it. A directory
+// comes after what it took the place of, which had taken another's place.
 type settled []named
 
 func settle(names []named) settled {
 	slices.SortFunc(names, func(a, b named) int { return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.at, b.at)) })
 	out := names[:0]
 	for i, n := range names {
-		if i+1 == len(names) || names[i+1].hash != n.hash {
+		if i+1 == len(names) || names[i+1].hash != n.hash || !n.dir() && names[i+1].dir() {
 			out = append(out, n)
 		}
 	}
 	return out
 }
 
+// find gives what is at the path in the end.
 func (s settled) find(hash uint64) (int, bool) {
-	return slices.BinarySearchFunc(s, hash, func(n named, h uint64) int { return cmp.Compare(n.hash, h) })
+	i, ok := slices.BinarySearchFunc(s, hash, func(n named, h uint64) int { return cmp.Compare(n.hash, h) })
+	if ok && i+1 < len(s) && s[i+1].hash == hash {
+		i++
+	}
+	return i, ok
+}
+
+// replaced says whether the directory came after something else of its name
+// that came after the place.
+func (s settled) replaced(i, place int) bool {
+	return i > 0 && s[i-1].hash == s[i].hash && s[i-1].place() > place
 }
 
 // stands says whether an entry is there in the end. What stood in the place of
@@ -55,7 +67,11 @@ func (s settled) stands(p string, place int) bool {
 		return false
 	}
 	for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
-		if i, ok := s.find(hashPath(dir)); ok && !s[i].dir() {
+		i, ok := s.find(hashPath(dir))
+		if ok && s.replaced(i, place) {
+			return false
+		}
+		if ok && !s[i].dir() {
 			if s[i].place() > place {
 				return false
 			}
