@@ -1,5 +1,7 @@
 package estate
 
+import "github.com/azward/azward"
+
 // ContainerApp is a Microsoft.App/containerApps.
 // Source: https://learn.microsoft.com/azure/templates/microsoft.app/containerapps
 type ContainerApp struct {
@@ -44,7 +46,8 @@ type ManagedEnvironment struct {
 	Properties struct {
 		PublicNetworkAccess *string `json:"publicNetworkAccess"`
 		VnetConfiguration   *struct {
-			Internal *bool `json:"internal"`
+			Internal               *bool             `json:"internal"`
+			InfrastructureSubnetID azward.ResourceID `json:"infrastructureSubnetId"`
 		} `json:"vnetConfiguration"`
 		StaticIP string `json:"staticIp"`
 	} `json:"properties"`
@@ -54,7 +57,8 @@ type ManagedEnvironment struct {
 // Source: https://learn.microsoft.com/azure/templates/microsoft.containerinstance/containergroups
 type ContainerGroup struct {
 	Properties struct {
-		Containers []struct{} `json:"containers"`
+		Containers []struct{}    `json:"containers"`
+		SubnetIDs  []ResourceRef `json:"subnetIds"`
 		IPAddress  *struct {
 			Type  string `json:"type"` // Public, Private
 			IP    string `json:"ip"`
