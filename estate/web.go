@@ -54,7 +54,8 @@ type AccessRestriction struct {
 // HostingEnvironment is an App Service Environment.
 type HostingEnvironment struct {
 	Properties struct {
-		InternalLoadBalancingMode *string `json:"internalLoadBalancingMode"`
+		InternalLoadBalancingMode *string      `json:"internalLoadBalancingMode"`
+		VirtualNetwork            *ResourceRef `json:"virtualNetwork"` // a subnet's ID
 	} `json:"properties"`
 }
 

@@ -176,7 +176,7 @@ var listed = []string{
 	"networkpolicies.networking.k8s.io", "adminnetworkpolicies.policy.networking.k8s.io", "baselineadminnetworkpolicies.policy.networking.k8s.io",
 	"networkpolicies.crd.projectcalico.org", "globalnetworkpolicies.crd.projectcalico.org",
 	"ciliumnetworkpolicies.cilium.io", "ciliumclusterwidenetworkpolicies.cilium.io",
-	"Microsoft.Resources/subscriptions", "Microsoft.Network/loadBalancers", "Microsoft.Network/privateEndpoints",
+	"Microsoft.Resources/subscriptions", natGatewayType, "Microsoft.Network/loadBalancers", "Microsoft.Network/privateEndpoints",
 	"Microsoft.Network/applicationGateways", "Microsoft.Network/azureFirewalls", "Microsoft.Network/networkManagers", "Microsoft.Network/frontDoors",
 	"Microsoft.Cdn/profiles", "Microsoft.ApiManagement/service", "Microsoft.Network/publicIPAddresses",
 	"Microsoft.Network/networkInterfaces", "Microsoft.Network/networkSecurityGroups", "Microsoft.Network/virtualNetworks",
@@ -221,7 +221,7 @@ func ask(t testing.TB, e *estate.Estate, question string) Exposure {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.HasPrefix(words[3], "$") { // an ARM resource
+		if strings.HasPrefix(words[1], "$") || strings.HasPrefix(words[3], "$") { // an ARM resource
 			return askARM(e, words)
 		}
 		q := PodQuestion{Cluster: caseCluster, From: words[1], To: words[3], Protocol: words[4], Port: uint16(port)}

@@ -148,6 +148,8 @@ func (q Question) answer(e *estate.Estate) (Exposure, error) {
 		return q.throughMachine(e, to, from)
 	case len(from.interfaces) > 0 && len(to.interfaces) > 0:
 		return q.endToEnd(e, from, to, protocol), nil
+	case len(from.interfaces) > 0 && to.machine != nil && len(to.interfaces) == 0:
+		return q.toService(e, from, to), nil
 	case len(from.interfaces) > 0 && to.public:
 		return q.toInternet(e, from, to, protocol), nil
 	}

@@ -200,6 +200,11 @@ func appPublicAccess(r *estate.Resource, v *estate.ManagedEnvironment, w *way) {
 // allowed).
 // Source: https://learn.microsoft.com/azure/container-apps/ip-restrictions
 func appRules(r *estate.Resource, in *estate.ContainerAppIngress, w *way, ports string) {
+	l, h := appRuleList(r, in)
+	l.filter(w, h, "tcp", ports)
+}
+
+func appRuleList(r *estate.Resource, in *estate.ContainerAppIngress) (sourceList, Hop) {
 	const pointer = "/properties/configuration/ingress/ipSecurityRestrictions"
 	l := sourceList{otherwise: azward.Yes, evidence: r.Evidence(pointer, "address rules of the ingress")}
 	allows, denies := false, false
@@ -227,7 +232,7 @@ func appRules(r *estate.Resource, in *estate.ContainerAppIngress, w *way, ports 
 	case allows:
 		l.otherwise = azward.No
 	}
-	l.filter(w, Hop{Resource: r.ID, Kind: "ipSecurityRestrictions", Name: r.Name + " / address rules"}, "tcp", ports)
+	return l, Hop{Resource: r.ID, Kind: "ipSecurityRestrictions", Name: r.Name + " / address rules"}
 }
 
 func appSignIn(r *estate.Resource, in *estate.ContainerAppIngress, w *way) {

@@ -43,6 +43,9 @@ type networkACLs struct {
 		Value  string  `json:"value"`
 		Action *string `json:"action"`
 	} `json:"ipRules"`
+	VirtualNetworkRules []struct {
+		ID azward.ResourceID `json:"id"`
+	} `json:"virtualNetworkRules"`
 }
 
 type aclView struct {

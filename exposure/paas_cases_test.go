@@ -47,7 +47,17 @@ func platformCases(t *testing.T, kind string, bodies func(platformCase) []map[st
 		for _, q := range c.Queries {
 			src := netip.MustParseAddr(q.Src)
 			if q.Via == "vnet" || !publicAddrs.Contains(src) {
-				unknown++ // sources inside a network are not asked yet
+				got := fromNetwork(t, bodies(c), q.Src, q.Subnet)
+				switch want := map[string]azward.Answer{"allowed": azward.Yes, "denied": azward.No}[q.Expect]; got.Answer {
+				case want:
+					right++
+				case azward.Unknown:
+					unknown++
+					t.Logf("%s from %s: unknown: %s", c.ID, q.Src, got.Summary)
+				default:
+					wrong++
+					t.Errorf("%s from %s: got %s, want %s: %s", c.ID, q.Src, got.Answer, want, got.Summary)
+				}
 				continue
 			}
 			x := ask(t, e, q.Target)
@@ -74,6 +84,41 @@ func platformCases(t *testing.T, kind string, bodies func(platformCase) []map[st
 	if right == 0 {
 		t.Error("no case is right")
 	}
+}
+
+// fromNetwork asks from a machine in the network of a case: the cases tell its
+// address, and the subnet where that matters. The service is the last body.
+func fromNetwork(t *testing.T, bodies []map[string]any, src, subnet string) Result {
+	t.Helper()
+	const network = caseGroup + "Microsoft.Network/virtualNetworks/v"
+	if subnet == "" {
+		subnet = "subnet-1"
+	}
+	subnets := []any{}
+	for name, prefix := range map[string]string{"subnet-private": "10.0.2.0/24", "subnet-1": "10.0.0.0/24", "inner": "10.0.9.0/24"} {
+		endpoints := []any{}
+		if name == "subnet-private" {
+			endpoints = append(endpoints, map[string]any{"service": "Microsoft.Storage"})
+		}
+		subnets = append(subnets, map[string]any{"id": network + "/subnets/" + name, "name": name, "properties": map[string]any{"addressPrefix": prefix, "serviceEndpoints": endpoints}})
+	}
+	nic := object("Microsoft.Network/networkInterfaces", "nic", map[string]any{"ipConfigurations": []any{map[string]any{
+		"id": caseGroup + "Microsoft.Network/networkInterfaces/nic/ipConfigurations/ip", "name": "ip",
+		"properties": map[string]any{"privateIPAddress": src, "subnet": map[string]any{"id": network + "/subnets/" + subnet}},
+	}}})
+	bodies = append(bodies, nic, object("Microsoft.Network/virtualNetworks", "v", map[string]any{"addressSpace": map[string]any{"addressPrefixes": []string{"10.0.0.0/16"}}, "subnets": subnets}))
+	to := ""
+	for _, b := range bodies {
+		switch b["type"] {
+		case "Microsoft.Web/sites", "Microsoft.App/containerApps", "Microsoft.Storage/storageAccounts":
+			to, _ = b["id"].(string)
+		}
+	}
+	r, err := Check(completeEstate(t, bodies...), Question{From: caseGroup + "Microsoft.Network/networkInterfaces/nic", To: to, Protocol: "tcp", Port: 443})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 func admits(t *testing.T, x Exposure, src netip.Addr) bool {
@@ -142,6 +187,7 @@ func siteBodies(c platformCase) []map[string]any {
 	bodies := []map[string]any{}
 	if he, ok := site["hostingEnvironment"]; ok {
 		environment, _ := he.(map[string]any)
+		environment["virtualNetwork"] = map[string]any{"id": caseGroup + "Microsoft.Network/virtualNetworks/v/subnets/inner"}
 		properties["hostingEnvironmentProfile"] = map[string]any{"id": caseGroup + "Microsoft.Web/hostingEnvironments/ase"}
 		bodies = append(bodies, object("Microsoft.Web/hostingEnvironments", "ase", environment))
 	}
@@ -152,6 +198,9 @@ func siteBodies(c platformCase) []map[string]any {
 
 func TestSharedContainerApps(t *testing.T) {
 	platformCases(t, "containerapp-access", func(c platformCase) []map[string]any {
+		if network, ok := c.Env["environment"].(map[string]any); ok && network["internal"] == true {
+			network["infrastructureSubnetId"] = caseGroup + "Microsoft.Network/virtualNetworks/v/subnets/inner"
+		}
 		env := object("Microsoft.App/managedEnvironments", "env", map[string]any{"vnetConfiguration": c.Env["environment"]})
 		app := object("Microsoft.App/containerApps", "a", map[string]any{
 			"managedEnvironmentId": env["id"], "configuration": map[string]any{"ingress": c.Env["ingress"]},
@@ -173,6 +222,16 @@ func TestSharedPaasFirewall(t *testing.T) {
 			rules = append(rules, map[string]any{"value": s, "action": "Allow"})
 		}
 		acls["ipRules"] = rules
+		subnets := []map[string]any{}
+		names, _ := acls["virtualNetworkRules"].([]any)
+		for _, s := range names {
+			if name, ok := s.(string); ok {
+				subnets = append(subnets, map[string]any{"id": caseGroup + "Microsoft.Network/virtualNetworks/v/subnets/" + name, "action": "Allow"})
+			}
+		}
+		if len(subnets) > 0 {
+			acls["virtualNetworkRules"] = subnets
+		}
 		return []map[string]any{object("Microsoft.Storage/storageAccounts", "a", account)}
 	}, func(_ *testing.T, e *estate.Estate, _ string) Exposure {
 		r, _ := e.Resource(caseGroup + "Microsoft.Storage/storageAccounts/a")

@@ -17,6 +17,7 @@ type sourceRule struct {
 	access   netset.Access
 	sources  netset.Addrs      // matched for certain
 	maybe    netset.Addrs      // matched perhaps
+	subnet   azward.ResourceID // matched are callers in this subnet alone, by service endpoint; "*": in some network
 	tag      string            // the service tag that stands for sources or maybe; "" where none does
 	listed   []azward.Evidence // of the list that says what the tag holds
 	evidence azward.Evidence

@@ -142,9 +142,12 @@ func applianceOf(parts []Routed) netip.Addr {
 	return parts[0].Route.Address
 }
 
-// outward appends where the routes lead a flow to public addresses.
+// outward appends where the routes lead a flow to public addresses, and how it
+// leaves there.
 func (n *netInterface) outward(e *estate.Estate, w *way, x flow) {
-	n.follow(e, w, n.routes(e).Split(x.to), x)
+	parts := n.routes(e).Split(x.to)
+	n.follow(e, w, parts, x)
+	n.leave(e, w, parts)
 }
 
 // replyHop appends the routes of the replies where they matter.

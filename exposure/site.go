@@ -179,13 +179,22 @@ func siteRestrictions(e *estate.Estate, r *estate.Resource, v *estate.Site, w *w
 		ports = "443" // port 80 answers with a redirect alone
 	}
 	w.flows = []Flow{{Protocol: "tcp", Ports: ports, Sources: sourceNames(publicAddrs)}}
+	l, h, ok := siteRules(e, r, v, w, scm)
+	if ok {
+		l.filter(w, h, "tcp", ports)
+	}
+}
+
+// siteRules reads the restrictions as rules; false where they were not read,
+// which the way then says.
+func siteRules(e *estate.Estate, r *estate.Resource, v *estate.Site, w *way, scm bool) (l sourceList, h Hop, ok bool) {
 	source, base, c := siteConfig(e, r, v)
-	h := Hop{Resource: r.ID, Kind: "accessRestrictions", Name: r.Name + " / access restrictions"}
+	h = Hop{Resource: r.ID, Kind: "accessRestrictions", Name: r.Name + " / access restrictions"}
 	if c == nil {
 		h.Summary = "the site's access restrictions were not read"
 		w.doubt(h, notRead(r, "/properties/siteConfig/ipSecurityRestrictions", readConfig,
 			"a list of sites leaves them out; the record config/web has them", "az webapp config access-restriction show --ids "+string(r.ID)))
-		return
+		return l, h, false
 	}
 	list, action, name := c.IPSecurityRestrictions, c.IPSecurityRestrictionsDefaultAction, "/ipSecurityRestrictions"
 	if scm {
@@ -194,7 +203,7 @@ func siteRestrictions(e *estate.Estate, r *estate.Resource, v *estate.Site, w *w
 		case c.SCMIPSecurityRestrictionsUseMain == nil:
 			h.Summary = "whether the scm site uses the main site's restrictions was not read"
 			w.doubt(h, notRead(source, base+"/scmIpSecurityRestrictionsUseMain", readConfig, h.Summary, ""))
-			return
+			return l, h, false
 		case !*c.SCMIPSecurityRestrictionsUseMain:
 			list, action, name = c.SCMIPSecurityRestrictions, c.SCMIPSecurityRestrictionsDefaultAction, "/scmIpSecurityRestrictions"
 		}
@@ -203,12 +212,11 @@ func siteRestrictions(e *estate.Estate, r *estate.Resource, v *estate.Site, w *w
 	if list == nil {
 		h.Summary = "the site's access restrictions were not read"
 		w.doubt(h, notRead(source, base+name, readConfig, h.Summary, "az webapp config access-restriction show --ids "+string(r.ID)))
-		return
+		return l, h, false
 	}
-	l := sourceList{}
 	l.restrictions(e, source, base+name, *list)
 	l.siteDefault(source, base+name+"DefaultAction", len(*list), action)
-	l.filter(w, h, "tcp", ports)
+	return l, h, true
 }
 
 // siteConfig returns the restrictions with the resource and pointer where
@@ -262,6 +270,7 @@ func restriction(e *estate.Estate, r *estate.Resource, pointer string, a estate.
 	case tag != "" && tag != "default":
 		unsure(fmt.Sprintf("azward does not know rules with the tag %s", a.Tag))
 	case a.SubnetID != "", len(a.TrafficTags) > 0:
+		rule.subnet = azward.ResourceID(cmp.Or(a.SubnetID, "*"))
 		return rule // matches callers inside a virtual network, none from the internet
 	case strings.EqualFold(a.IPAddress, "Any"):
 		rule.sources = netset.AllAddrs()
