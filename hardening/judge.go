@@ -285,7 +285,7 @@ func caches(s *Subject) judgement {
 
 func endOfLife(s *Subject) judgement {
 	if s.Release == "" {
-		return unknown("the distribution is not known")
+		return s.withoutRelease()
 	}
 	day := ""
 	if !s.EndOfLife.IsZero() {
@@ -309,6 +309,17 @@ func endOfLife(s *Subject) judgement {
 		return judgement{azward.Yes, reason, evidence}
 	}
 	return unknown("no date is known for " + s.Release + ": azward advisory update")
+}
+
+// withoutRelease: an image of a program alone has no distribution that could
+// end. One with a shell or a package manager has, and does not name it.
+func (s *Subject) withoutRelease() judgement {
+	if s.Facts == nil || s.Facts.Unread > 0 || len(s.marks(Shell, Manager)) > 0 {
+		return unknown("the distribution is not known")
+	}
+	return judgement{azward.Yes, "it has no distribution", []azward.Evidence{
+		s.fact("/layers", nil, "no os-release, no shell and no package manager in any layer"),
+	}}
 }
 
 // floating are tags that move by their nature.

@@ -123,6 +123,10 @@ const (
 
 // hardened writes the controls that are not met and the secrets.
 func (r *imageReport) hardened(w io.Writer) error {
+	if r.Facts == nil {
+		_, err := fmt.Fprintln(w, "\nhardening: not known: nothing but packages was read")
+		return err
+	}
 	c := r.Hardening.Counts
 	if _, err := fmt.Fprintf(w, "\nhardening: %d met, %d not met, %d unknown, %d for information only\n", c.Pass, c.Fail, c.Unknown, c.Info); err != nil {
 		return err
