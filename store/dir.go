@@ -12,16 +12,17 @@ import (
 
 // Names within the data directory.
 const (
-	KeyFile       = "key.json"       // the key that seals secrets (package seal)
-	DatabaseFile  = "azward.db"      // SQLite, with its -wal and -shm beside it
-	EstateFolder  = "estates"        // SCAN.ndjson.zst
-	scanLock      = "scan.lock"      // held while a scan runs
-	migrationLock = "migration.lock" // held while the schema changes
-	probePattern  = ".probe-*"       // written and removed by Prepare
-	dirMode       = 0o700            // what is in it tells an attacker where to go
-	fileMode      = 0o600            // the same
-	maxScanID     = 100              // bytes; it becomes a file name
-	scanIDForm    = `^[\w-]+$`       // no dots and no separators
+	KeyFile       = "key.json"        // the key that seals secrets (package seal)
+	DatabaseFile  = "azward.db"       // SQLite, with its -wal and -shm beside it
+	EstateFolder  = "estates"         // SCAN.ndjson.zst
+	scanLock      = "scan.lock"       // held while a scan runs
+	migrationLock = "migration.lock"  // held while the schema changes
+	updateLock    = "advisories.lock" // held while the advisories are renewed
+	probePattern  = ".probe-*"        // written and removed by Prepare
+	dirMode       = 0o700             // what is in it tells an attacker where to go
+	fileMode      = 0o600             // the same
+	maxScanID     = 100               // bytes; it becomes a file name
+	scanIDForm    = `^[\w-]+$`        // no dots and no separators
 )
 
 var scanID = regexp.MustCompile(scanIDForm)

@@ -29,6 +29,12 @@ func LockMigration(dir string) (release func() error, err error) {
 	return lock(dir, migrationLock, "another azward is changing its schema", "that")
 }
 
+// LockUpdate keeps a second process from renewing the advisories meanwhile, as
+// [LockScan] does for scans.
+func LockUpdate(dir string) (release func() error, err error) {
+	return lock(dir, updateLock, "another azward is updating the advisories", "that update")
+}
+
 func lock(dir, name, doing, what string) (release func() error, err error) {
 	abs, err := Prepare(dir)
 	if err != nil {
