@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -12,58 +10,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/azward/azward"
-	"github.com/azward/azward/advisory/feed"
+	"github.com/azward/azward/advisory"
 	"github.com/azward/azward/report"
-	"github.com/azward/azward/store"
 )
 
 func advisoryCommand(a *app) *cobra.Command {
 	c := &cobra.Command{Use: "advisory", Short: "The local index of advisories"}
-	c.AddCommand(advisoryUpdateCommand(a), advisoryStatusCommand(a), advisoryQueryCommand(a))
+	c.AddCommand(advisoryUpdateCommand(a), advisoryBundleCommand(a), advisoryStatusCommand(a), advisoryQueryCommand(a))
 	return c
-}
-
-func advisoryUpdateCommand(a *app) *cobra.Command {
-	var from string
-	c := &cobra.Command{
-		Use: "update --from DIR", Short: "Build the index from downloaded exports", Args: cobra.NoArgs,
-		Long: `Build the advisory index from a folder that holds, at any depth, OSV exports
-(all.zip), loose OSV records, kev/*.json and epss/*.csv. docs/advisories.md says
-where to download them. The old index stays until the new one is whole.`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if from == "" {
-				return &azward.Error{
-					Kind: azward.KindUsage, Op: "update advisories", Cause: "no folder is named; azward does not download by itself yet",
-					Remedy: "download the exports as docs/advisories.md says, then azward advisory update --from DIR",
-				}
-			}
-			stats, err := a.buildIndex(cmd.Context(), feed.Sources{Dir: from})
-			if err != nil {
-				return err
-			}
-			if a.quiet {
-				return nil
-			}
-			return a.write(func(w io.Writer) error { return report.JSON(w, stats) })
-		},
-	}
-	c.Flags().StringVar(&from, "from", "", "folder with the exports")
-	return c
-}
-
-// buildIndex compiles the sources into the data directory's index.
-func (a *app) buildIndex(ctx context.Context, src feed.Sources) (feed.Stats, error) {
-	dir, err := a.dataDir()
-	if err != nil {
-		return feed.Stats{}, err
-	}
-	if dir, err = store.Prepare(dir); err != nil {
-		return feed.Stats{}, err
-	}
-	src.Progress = func(p feed.Progress) { a.progress.show("reading advisories: %+v", p) }
-	stats, err := feed.Build(ctx, src, filepath.Join(dir, indexFile))
-	a.progress.clear()
-	return stats, err
 }
 
 func advisoryStatusCommand(a *app) *cobra.Command {
@@ -78,21 +32,67 @@ func advisoryStatusCommand(a *app) *cobra.Command {
 				return err
 			}
 			defer index.Close()
-			status := index.Status()
+			status, now := index.Status(), time.Now()
 			return a.write(func(w io.Writer) error {
 				if a.output == "json" {
-					return report.JSON(w, status)
+					return report.JSON(w, advisoryStatus{status, status.Parts(), ageLines(status.Parts(), now)})
 				}
-				t := newTable("ecosystem", "records", "newest")
-				for _, e := range status.Ecosystems {
-					t.AppendRow(table.Row{e.Name, e.Records, e.Newest.Format(time.DateOnly)})
-				}
-				_, err := fmt.Fprintf(w, "%s\n\n%d records, built %s %s; %d known exploited, %d EPSS scores\n",
-					t.Render(), status.Records, status.BuiltAt.Format(time.DateOnly), status.Label, status.KEV.Entries, status.EPSS.Entries)
-				return err
+				return writeStatus(w, status, now)
 			})
 		},
 	}
+}
+
+// advisoryStatus is what advisory status says to programs.
+type advisoryStatus struct {
+	advisory.Status
+	Parts []advisory.Part `json:"parts"`
+	// Warnings are the sentences that go with every answer; none means that
+	// everything is there and younger than a week.
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// writeStatus shows the ages by part, then what each release has.
+func writeStatus(w io.Writer, s advisory.Status, now time.Time) error {
+	parts := newTable("part", "entries", "as of", "age", "")
+	for _, p := range s.Parts() {
+		if p.Entries == 0 {
+			parts.AppendRow(table.Row{p.Name, 0, "", "", "not in the index"})
+			continue
+		}
+		note := ""
+		switch {
+		case p.Partial:
+			note = "strays of other exports: does not count as covered"
+		case now.Sub(p.AsOf) > staleAfter:
+			note = "older than a week"
+		}
+		day := ""
+		if !p.AsOf.IsZero() {
+			day = p.AsOf.UTC().Format(time.DateOnly)
+		}
+		parts.AppendRow(table.Row{p.Name, p.Entries, day, age(p.AsOf, now), note})
+	}
+	releases := newTable("ecosystem", "records", "newest record")
+	for _, e := range s.Ecosystems {
+		releases.AppendRow(table.Row{e.Name, e.Records, e.Newest.Format(time.DateOnly)})
+	}
+	model := ""
+	if s.EPSSModel != "" {
+		model = ", EPSS model " + s.EPSSModel
+	}
+	label := ""
+	if s.Label != "" {
+		label = " (" + s.Label + ")"
+	}
+	_, err := fmt.Fprintf(w, "%s\n\n%s\n\n%d records%s, %d about malicious packages, built %s%s\n",
+		parts.Render(), releases.Render(), s.Records, label, s.Malicious, s.BuiltAt.Format("2006-01-02 15:04 MST"), model)
+	for _, line := range ageLines(s.Parts(), now) {
+		if err == nil && s.Label == "" {
+			_, err = fmt.Fprintln(w, line)
+		}
+	}
+	return err
 }
 
 func advisoryQueryCommand(a *app) *cobra.Command {

@@ -167,24 +167,11 @@ func (a *app) advisories() (*advisory.Index, error) {
 	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
 		return nil, &azward.Error{
 			Kind: azward.KindNotFound, Op: "open advisory index", Subject: file, Cause: "there is none yet",
-			Remedy: "download OSV's exports and build it: azward advisory update --from DIR (docs/advisories.md)",
+			Remedy: "azward advisory update, or without a network: azward advisory update --from BUNDLE",
 		}
 	}
 	return advisory.Open(file)
 }
 
-// staleAfter is the age at which an index is said to be old.
-const staleAfter = 7 * 24 * time.Hour
-
-// warnStale says when the index is old or not of the live feeds.
-func (a *app) warnStale(ix *advisory.Index, now time.Time) {
-	status := ix.Status()
-	switch {
-	case a.quiet:
-	case status.Label != "":
-		fmt.Fprintf(a.stderr, "advisories: %s, %d records; not a complete database\n", status.Label, status.Records)
-	case now.Sub(status.BuiltAt) > staleAfter:
-		fmt.Fprintf(a.stderr, "advisories: built %s, %d days ago; newer vulnerabilities are not known\nhint: azward advisory update\n",
-			status.BuiltAt.Format(time.DateOnly), int(now.Sub(status.BuiltAt).Hours()/24))
-	}
-}
+// warnStale says what the index is too old for, or does not have.
+func (a *app) warnStale(ix *advisory.Index, now time.Time) { a.sayAge(ix.Status(), now) }

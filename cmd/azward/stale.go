@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/azward/azward/advisory"
+)
+
+// staleAfter is the age at which a part of the index is said to be old.
+const staleAfter = 7 * 24 * time.Hour
+
+// maxNamed bounds how many ecosystems a line names.
+const maxNamed = 6
+
+// sayAge says with an answer what its advisories cannot tell: those that are
+// old, and what is not there at all. It is no hint: --quiet does not hide it.
+func (a *app) sayAge(status advisory.Status, now time.Time) {
+	if status.Label != "" {
+		if !a.quiet {
+			fmt.Fprintf(a.stderr, "advisories: %s, %d records; not a complete database\n", status.Label, status.Records)
+		}
+		return
+	}
+	lines := ageLines(status.Parts(), now)
+	for _, line := range lines {
+		fmt.Fprintf(a.stderr, "advisories: %s\n", line)
+	}
+	if len(lines) > 0 && !a.quiet {
+		fmt.Fprintln(a.stderr, "hint: azward advisory update")
+	}
+}
+
+// ageLines names what is older than staleAfter, or missing.
+func ageLines(parts []advisory.Part, now time.Time) []string {
+	var lines, old []string
+	var oldest advisory.Part
+	ecosystems := 0
+	for _, p := range parts {
+		if p.Overlay || p.Partial {
+			continue
+		}
+		ecosystems++
+		if now.Sub(p.AsOf) <= staleAfter {
+			continue
+		}
+		if old = append(old, fmt.Sprintf("%s (%s)", p.Name, age(p.AsOf, now))); oldest.Name == "" || p.AsOf.Before(oldest.AsOf) {
+			oldest = p
+		}
+	}
+	switch {
+	case len(old) == 0:
+	case len(old) == ecosystems:
+		lines = append(lines, asOf(oldest.AsOf, now)+"; newer vulnerabilities are not known")
+	default:
+		lines = append(lines, "older than a week, newer vulnerabilities are not known: "+named(old))
+	}
+	for _, p := range parts {
+		if line := overlayLine(p, now); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// overlayLine says what does not follow from an overlay that is old or missing.
+func overlayLine(p advisory.Part, now time.Time) string {
+	missing, known := map[string]string{
+		"KEV":  "whether a vulnerability is known to be exploited is unknown",
+		"EPSS": "how likely exploitation is, is unknown",
+	}[p.Name]
+	switch {
+	case !p.Overlay || !known:
+		return "" // the others only explain
+	case p.Entries == 0:
+		return fmt.Sprintf("the index has no %s: %s", p.Name, missing)
+	case now.Sub(p.AsOf) > staleAfter:
+		return p.Name + " " + asOf(p.AsOf, now)
+	}
+	return ""
+}
+
+func named(list []string) string {
+	if more := len(list) - maxNamed; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(list[:maxNamed], ", "), more)
+	}
+	return strings.Join(list, ", ")
+}
+
+func asOf(at, now time.Time) string {
+	if at.IsZero() {
+		return "of an unknown day"
+	}
+	return fmt.Sprintf("as of %s, %s old", at.UTC().Format(time.DateOnly), age(at, now))
+}
+
+// age is in the unit that a person would use.
+func age(at, now time.Time) string {
+	hours := int(now.Sub(at).Hours())
+	switch {
+	case at.IsZero():
+		return "unknown"
+	case hours < 1:
+		return "under an hour"
+	case hours == 1:
+		return "1 hour"
+	case hours < 48:
+		return fmt.Sprintf("%d hours", hours)
+	}
+	return fmt.Sprintf("%d days", hours/24)
+}
