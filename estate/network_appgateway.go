@@ -45,6 +45,18 @@ type ApplicationGateway struct {
 				} `json:"clientAuthConfiguration"`
 			} `json:"properties"`
 		} `json:"sslProfiles"`
+		// PrivateLinkConfigurations are the subnets that consumers of a private
+		// link come from.
+		PrivateLinkConfigurations []struct {
+			Name       string `json:"name"`
+			Properties struct {
+				IPConfigurations []struct {
+					Properties struct {
+						Subnet *ResourceRef `json:"subnet"`
+					} `json:"properties"`
+				} `json:"ipConfigurations"`
+			} `json:"properties"`
+		} `json:"privateLinkConfigurations"`
 		FirewallPolicy *ResourceRef `json:"firewallPolicy"`
 		// WebApplicationFirewallConfiguration is the firewall of gateways
 		// without a policy.

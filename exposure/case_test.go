@@ -181,6 +181,8 @@ var listed = []string{
 	"Microsoft.Cdn/profiles", "Microsoft.ApiManagement/service", "Microsoft.Network/publicIPAddresses",
 	"Microsoft.Network/networkInterfaces", "Microsoft.Network/networkSecurityGroups", "Microsoft.Network/virtualNetworks",
 	firewallGroups, ruleSnapshotType, "Microsoft.Network/connections",
+	groupType, originType, endpointType, routeType, "Microsoft.Cdn/profiles/endpoints", apiType, backendType,
+	"Microsoft.ApiManagement/service/policies", "Microsoft.ApiManagement/service/apis/policies", "Microsoft.ApiManagement/service/apis/operations/policies",
 }
 
 // estate builds the world of the case without the objects and listings that

@@ -27,8 +27,9 @@ func reachContainerApp(e *estate.Estate, w estate.Workload) Exposure {
 		end.none = ""
 		return settle(w.Workload, ways, end)
 	}
-	if ways[0].answer() != azward.Yes {
+	if ways[0].answer() != azward.Yes || ways[0].class != InternetAny {
 		t := target{ids: []azward.ResourceID{w.ID}}
+		var ends []*estate.Resource
 		if in := v.Properties.Configuration.Ingress; in != nil {
 			t.names = append(t.names, in.FQDN)
 			for _, d := range in.CustomDomains {
@@ -37,11 +38,13 @@ func reachContainerApp(e *estate.Estate, w estate.Workload) Exposure {
 		}
 		if env, ok := e.Resource(environmentID(v)); ok {
 			t.ids = append(t.ids, env.ID)
-			privateEnds(e, env, &t)
+			ends = privateEnds(e, env, &t)
+			end.absence(e.Absence("", "Microsoft.Network/privateEndpoints"))
 			if ev, err := estate.Decode[estate.ManagedEnvironment](env); err == nil {
 				t.names = append(t.names, ev.Properties.StaticIP)
 			}
 		}
+		t.arrive = appArrival(e, w.Resource, v, ends)
 		ways = append(ways, fronts(e, t, &end)...)
 	}
 	return settle(w.Workload, ways, end)
@@ -287,7 +290,7 @@ func reachContainerGroup(e *estate.Estate, w estate.Workload) Exposure {
 	}
 	ways := []*way{path}
 	if path.answer() != azward.Yes {
-		ways = append(ways, fronts(e, target{ids: []azward.ResourceID{r.ID}, names: []string{groupAddress(v)}}, &end)...)
+		ways = append(ways, fronts(e, target{ids: []azward.ResourceID{r.ID}, names: []string{groupAddress(v)}, arrive: groupArrival(e, r, v)}, &end)...)
 	}
 	return settle(w.Workload, ways, end)
 }

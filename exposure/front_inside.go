@@ -12,14 +12,14 @@ import (
 )
 
 // waysTo are the ways through the gateway to an interface.
-func (g *gateway) waysTo(n *netInterface, inner []door) []*way {
+func (g *gateway) waysTo(n *netInterface, inner []door, fronts *frontCache) []*way {
 	var ways []*way
 	for _, d := range g.view.unread {
 		ways = append(ways, frontDoubt(g.r, "application gateway", "may lead to it: "+d.why, azward.Gap{Scope: g.r.ID, Kind: azward.GapUnparsed, Reads: d.pointer, Error: d.why}))
 	}
 	for _, leg := range g.view.legs {
 		for _, b := range g.backends(leg, n, inner) {
-			for _, w := range g.enter(leg, internetVisitor()) {
+			for _, w := range g.ways(leg, fronts, maxFronts) {
 				if w.answer() == azward.No {
 					ways = append(ways, w)
 					continue
@@ -31,7 +31,43 @@ func (g *gateway) waysTo(n *netInterface, inner []door) []*way {
 	return dedupeWays(ways)
 }
 
-// backend place of an interface: by which address or port a front gets there.
+// otherFrontWays are the ways through fronts other than application gateways and
+// firewalls to an interface: Front Door and content delivery networks, which
+// speak to public addresses, and API Management, which may stand in a network.
+func otherFrontWays(e *estate.Estate, n *netInterface, inner []door) []*way {
+	if len(e.OfType(originType))+len(e.OfType("Microsoft.Network/frontDoors"))+len(e.OfType("Microsoft.Cdn/profiles/endpoints"))+len(e.OfType(apimType)) == 0 {
+		return nil
+	}
+	var ways []*way
+	for _, x := range readFronts(e).exits {
+		if x.leg != nil || strings.EqualFold(x.front.Type, gatewayType) {
+			continue
+		}
+		inside := x.from.inside != nil && x.from.inside.reaches(e, n) != azward.No
+		if x.to.unknown != "" && !inside {
+			continue // reaches public addresses alone, and those are judged by themselves
+		}
+		sources, known := x.from.addresses(e)
+		for _, b := range landings(e, n, inner, x.to, x.ports, sources) {
+			switch {
+			case b.sources.IsEmpty() && !inside:
+				continue // an address of another network
+			case !b.sources.IsEmpty() && !known:
+				b.doubt = "from which addresses it sends was not read"
+			}
+			for _, w := range x.enter(maxFronts) {
+				if w.answer() == azward.No {
+					ways = append(ways, w)
+					continue
+				}
+				ways = append(ways, sender{e, x.front, x.from.inside, x.what}.deliver(n, w, b)...)
+			}
+		}
+	}
+	return dedupeWays(ways)
+}
+
+// landing is a backend place of an interface: by which address or port a front gets there.
 type landing struct {
 	door    door
 	sources netset.Addrs // set where the front comes from public addresses
@@ -125,6 +161,9 @@ func (s sender) deliver(n *netInterface, w *way, b landing) []*way {
 	w.extend(b.door.hops...)
 	if b.door.doubt != nil {
 		w.missing(*b.door.doubt)
+	}
+	if b.doubt != "" && w.answer() == azward.Unknown {
+		return []*way{w} // it says already what is not known
 	}
 	if b.doubt != "" {
 		w.doubt(Hop{Resource: s.r.ID, Kind: kindOf(s.r), Name: s.r.Name, Summary: s.title + ": " + b.doubt},

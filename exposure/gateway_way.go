@@ -63,12 +63,113 @@ func (g *gateway) port(l *estate.GatewayListener) int {
 
 // visitor is who comes to a front: the internet, or another front before it.
 type visitor struct {
-	sources netset.Addrs // public addresses that it may send from
-	// before is the way so far; nil for the internet itself.
-	before *way
+	sources netset.Addrs // that it may send from
+	doubt   string       // why it may have other addresses
+	before  *way         // the way so far; nil for the internet itself
+	inside  bool         // it comes from a network, to the private frontend too
 }
 
 func internetVisitor() visitor { return visitor{sources: publicAddrs} }
+
+// ways are the ways into a leg: from the internet, and from other fronts and
+// firewalls before the gateway where the internet alone does not get in.
+func (g *gateway) ways(leg gatewayLeg, fronts *frontCache, depth int) []*way {
+	ways := g.enter(leg, internetVisitor())
+	if slices.ContainsFunc(ways, func(w *way) bool { return w.answer() == azward.Yes && w.class == InternetAny }) {
+		return ways
+	}
+	_, front := g.frontend(leg.listener)
+	number := g.port(leg.listener)
+	if front == nil || number < 1 || number > 65535 {
+		return ways
+	}
+	var private, addresses netset.Addrs
+	var names []string
+	if a := ipOf(front.Properties.PrivateIPAddress); a.IsValid() && front.Properties.PublicIPAddress == nil {
+		private = netset.OneAddr(a)
+		addresses = private
+	}
+	if ref := front.Properties.PublicIPAddress; ref != nil {
+		if r, ok := g.e.Resource(ref.ID); ok {
+			if v, err := estate.Decode[estate.PublicIPAddress](r); err == nil && ipOf(v.Properties.IPAddress).IsValid() {
+				addresses = netset.OneAddr(ipOf(v.Properties.IPAddress))
+			}
+		}
+	}
+	names = append(append(names, leg.listener.Properties.HostName), leg.listener.Properties.HostNames...)
+	for _, a := range fronts.before(g.r, addresses, names, uint16(number), depth) {
+		v := a.visitor(g.e, g.from)
+		if a.exit.from.link.Equal(g.r.ID) {
+			v = g.linked(a.way, front)
+		}
+		ways = append(ways, g.enter(leg, v)...)
+	}
+	for _, w := range g.firewalled(private, uint16(number)) {
+		if w.answer() != azward.No {
+			g.served(w, leg, number)
+		}
+		ways = append(ways, w)
+	}
+	return ways
+}
+
+// visitor is what another front looks like to one behind it.
+func (a arrival) visitor(e *estate.Estate, target *netInterface) visitor {
+	v := visitor{before: a.way}
+	from := a.exit.from
+	if from.inside != nil && (!a.exit.to.address.IsValid() || privateAddrs.Contains(a.exit.to.address)) {
+		v.inside, v.sources = true, from.inside.own
+		if from.inside.reaches(e, target) != azward.Yes && !from.inside.peers(e, target.vnetID) {
+			v.doubt = "whether " + from.title + " reaches network " + target.vnetID.Name() + " is not certain"
+		}
+		return v
+	}
+	known := false
+	if v.sources, known = from.addresses(e); !known {
+		v.doubt = "from which addresses " + from.title + " sends was not read"
+	}
+	return v
+}
+
+// linked is a visitor that comes by a private link: from the subnet of the
+// frontend's private link configuration.
+//
+// Source: https://learn.microsoft.com/azure/application-gateway/private-link
+func (g *gateway) linked(before *way, front *estate.GatewayFrontend) visitor {
+	v := visitor{before: before, inside: true, doubt: "from which subnet the private link of frontend " + front.Name + " comes was not read"}
+	for _, c := range g.view.v.Properties.PrivateLinkConfigurations {
+		ref := front.Properties.PrivateLinkConfiguration
+		if ref == nil || !strings.EqualFold(c.Name, ref.ID.Name()) {
+			continue
+		}
+		for _, ip := range c.Properties.IPConfigurations {
+			if ip.Properties.Subnet == nil {
+				continue
+			}
+			conf := &estate.IPConfiguration{}
+			conf.Properties.Subnet = ip.Properties.Subnet
+			v.sources, v.doubt = v.sources.Union(interfaceOf(g.e, g.r, "/properties/privateLinkConfigurations", conf, nil).own), ""
+		}
+	}
+	return v
+}
+
+// firewalled are the ways through NAT rules of firewalls to a private frontend.
+func (g *gateway) firewalled(private netset.Addrs, number uint16) []*way {
+	if private.IsEmpty() {
+		return nil
+	}
+	var address netip.Addr
+	for _, r := range private.Ranges() {
+		address = r.From()
+	}
+	conf := &estate.IPConfiguration{}
+	conf.Properties.Subnet = &estate.ResourceRef{ID: g.from.subnetID}
+	front := interfaceOf(g.e, g.r, g.from.pointer, conf, nil)
+	front.own = netset.Addrs{} // the frontend's address is the entrance's
+	entrance := door{front: address, near: g.from.own.Union(private), shown: netset.Port(number), backend: same, protocol: []netset.Protocol{netset.TCP}, by: g.title()}
+	return firewallWays(g.e, front, []door{entrance})
+}
 
 // enter is the way of a visitor up to the backend of a leg: the frontend, the
 // security group of the gateway's subnet, the listener with its rule, the
@@ -85,23 +186,36 @@ func (g *gateway) enter(leg gatewayLeg, from visitor) []*way {
 	number := g.port(leg.listener)
 	at := fmt.Sprintf("/properties/frontendIPConfigurations/%d/properties", i)
 	h := Hop{Resource: g.r.ID, Kind: "applicationGateway", Name: g.r.Name + " / " + leg.listener.Name, Answer: azward.Yes}
-	switch {
-	case front == nil || number < 1 || number > 65535:
-		h.Summary = "the frontend or the port of listener " + leg.listener.Name + " is not among the gateway's"
-		h.Evidence = []azward.Evidence{g.r.Evidence(leg.listenerAt, h.Summary)}
-		w.doubt(h, azward.Gap{Scope: g.r.ID, Kind: azward.GapUnparsed, Reads: leg.listenerAt, Error: h.Summary})
-		return []*way{w}
-	case front.Properties.PublicIPAddress == nil && front.Properties.Subnet != nil:
-		h.Answer, h.Summary = azward.No, "frontend "+front.Name+" of listener "+leg.listener.Name+" is private"
-		h.Evidence = []azward.Evidence{g.r.Evidence(at, "a frontend with a subnet and no public address")}
-		w.hop(h)
-		return []*way{w}
-	case front.Properties.PublicIPAddress == nil:
-		h.Summary = "frontend " + front.Name + " is neither public nor private"
-		w.doubt(h, azward.Gap{Scope: g.r.ID, Kind: azward.GapUnsupported, Reads: at, Error: h.Summary})
+	unclear := func(kind azward.GapKind, reads, why string) []*way {
+		h.Summary = why
+		h.Evidence = append(h.Evidence, g.r.Evidence(reads, why))
+		w.doubt(h, azward.Gap{Scope: g.r.ID, Kind: kind, Reads: reads, Error: why})
 		return []*way{w}
 	}
-	address := g.addressed(w, front, at)
+	address := g.from.own
+	switch {
+	case front == nil || number < 1 || number > 65535:
+		return unclear(azward.GapUnparsed, leg.listenerAt, "the frontend or the port of listener "+leg.listener.Name+" is not among the gateway's")
+	case front.Properties.PublicIPAddress == nil && front.Properties.Subnet == nil && front.Properties.PrivateIPAddress == "":
+		return unclear(azward.GapUnsupported, at, "frontend "+front.Name+" is neither public nor private")
+	case front.Properties.PublicIPAddress == nil:
+		h.Evidence = []azward.Evidence{g.r.Evidence(at, "a frontend with a subnet and no public address")}
+		if h.Summary = "frontend " + front.Name + " of listener " + leg.listener.Name + " is private"; !from.inside {
+			h.Answer = azward.No
+		}
+		w.hop(h)
+		if h.Answer == azward.No {
+			return []*way{w}
+		}
+		if a := ipOf(front.Properties.PrivateIPAddress); a.IsValid() {
+			address = netset.OneAddr(a)
+		}
+	default:
+		address = g.addressed(w, front, at)
+	}
+	if from.doubt != "" {
+		return unclear(azward.GapUnsupported, at, from.doubt)
+	}
 	if from.before == nil {
 		w.flows = []Flow{{Protocol: "tcp", Ports: fmt.Sprint(number), Sources: sourceNames(from.sources.Intersect(familyOf(address)))}}
 	}
@@ -163,6 +277,9 @@ func (g *gateway) filtered(w *way, leg gatewayLeg, from visitor, address netset.
 		through := p.certain
 		if through.IsEmpty() {
 			through = p.maybe
+		}
+		if from.before != nil {
+			p.way.class = from.before.class // who comes to the first front decides
 		}
 		if !through.IsEmpty() && from.before == nil {
 			p.way.flows = shownFlows(netset.TCP, through)
@@ -261,6 +378,7 @@ func (g *gateway) publicAddresses() netset.Addrs {
 // to a private frontend of a load balancer before it.
 func gatewayWays(e *estate.Estate, n *netInterface, inner []door) []*way {
 	var ways []*way
+	var fronts *frontCache // read when a gateway concerns the interface
 	for i, pool := range n.conf.Properties.ApplicationGatewayBackendAddressPools {
 		if _, ok := e.Resource(pool.ID.Parent()); ok {
 			continue
@@ -285,7 +403,10 @@ func gatewayWays(e *estate.Estate, n *netInterface, inner []door) []*way {
 		if g.from.reaches(e, n) == azward.No && publicOf(e, n).IsEmpty() {
 			continue
 		}
-		ways = append(ways, g.waysTo(n, inner)...)
+		if fronts == nil {
+			fronts = readFronts(e)
+		}
+		ways = append(ways, g.waysTo(n, inner, fronts)...)
 	}
 	return ways
 }
@@ -333,4 +454,43 @@ func frontDoubt(r *estate.Resource, what, why string, gap azward.Gap) *way {
 		Evidence: []azward.Evidence{r.Evidence("", "it is there")},
 	}, gap)
 	return w
+}
+
+// gatewayExits are the backends of a gateway, each an exit.
+func gatewayExits(c *frontCache, r *estate.Resource) []exit {
+	g, gap := gatewayOf(c.e, r)
+	if gap != nil {
+		return []exit{blindExit(r, "application gateway "+r.Name, *gap)}
+	}
+	from := caller{r: r, title: g.title(), inside: g.from, public: g.publicAddresses()}
+	var all []exit
+	for _, d := range g.view.unread {
+		all = append(all, blindExit(r, g.title(), azward.Gap{Scope: r.ID, Kind: azward.GapUnparsed, Reads: d.pointer, Error: d.why}))
+	}
+	for i := range g.view.legs {
+		leg := &g.view.legs[i]
+		x := exit{front: r, what: g.title(), ports: netset.Port(leg.port), leg: leg, from: from, enter: func(depth int) []*way { return g.ways(*leg, c, depth) }}
+		for _, b := range leg.pool.Properties.BackendAddresses {
+			if a := backendIP(b.FQDN, b.IPAddress); a.IsValid() {
+				x.to = spot{address: a}
+				all = append(all, x)
+				continue
+			}
+			for _, p := range placesOf(c.e, b.FQDN) {
+				x.to = p
+				all = append(all, x)
+			}
+		}
+	}
+	return all
+}
+
+// blindExit is a front that may lead anywhere.
+func blindExit(r *estate.Resource, what string, gap azward.Gap) exit {
+	return exit{
+		front: r, what: what, to: spot{unknown: gap.Error}, ports: netset.AllPorts(), from: caller{r: r, title: what},
+		enter: func(int) []*way {
+			return []*way{frontDoubt(r, strings.TrimSuffix(what, " "+r.Name), "may lead to it: "+gap.Error, gap)}
+		},
+	}
 }

@@ -31,6 +31,9 @@ func reachMachine(e *estate.Estate, w estate.Workload) Exposure {
 		end.absence(n.noManager(e)) // whose AlwaysAllow overrides what a group denies
 	}
 	ways = append(ways, unmodelledWays(e, interfaces)...)
+	if len(interfaces) > 0 {
+		frontsListed(e, &end, "Microsoft.Network/frontDoors", profileType, apimType)
+	}
 	if len(interfaces) == 0 && len(missing) == 0 {
 		end.none = "it has no network interface"
 		end.proof = append(end.proof, w.Resource.Evidence("/properties/networkProfile", "no network interface"))
@@ -105,6 +108,7 @@ func waysToInterface(e *estate.Estate, machine *estate.Resource, n *netInterface
 	}
 	inner := innerDoors(balancers)
 	ways = append(ways, gatewayWays(e, n, inner)...)
+	ways = append(ways, otherFrontWays(e, n, inner)...)
 	return append(ways, firewallWays(e, n, inner)...)
 }
 

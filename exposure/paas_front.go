@@ -2,45 +2,153 @@ package exposure
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"go4.org/netipx"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/estate"
+	"github.com/azward/azward/exposure/netset"
 )
 
 func ipRange(a, b netip.Addr) netipx.IPRange { return netipx.IPRangeFrom(a, b) }
 
 // frontTypes are services that may lead the internet to something that has no
-// public address of its own. azward does not follow all of them yet: one that
-// names the target makes the answer Unknown, and a No needs their listings.
+// public address of its own: a No needs their listings.
 var frontTypes = []string{
-	"Microsoft.Network/applicationGateways",
-	"Microsoft.Network/azureFirewalls",
+	gatewayType,
+	firewallType,
 	"Microsoft.Network/frontDoors",
-	"Microsoft.Cdn/profiles",
-	"Microsoft.ApiManagement/service",
+	profileType,
+	apimType,
 }
 
-// frontParts are children and companions of front services that name targets
-// by themselves.
+// frontParts are children of front services that name targets by themselves.
 var frontParts = map[string][]string{
-	"microsoft.cdn/profiles":           {"Microsoft.Cdn/profiles/originGroups", "Microsoft.Cdn/profiles/originGroups/origins", "Microsoft.Cdn/profiles/endpoints"},
 	"microsoft.network/azurefirewalls": {"Microsoft.Network/firewallPolicies", "Microsoft.Network/firewallPolicies/ruleCollectionGroups"},
-	"microsoft.apimanagement/service":  {"Microsoft.ApiManagement/service/backends", "Microsoft.ApiManagement/service/apis"},
+	"microsoft.apimanagement/service":  {apiType, backendType},
 }
 
 // target is what a front may name.
 type target struct {
 	ids   []azward.ResourceID
 	names []string // host names and addresses
+	// arrive continues a way that has come out of a front; nil where azward
+	// does not follow it.
+	arrive func(w *way, x exit) []*way
 }
 
-// fronts returns a way, undecided, for every front service that names the
-// target, and files what a No needs.
+// fronts returns the ways through every front service that leads, or may
+// lead, to the target, and files what a No needs.
 func fronts(e *estate.Estate, t target, end *closing) []*way {
-	end.absence(e.Absence("", frontTypes...))
+	frontsListed(e, end, frontTypes...)
+	var ways []*way
+	for _, x := range readFronts(e).exits {
+		ways = append(ways, t.through(x)...)
+	}
+	return append(ways, t.unfollowed(e)...)
+}
+
+// frontsListed files what says that there are no other fronts of these types,
+// and no other parts of those that are there.
+func frontsListed(e *estate.Estate, end *closing, types ...string) {
+	end.absence(e.Absence("", types...))
+	for _, frontType := range types {
+		for _, front := range e.OfType(frontType) {
+			for _, part := range frontPartsOf(front) {
+				scope := front.ID
+				if strings.HasPrefix(part, "Microsoft.Network/firewallPolicies") {
+					scope = "" // live elsewhere than their firewall
+				}
+				end.absence(e.Absence(scope, part))
+			}
+		}
+	}
+}
+
+// frontPartsOf are the children that hold what a front leads to. Profiles of
+// Front Door and of classic content delivery networks share a type.
+func frontPartsOf(front *estate.Resource) []string {
+	if !strings.EqualFold(front.Type, profileType) {
+		return frontParts[strings.ToLower(front.Type)]
+	}
+	v, err := estate.Decode[estate.FrontDoorProfile](front)
+	switch {
+	case err != nil || v.SKU.Name == "":
+		return []string{groupType, originType, "Microsoft.Cdn/profiles/endpoints"}
+	case strings.HasSuffix(strings.ToLower(v.SKU.Name), "_azurefrontdoor"):
+		return []string{groupType, originType}
+	}
+	return []string{"Microsoft.Cdn/profiles/endpoints"}
+}
+
+// leads answers whether an exit leads to the target: Unknown where its name
+// may stand for the target.
+func (t target) leads(x exit) azward.Answer {
+	for _, id := range []azward.ResourceID{x.from.link, x.to.id} {
+		if id != "" && containsID(t.ids, id) {
+			return azward.Yes
+		}
+	}
+	if x.leg != nil {
+		for _, ref := range x.leg.pool.Properties.BackendIPConfigurations {
+			if slices.ContainsFunc(t.ids, func(id azward.ResourceID) bool { return ref.ID.Within(id) }) {
+				return azward.Yes
+			}
+		}
+	}
+	for _, name := range t.names {
+		switch {
+		case name == "":
+		case x.to.name != "" && strings.EqualFold(name, x.to.name), x.to.address.IsValid() && ipOf(name) == x.to.address:
+			return azward.Yes
+		}
+	}
+	if x.to.unknown != "" && x.from.link == "" {
+		return azward.Unknown
+	}
+	return azward.No
+}
+
+// through are the ways of one exit to the target.
+func (t target) through(x exit) []*way {
+	leads := t.leads(x)
+	if leads == azward.No {
+		return nil
+	}
+	var ways []*way
+	for _, w := range x.enter(maxFronts) {
+		switch {
+		case w.answer() == azward.No:
+			if leads == azward.Yes {
+				ways = append(ways, w)
+			}
+			continue
+		case t.arrive == nil:
+			w.doubt(Hop{Resource: x.front.ID, Kind: kindOf(x.front), Name: x.front.Name, Summary: "azward does not follow " + x.what + " to this kind of workload"},
+				azward.Gap{Scope: x.front.ID, Kind: azward.GapUnsupported, Reads: x.front.Type, Error: "azward does not follow " + x.what + " to this kind of workload"})
+			ways = append(ways, w)
+			continue
+		}
+		for _, arrived := range t.arrive(w, x) {
+			if leads == azward.Unknown && arrived.answer() == azward.No {
+				continue // what the front may name would be closed to it
+			}
+			if leads == azward.Unknown && arrived.answer() == azward.Yes {
+				why := x.what + " may lead to it: " + x.to.unknown
+				arrived.doubt(Hop{Resource: x.front.ID, Kind: kindOf(x.front), Name: x.front.Name, Summary: why},
+					azward.Gap{Scope: x.front.ID, Kind: azward.GapUnsupported, Reads: "backends", Error: why})
+			}
+			ways = append(ways, arrived)
+		}
+	}
+	return dedupeWays(ways)
+}
+
+// unfollowed are firewalls and other services that name the target and that
+// azward does not follow to this kind of target yet.
+func (t target) unfollowed(e *estate.Estate) []*way {
 	var ways []*way
 	for _, id := range t.ids {
 		for _, r := range e.Referrers(id) {
@@ -49,63 +157,16 @@ func fronts(e *estate.Estate, t target, end *closing) []*way {
 			}
 		}
 	}
-	for _, frontType := range frontTypes {
-		for _, front := range e.OfType(frontType) {
-			switch fqdn := unresolved(front); {
-			case frontNames(front, t.names):
-				ways = append(ways, frontWay(front, "names an address or host name of it"))
-			case fqdn != "":
-				ways = append(ways, frontWay(front, "leads to host name "+fqdn+", which may be its own"))
-			}
-			for _, part := range frontParts[strings.ToLower(frontType)] {
-				ways = append(ways, frontPart(e, front, part, t.names, end)...)
-			}
+	for _, front := range e.OfType(firewallType) {
+		if frontNames(front, t.names) {
+			ways = append(ways, frontWay(front, "names an address or host name of it"))
 		}
-	}
-	return ways
-}
-
-// unresolved returns a backend of an application gateway that is a host name
-// of somebody's own zone: what it resolves to inside the network is not known,
-// so it may be anything private. Host names of Azure's services stand for those.
-func unresolved(front *estate.Resource) string {
-	v, err := estate.Decode[struct {
-		Properties struct {
-			BackendAddressPools []struct {
-				Properties struct {
-					BackendAddresses []struct {
-						FQDN string `json:"fqdn"`
-					} `json:"backendAddresses"`
-				} `json:"properties"`
-			} `json:"backendAddressPools"`
-		} `json:"properties"`
-	}](front)
-	if err != nil {
-		return front.Name // a shape that is not known may name anything
-	}
-	for _, pool := range v.Properties.BackendAddressPools {
-		for _, b := range pool.Properties.BackendAddresses {
-			lower := strings.ToLower(b.FQDN)
-			if lower != "" && !strings.HasSuffix(lower, ".azurewebsites.net") && !strings.HasSuffix(lower, ".azurecontainerapps.io") && !strings.HasSuffix(lower, ".windows.net") {
-				return b.FQDN
+		for _, part := range frontParts[strings.ToLower(firewallType)] {
+			for _, r := range e.OfType(part) {
+				if frontNames(r, t.names) {
+					ways = append(ways, frontWay(r, "names an address or host name of it"))
+				}
 			}
-		}
-	}
-	return ""
-}
-
-// frontPart looks through the children of a front. Firewall policies live
-// elsewhere than their firewall, so their listing is asked for everywhere.
-func frontPart(e *estate.Estate, front *estate.Resource, part string, names []string, end *closing) []*way {
-	scope := front.ID
-	if strings.HasPrefix(part, "Microsoft.Network/firewallPolicies") {
-		scope = ""
-	}
-	end.absence(e.Absence(scope, part))
-	var ways []*way
-	for _, r := range e.OfType(part) {
-		if (scope == "" || r.ID.Within(scope)) && frontNames(r, names) {
-			ways = append(ways, frontWay(r, "names an address or host name of it"))
 		}
 	}
 	return ways
@@ -114,9 +175,7 @@ func frontPart(e *estate.Estate, front *estate.Resource, part string, names []st
 func isFront(resourceType string) bool {
 	lower := strings.ToLower(resourceType)
 	for _, prefix := range []string{
-		"microsoft.network/applicationgateways", "microsoft.network/azurefirewalls", "microsoft.network/firewallpolicies",
-		"microsoft.network/frontdoors", "microsoft.cdn/", "microsoft.apimanagement/", "microsoft.network/privatelinkservices",
-		"microsoft.servicenetworking/",
+		"microsoft.network/azurefirewalls", "microsoft.network/firewallpolicies", "microsoft.network/privatelinkservices",
 	} {
 		if strings.HasPrefix(lower, prefix) {
 			return true
@@ -173,13 +232,13 @@ func kindOf(r *estate.Resource) string {
 
 // privateEnds adds the private endpoints of a service to what a front may
 // name: their addresses lead to it whatever its own firewall says.
-func privateEnds(e *estate.Estate, r *estate.Resource, t *target) {
-	for _, pe := range e.Referrers(r.ID, "Microsoft.Network/privateEndpoints") {
+func privateEnds(e *estate.Estate, r *estate.Resource, t *target) []*estate.Resource {
+	ends := e.Referrers(r.ID, "Microsoft.Network/privateEndpoints")
+	for _, pe := range ends {
 		v, err := estate.Decode[struct {
 			Properties struct {
 				CustomDNSConfigs []struct {
-					FQDN        string   `json:"fqdn"`
-					IPAddresses []string `json:"ipAddresses"`
+					FQDN string `json:"fqdn"`
 				} `json:"customDnsConfigs"`
 			} `json:"properties"`
 		}](pe)
@@ -188,7 +247,43 @@ func privateEnds(e *estate.Estate, r *estate.Resource, t *target) {
 		}
 		for _, c := range v.Properties.CustomDNSConfigs {
 			t.names = append(t.names, c.FQDN)
-			t.names = append(t.names, c.IPAddresses...)
+		}
+		for _, a := range endpointAddresses(e, pe).Ranges() {
+			t.names = append(t.names, a.From().String())
 		}
 	}
+	return ends
+}
+
+// endpointAddresses are the addresses of a private endpoint.
+func endpointAddresses(e *estate.Estate, pe *estate.Resource) netset.Addrs {
+	v, err := estate.Decode[estate.PrivateEndpoint](pe)
+	if err != nil {
+		return netset.Addrs{}
+	}
+	var all netset.Addrs
+	add := func(text string) {
+		if a := ipOf(text); a.IsValid() {
+			all = all.Union(netset.OneAddr(a))
+		}
+	}
+	for _, c := range v.Properties.CustomDNSConfigs {
+		for _, text := range c.IPAddresses {
+			add(text)
+		}
+	}
+	for _, ref := range v.Properties.NetworkInterfaces {
+		nic, ok := e.Resource(ref.ID)
+		if !ok {
+			continue
+		}
+		n, err := estate.Decode[estate.NetworkInterface](nic)
+		if err != nil {
+			continue
+		}
+		for _, c := range n.Properties.IPConfigurations {
+			add(c.Properties.PrivateIPAddress)
+		}
+	}
+	return all
 }

@@ -30,10 +30,13 @@ func reachSite(e *estate.Estate, w estate.Workload) Exposure {
 		return settle(w.Workload, nil, end)
 	}
 	t := target{ids: []azward.ResourceID{w.ID}, names: append([]string{v.Properties.DefaultHostName}, v.Properties.HostNames...)}
-	privateEnds(e, w.Resource, &t)
+	t.arrive = siteArrival(e, w.Resource, v, privateEnds(e, w.Resource, &t))
 	ways := []*way{siteWay(e, w.Resource, v, false)}
-	if ways[0].answer() != azward.Yes {
+	if ways[0].answer() != azward.Yes || ways[0].class != InternetAny {
 		ways = append(ways, fronts(e, t, &end)...)
+		if list := v.Properties.PrivateEndpointConnections; list == nil || len(*list) > 0 {
+			end.absence(e.Absence("", "Microsoft.Network/privateEndpoints")) // a gateway may name one
+		}
 	}
 	return settle(w.Workload, ways, end)
 }
