@@ -177,13 +177,12 @@ type claim struct {
 	alone  bool // the record is about this vulnerability only, so its score counts
 }
 
-// decide evaluates the enumerated versions and each range by itself.
+// decide evaluates each range by itself, then the enumerated versions.
 func (q *question) decide(e *entry) claim {
 	no := claim{answer: azward.No}
 	if e.fix == azward.NotAffected { // the supplier denies it
 		return no
 	}
-	listed := e.listed > 0 && q.listed(e)
 	unknown := no
 	d := decoder{b: e.spans}
 	for range e.count {
@@ -198,13 +197,11 @@ func (q *question) decide(e *entry) claim {
 			if iv.kind == Fixed {
 				c.fixed = string(iv.to)
 			}
-			if c.words = iv.words(q.v.text); listed {
-				c.words = q.v.text + " is listed"
-			}
+			c.words = iv.words(q.v.text)
 			return c
 		}
 	}
-	if listed {
+	if e.listed > 0 && q.listed(e) {
 		return claim{answer: azward.Yes, words: q.v.text + " is listed", fix: e.fix}
 	}
 	if unknown.answer == azward.No && e.count == 0 && e.listed > 0 {
