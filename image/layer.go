@@ -20,6 +20,7 @@ var (
 	ErrDigestMismatch = errors.New("its bytes do not have the digest that the manifest names")
 	ErrTooManyEntries = errors.New("it has too many entries")
 	ErrExpands        = fmt.Errorf("it unpacks to more than %d times its size", plainRatio)
+	ErrWindow         = fmt.Errorf("unpacking its zstd takes more than %d bytes at once", maxWindow)
 	ErrForeign        = errors.New("it is stored elsewhere, as Windows base layers are")
 )
 

@@ -153,6 +153,8 @@ func (e *expanding) Read(p []byte) (int, error) {
 	n, err := e.r.Read(p)
 	e.n += int64(n)
 	switch {
+	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
+		return n, fmt.Errorf("%w: %w", ErrWindow, err)
 	case e.n <= minPlain:
 	case e.n > maxPlain:
 		return 0, &bound.SizeError{What: "the unpacked layer", Limit: maxPlain}
