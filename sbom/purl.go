@@ -2,6 +2,7 @@ package sbom
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 
 	packageurl "github.com/package-url/packageurl-go"
@@ -87,7 +88,7 @@ func PackageOf(purl string, os OS) (azward.Package, error) {
 	q := u.Qualifiers.Map()
 	p := azward.Package{PURL: purl, Name: clean(u.Name), Version: clean(u.Version), Locations: []string{}}
 	if !isOS(u.Type) {
-		p.Name, p.Ecosystem = clean(fullName(u)), ecosystems[u.Type]
+		p.Name, p.Ecosystem = clean(fullName(u, purl)), ecosystems[u.Type]
 		if p.Ecosystem == "" {
 			p.Ecosystem = clean(u.Type)
 		}
@@ -104,15 +105,38 @@ func PackageOf(purl string, os OS) (azward.Package, error) {
 	return p, nil
 }
 
-// fullName is a language package's name as its advisories have it.
-func fullName(u packageurl.PackageURL) string {
-	switch {
-	case u.Namespace == "":
-		return u.Name
-	case u.Type == "maven":
-		return u.Namespace + ":" + u.Name
+// fullName is a language package's name as its advisories have it, in the
+// case in which the URL has it: reading folds it for some types, while Go's
+// advisories and npm's oldest packages tell the cases apart.
+func fullName(u packageurl.PackageURL, purl string) string {
+	namespace, name := u.Namespace, u.Name
+	if written := written(purl); strings.EqualFold(written, strings.TrimPrefix(namespace+"/"+name, "/")) {
+		slash := strings.LastIndexByte(written, '/')
+		namespace, name = written[:max(slash, 0)], written[slash+1:]
 	}
-	return u.Namespace + "/" + u.Name
+	switch {
+	case namespace == "":
+		return name
+	case u.Type == "maven":
+		return namespace + ":" + name
+	}
+	return namespace + "/" + name
+}
+
+// written is namespace and name as they stand in a package URL, "" where that
+// cannot be told.
+func written(purl string) string {
+	rest, _, _ := strings.Cut(purl, "#")
+	rest, _, _ = strings.Cut(rest, "?")
+	_, rest, _ = strings.Cut(strings.TrimLeft(strings.TrimPrefix(rest, "pkg:"), "/"), "/")
+	if at := strings.LastIndexByte(rest, '@'); at > strings.LastIndexByte(rest, '/')+1 {
+		rest = rest[:at]
+	}
+	text, err := url.PathUnescape(rest)
+	if err != nil {
+		return ""
+	}
+	return text
 }
 
 // distribution of an OS package.
