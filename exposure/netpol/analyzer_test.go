@@ -14,6 +14,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/azward/azward"
 	"github.com/azward/azward/estate"
 	"github.com/azward/azward/exposure/netpol"
 	"github.com/azward/azward/internal/testdata"
@@ -173,7 +174,7 @@ func analyzerCase(t *testing.T, c *tally, dir string) {
 	external(ends, "0.0.0.0-255.255.255.255[External]")
 	for _, x := range v.Connections {
 		if strings.HasPrefix(x.Src, "{") {
-			c.unknown++ // the ingress controller is no part of the manifests
+			ingressController(t, c, dir, m, x)
 			continue
 		}
 		for _, name := range []string{x.Src, x.Dst} {
@@ -200,6 +201,28 @@ func analyzerCase(t *testing.T, c *tally, dir string) {
 			}
 		}
 	}
+}
+
+// ingressController asks for a row whose source is the ingress controller,
+// which is no part of the manifests: a pod of a namespace, with labels, that no
+// policy names. That an Ingress or Route leads to the workload on these ports
+// is the source's own finding; policies have to let it in on each.
+func ingressController(t *testing.T, c *tally, dir string, m *manifests, x connection) {
+	t.Helper()
+	const namespace = "ingress-of-nobody"
+	to, ok := m.workloads[x.Dst]
+	if !ok {
+		t.Fatalf("%s: no workload %s", dir, x.Dst)
+	}
+	engine := world{objects: append(slices.Clone(m.objects), namespaceObject(namespace, nil))}.engine(t)
+	controller := &netpol.Pod{Namespace: namespace, Name: "controller", Addresses: []netip.Addr{netip.AddrFrom4([4]byte{10, 245, 0, 1})}}
+	answer := azward.Yes
+	for _, port := range samplePorts(t, []connection{x}) {
+		if lists(t, x.Allowed, "TCP", port) {
+			answer = azward.All(answer, engine.Answer(netpol.AtPod(controller), netpol.AtPod(to), "TCP", port))
+		}
+	}
+	c.count(t, filepath.Base(dir)+": ingress controller to "+x.Dst, answer, true)
 }
 
 // external adds the two ends of a range of addresses.
