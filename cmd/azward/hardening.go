@@ -19,29 +19,41 @@ type weakSpots struct {
 	Profile string           `json:"profile"`
 	Version string           `json:"version"`
 	Counts  hardening.Counts `json:"counts"`
-	// Failed and Unknown are IDs of controls.
-	Failed  []string `json:"failed"`
-	Unknown []string `json:"unknown"`
-	// Secrets that do not say that they are expired.
-	Secrets int `json:"secrets"`
+	// Failed and Unknown controls that count.
+	Failed  []spot `json:"failed"`
+	Unknown []spot `json:"unknown"`
+	// Live counts the secrets that do not say that they are expired.
+	Live    int                `json:"liveSecrets"`
+	Secrets []hardening.Secret `json:"secrets"`
 }
 
-func newWeakSpots(r hardening.Report, secrets int) weakSpots {
-	w := weakSpots{Profile: r.Profile, Version: r.Version, Counts: r.Counts, Failed: []string{}, Unknown: []string{}, Secrets: secrets}
-	for _, x := range r.Failed() {
-		w.Failed = append(w.Failed, x.ID)
+// spot is a control that is not met, or unknown, with the reason.
+type spot struct {
+	ID       string          `json:"id"`
+	Severity azward.Severity `json:"severity"`
+	Reason   string          `json:"reason"`
+}
+
+func spots(list []hardening.Result) []spot {
+	out := make([]spot, 0, len(list))
+	for _, x := range list {
+		out = append(out, spot{x.ID, x.Severity, x.Reason})
 	}
-	for _, x := range r.Open() {
-		w.Unknown = append(w.Unknown, x.ID)
+	return out
+}
+
+func newWeakSpots(r hardening.Report, secrets []hardening.Secret, at time.Time) weakSpots {
+	return weakSpots{
+		Profile: r.Profile, Version: r.Version, Counts: r.Counts, Failed: spots(r.Failed()), Unknown: spots(r.Open()),
+		Live: len(hardening.Live(secrets, at)), Secrets: append([]hardening.Secret{}, secrets...),
 	}
-	return w
 }
 
 // String is the spots in a cell of a table.
 func (w weakSpots) String() string {
 	var parts []string
-	if w.Secrets > 0 {
-		parts = append(parts, counted(w.Secrets, "secret"))
+	if w.Live > 0 {
+		parts = append(parts, counted(w.Live, "secret"))
 	}
 	if w.Counts.Fail > 0 {
 		parts = append(parts, fmt.Sprintf("%d not met", w.Counts.Fail))
@@ -64,7 +76,7 @@ func counted(n int, word string) string {
 
 // harden judges an image by the profile, with the end-of-life dates that the
 // index has.
-func harden(i *registry.Image, index *advisory.Index, at time.Time) (hardening.Report, int) {
+func harden(i *registry.Image, index *advisory.Index, at time.Time) hardening.Report {
 	img := i.Read()
 	s := hardening.Subject{
 		Scope: img.Scope(), Facts: img.Facts, Secrets: img.Secrets, User: img.Config.User, Ports: img.Config.ExposedPorts, Created: i.Created,
@@ -80,7 +92,7 @@ func harden(i *registry.Image, index *advisory.Index, at time.Time) (hardening.R
 		s.Release = strings.TrimSpace(img.OS.ID + " " + img.OS.Version)
 		s.Ended, s.EndOfLife = ended(index, img.OS.ID, img.OS.Version, at)
 	}
-	return hardening.Evaluate(s), len(hardening.Live(img.Secrets, at))
+	return hardening.Evaluate(s)
 }
 
 // products are endoflife.date's names of distributions where these differ from
@@ -137,8 +149,12 @@ func (r *imageReport) hardened(w io.Writer) error {
 			return err
 		}
 	}
-	if more := len(failed) - maxControlsShown; more > 0 {
-		if _, err := fmt.Fprintf(w, "  and %d more: --output json\n", more); err != nil {
+	if len(failed) > 0 {
+		more := ""
+		if n := len(failed) - maxControlsShown; n > 0 {
+			more = fmt.Sprintf("and %d more; ", n)
+		}
+		if _, err := fmt.Fprintf(w, "  %swhy, and how to mend each: --output json\n", more); err != nil {
 			return err
 		}
 	}
@@ -201,7 +217,7 @@ func (g *findingGate) judgeWeak(images []*registry.Image, index *advisory.Index,
 		}
 		met, unknown := []string{}, []string{}
 		for _, i := range images {
-			r, _ := harden(i, index, at)
+			r := harden(i, index, at)
 			if failed := asked(r.Failed(), on); len(failed) > 0 {
 				met = append(met, i.Name()+" ("+strings.Join(failed, ", ")+")")
 			}
@@ -211,10 +227,10 @@ func (g *findingGate) judgeWeak(images []*registry.Image, index *advisory.Index,
 		}
 		switch {
 		case len(met) > 0:
-			return &azward.Error{Kind: azward.KindFailOn, Op: "--fail-on " + on, Cause: fmt.Sprintf("%d images meet it: %s", len(met), some(met))}
+			return &azward.Error{Kind: azward.KindFailOn, Op: "--fail-on " + on, Cause: "met in " + some(met)}
 		case len(unknown) > 0:
 			return &azward.Error{
-				Kind: azward.KindUndecided, Op: "--fail-on " + on, Cause: fmt.Sprintf("nothing meets it, but in %d images it is not known: %s", len(unknown), some(unknown)),
+				Kind: azward.KindUndecided, Op: "--fail-on " + on, Cause: "nothing meets it, but it is not known of " + some(unknown),
 				Remedy: "--output json says why; or accept exit code 4",
 			}
 		}

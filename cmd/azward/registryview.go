@@ -56,8 +56,9 @@ func advise(v *registry.View, i *registry.Image, index *advisory.Index) (advised
 	if actions == nil {
 		actions = []remediation.Action{}
 	}
-	hardened, secrets := harden(i, index, time.Now())
-	return advised{i, i.Name(), actions, left, newWeakSpots(hardened, secrets), hardened}, err
+	now := time.Now()
+	hardened := harden(i, index, now)
+	return advised{i, i.Name(), actions, left, newWeakSpots(hardened, i.Read().Secrets, now), hardened}, err
 }
 
 // maxImagesShown keeps a registry's summary on one screen.
