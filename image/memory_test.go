@@ -3,14 +3,65 @@
 package image_test
 
 import (
+	"archive/tar"
 	"bytes"
+	"io"
+	"math/rand/v2"
 	"os"
 	"runtime/debug"
 	"runtime/metrics"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/azward/azward/image"
 )
+
+// maxMemory is what a scan may hold at one time, whatever it reads: the tests
+// and the registry that they serve included.
+const maxMemory = 200_000_000 // bytes
+
+// A layer is streamed, however large it is. This is not parallel to other
+// tests, whose memory would count.
+func TestMemoryIsBounded(t *testing.T) { //nolint:paralleltest // documented
+	program := make([]byte, 20<<20) // larger than what is kept in memory
+	_, err := rand.NewChaCha8([32]byte{}).Read(program)
+	check(t, err)
+	copy(program, "\x7fELF")
+	var once bytes.Buffer
+	w := tar.NewWriter(&once)
+	for _, e := range []struct {
+		name string
+		body []byte
+	}{
+		{"usr/bin/app", program},
+		{"usr/share/text", bytes.Repeat([]byte("Some text. "), 1<<20)},
+		{"srv/node_modules/x/package.json", []byte(`{"name":"x","version":"1"}`)},
+	} {
+		check(t, w.WriteHeader(&tar.Header{Name: e.name, Size: int64(len(e.body)), Mode: 0o755, Typeflag: tar.TypeReg}))
+		_, err := w.Write(e.body)
+		check(t, err)
+	}
+	check(t, w.Flush())
+	member := packed(t, once.Bytes())
+	end := packed(t, make([]byte, 1024))
+	for _, tc := range []struct {
+		name  string
+		layer func() io.Reader
+		want  string
+	}{
+		// Read to its end, where the digest tells.
+		{"layer_of_800_MB", func() io.Reader { return io.MultiReader(&repeated{b: member, times: 25}, bytes.NewReader(end)) }, image.ErrDigestMismatch.Error()},
+		{"bomb_of_10_GB", func() io.Reader { return zeros(t, 10<<10) }, image.ErrExpands.Error()},
+	} {
+		stop := watchMemory(t)
+		g := scanStream(t, tc.layer)
+		if held := stop(); !strings.Contains(g.Error, tc.want) || held.heap > maxMemory {
+			t.Errorf("%s: %d MB, %s", tc.name, held.heap/1_000_000, g.Error)
+		}
+	}
+}
 
 // memory is the most that was held at one time, in bytes.
 type memory struct {
