@@ -83,7 +83,7 @@ func CycloneDX(w io.Writer, d *Document, o Options) error {
 	}
 	diffIDs := d.diffIDs()
 	for n, p := range d.Packages {
-		s.Value("", cdxPackage(p, refs.packages[n], diffIDs))
+		s.Value("", d.cdxPackage(p, refs.packages[n], diffIDs))
 	}
 	s.End()
 	if len(d.Gaps) > 0 {
@@ -151,10 +151,10 @@ func (d *Document) cdxOS(ref string) cdxComponent {
 	}
 }
 
-func cdxPackage(p azward.Package, ref string, diffIDs map[azward.Digest]azward.Digest) cdxComponent {
+func (d *Document) cdxPackage(p azward.Package, ref string, diffIDs map[azward.Digest]azward.Digest) cdxComponent {
 	c := cdxComponent{
 		Type: "library", Ref: ref, Name: cmp.Or(p.Name, "unnamed"), Version: p.Version, PURL: p.PURL,
-		Properties: packageProperties(p, diffIDs),
+		Properties: d.packageProperties(p, diffIDs),
 	}
 	switch {
 	case strings.HasPrefix(p.PURL, "pkg:maven/"):

@@ -89,6 +89,10 @@ const (
 	propSource        = "azward:package:source"
 	propSourceVersion = "azward:package:sourceVersion"
 	propOwnedBy       = "azward:package:ownedBy"
+	// Where the package URL says otherwise, or there is none.
+	propEcosystem     = "azward:package:ecosystem"
+	propName          = "azward:package:name"
+	propVersion       = "azward:package:version"
 	propPackageLayer  = "azward:package:layer:digest"
 	propPackageDiffID = "azward:package:layer:diffID"
 	propLocation      = "azward:package:location" // where SPDX has no field
@@ -113,11 +117,18 @@ func (d *Document) imageProperties() []property {
 }
 
 // packageProperties are those of a package; diffID is by layer digest.
-func packageProperties(p azward.Package, diffID map[azward.Digest]azward.Digest) []property {
-	return filled(
-		property{propSource, p.Source}, property{propSourceVersion, p.SourceVersion}, property{propOwnedBy, p.OwnedBy},
-		property{propPackageLayer, string(p.Layer)}, property{propPackageDiffID, string(diffID[p.Layer])},
-	)
+func (d *Document) packageProperties(p azward.Package, diffID map[azward.Digest]azward.Digest) []property {
+	list := []property{
+		{propSource, p.Source},
+		{propSourceVersion, p.SourceVersion},
+		{propOwnedBy, p.OwnedBy},
+		{propPackageLayer, string(p.Layer)},
+		{propPackageDiffID, string(diffID[p.Layer])},
+	}
+	if read, err := PackageOf(p.PURL, d.OS); err != nil || read.Ecosystem != p.Ecosystem || read.Version != p.Version || !sameName(p.PURL, read.Name, p.Name) {
+		list = append(list, property{propEcosystem, p.Ecosystem}, property{propName, p.Name}, property{propVersion, p.Version})
+	}
+	return filled(list...)
 }
 
 func (d *Document) diffIDs() map[azward.Digest]azward.Digest {

@@ -155,6 +155,9 @@ func distribution(u packageurl.PackageURL, distro string, os OS) OS {
 			own = OS{ID: id.ID, Version: distro[dash+1:]}
 		}
 	}
+	if own.ID == "arch" { // has no releases
+		return own
+	}
 	own = own.canonical()
 	if own.Version == "" || !digit(own.Version[0]) { // a name that is no release: "rolling", a codename not in the table
 		if own.ID == "" || own.ID == os.ID {
@@ -190,8 +193,8 @@ func Ecosystem(os OS) string {
 	os = os.canonical()
 	major, rest, _ := strings.Cut(os.Version, ".")
 	minor, _, _ := strings.Cut(rest, ".")
-	if os.ID == "wolfi" || os.ID == "chainguard" {
-		return map[string]string{"wolfi": "Wolfi", "chainguard": "Chainguard"}[os.ID]
+	if rolling, ok := map[string]string{"wolfi": "Wolfi", "chainguard": "Chainguard", "arch": "Arch Linux"}[os.ID]; ok {
+		return rolling
 	}
 	if os.Version == "" {
 		return ""

@@ -52,7 +52,7 @@ func TestPackageOf(t *testing.T) {
 		"distribution_with_a_dash":   {"pkg:rpm/opensuse/zypper@1.14?distro=opensuse-leap-15.5", none, "openSUSE:Leap 15.5 zypper 1.14"},
 		"rpm_source":                 {"pkg:rpm/rhel/openssl-libs@3.0.7-1.el9?distro=rhel-9&upstream=openssl-3.0.7-1.el9.src.rpm", none, "Red Hat:9 openssl-libs 3.0.7-1.el9 of openssl 3.0.7-1.el9"},
 		"distribution_without_vulns": {"pkg:rpm/fedora/curl@7.50?distro=fedora-25", none, " curl 7.50"},
-		"arch":                       {"pkg:alpm/arch/pacman@6.0", none, " pacman 6.0"},
+		"arch":                       {"pkg:alpm/arch/pacman@6.0", none, "Arch Linux pacman 6.0"},
 		"no_version":                 {"pkg:npm/lodash", none, "npm lodash "},
 	} {
 		p, err := sbom.PackageOf(tc.purl, tc.os)

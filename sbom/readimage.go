@@ -133,14 +133,14 @@ func (p *parser) packages() {
 		switch {
 		case c.notAComponent:
 			continue
-		case c.purl == "":
+		case c.purl == "" && c.first(propEcosystem) == "":
 			if !slices.Contains(notPackages, c.kind) {
 				unnamed = append(unnamed, c.called())
 			}
 			continue
 		}
 		pkg, err := PackageOf(c.purl, p.d.OS)
-		if err != nil {
+		if err != nil && c.first(propEcosystem) == "" {
 			broken = append(broken, c.called())
 			continue
 		}
@@ -184,14 +184,20 @@ const builtFrom = "built package from: "
 
 // complete adds what the document tells beyond the package URL.
 func (p *parser) complete(pkg *azward.Package, c component) {
-	if own := strings.TrimPrefix(strings.Join([]string{c.group, c.name}, separator(pkg.PURL)), separator(pkg.PURL)); sameName(own, pkg.Name) {
+	if own := strings.TrimPrefix(strings.Join([]string{c.group, c.name}, separator(pkg.PURL)), separator(pkg.PURL)); sameName(pkg.PURL, own, pkg.Name) {
 		pkg.Name = clean(own) // as it is written there: URLs fold the case of some
+	}
+	if ecosystem := c.first(propEcosystem); ecosystem != "" {
+		pkg.Ecosystem, pkg.Name, pkg.Version = clean(ecosystem), clean(c.first(propName)), clean(c.first(propVersion))
 	}
 	if name, version := sourceOf(c); name != "" || version != "" {
 		pkg.Source, pkg.SourceVersion = clean(name), clean(version)
 	}
 	pkg.OwnedBy = clean(c.first(propOwnedBy))
 	pkg.Locations = append(pkg.Locations, c.locations...)
+	if pkg.Locations == nil {
+		pkg.Locations = []string{}
+	}
 	p.d.place(pkg,
 		string(p.checked(c.first(propPackageLayer, "aquasecurity:trivy:LayerDigest"))),
 		string(p.checked(c.first(propPackageDiffID, "aquasecurity:trivy:LayerDiffID", "syft:location:0:layerID"))))
@@ -204,8 +210,13 @@ func separator(purl string) string {
 	return "/"
 }
 
-func sameName(a, b string) bool {
-	return a != "" && strings.EqualFold(strings.ReplaceAll(a, "_", "-"), strings.ReplaceAll(b, "_", "-"))
+// sameName compares names as the package URL's type does.
+func sameName(purl, a, b string) bool {
+	if strings.HasPrefix(purl, "pkg:pypi/") {
+		fold := strings.NewReplacer("_", "-", ".", "-")
+		a, b = fold.Replace(a), fold.Replace(b)
+	}
+	return a != "" && strings.EqualFold(a, b)
 }
 
 // sourceOf reads the source package and its version, "" where it is the

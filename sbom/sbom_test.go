@@ -59,6 +59,8 @@ func cart() *sbom.Document {
 			{PURL: "pkg:npm/%40babel/traverse@7.23.0", Name: "@babel/traverse", Version: "7.23.0", Ecosystem: "npm", Layer: appLayer, CreatedBy: copied, Locations: []string{"/srv/node_modules/@babel/traverse/package.json"}},
 			{PURL: "pkg:npm/lodash@4.17.20", Name: "lodash", Version: "4.17.20", Ecosystem: "npm", Layer: baseLayer, CreatedBy: "ADD rootfs.tar.xz /", Locations: []string{"/usr/share/nodejs/lodash/package.json"}, OwnedBy: "node-lodash"},
 			{PURL: "pkg:npm/lodash@4.17.20", Name: "lodash", Version: "4.17.20", Ecosystem: "npm", Layer: appLayer, CreatedBy: copied, Locations: []string{"/srv/node_modules/lodash/package.json"}},
+			{PURL: "pkg:generic/node@18.2.0", Name: "node", Version: "18.2.0", Ecosystem: "Bitnami", Layer: appLayer, CreatedBy: copied, Locations: []string{"/usr/local/bin/node"}},
+			{Name: "no url", Version: "1", Ecosystem: "npm", Layer: appLayer, CreatedBy: copied, Locations: []string{}},
 			{PURL: "pkg:pypi/pyyaml@5.3", Name: "PyYAML", Version: "5.3", Ecosystem: "PyPI", Layer: appLayer, CreatedBy: copied, Locations: []string{"/srv/PyYAML-5.3.dist-info/METADATA"}},
 		},
 		Scanned: true,

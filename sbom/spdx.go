@@ -86,7 +86,7 @@ func SPDX(w io.Writer, d *Document, o Options) error {
 	}
 	advisories, diffIDs := d.advisories(), d.diffIDs()
 	for n, p := range d.Packages {
-		out := o.spdxPackage(n, p, diffIDs)
+		out := o.spdxPackage(n, p, d.packageProperties(p, diffIDs))
 		for _, record := range advisories[packageKey(p)] {
 			out.ExternalRefs = append(out.ExternalRefs, spdxRef{"SECURITY", "advisory", osv(record).URL})
 		}
@@ -137,13 +137,12 @@ func (d *Document) spdxRoot(o Options) spdxPackage {
 	return p
 }
 
-func (o Options) spdxPackage(n int, p azward.Package, diffIDs map[azward.Digest]azward.Digest) spdxPackage {
+func (o Options) spdxPackage(n int, p azward.Package, list []property) spdxPackage {
 	out := newSPDXPackage(spdxPackageID(n), cmp.Or(p.Name, "unnamed"), p.Version)
 	out.ExternalRefs = purlRef(p.PURL)
 	if p.Source != "" {
 		out.SourceInfo = strings.TrimSpace("built package from: " + p.Source + " " + cmp.Or(p.SourceVersion, p.Version))
 	}
-	list := packageProperties(p, diffIDs)
 	for _, l := range p.Locations {
 		list = append(list, property{propLocation, l})
 	}
