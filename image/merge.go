@@ -34,8 +34,12 @@ type Image struct {
 	Gaps []azward.Gap `json:"gaps"`
 }
 
-// Scope names the image in gaps and evidence: "registry/repository@digest".
+// Scope names the image in gaps and evidence: "registry/repository@digest", or
+// its reference where no digest is known.
 func (i *Image) Scope() azward.ResourceID {
+	if i.Digest == "" {
+		return azward.ResourceID(i.Reference)
+	}
 	repo, _, _ := strings.Cut(i.Reference, "@")
 	if slash := strings.LastIndexByte(repo, '/'); strings.LastIndexByte(repo, ':') > slash {
 		repo = repo[:strings.LastIndexByte(repo, ':')]
