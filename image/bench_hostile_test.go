@@ -25,9 +25,7 @@ func BenchmarkLargeLayer(b *testing.B) {
 	check(b, m.debian(w))
 	check(b, w.Flush()) // without the end: it comes last
 	times := 2_000_000_000/once.Len() + 1
-	layer := append(bytes.Repeat(packed(b, once.Bytes()), times), packed(b, make([]byte, 1024))...)
-	s.image(b, "large", []layerFile{s.put(b, layer)})
-	layer = nil
+	s.image(b, "large", []layerFile{s.put(b, append(bytes.Repeat(packed(b, once.Bytes()), times), packed(b, make([]byte, 1024))...))})
 	images := newWorkload(b, r, []image.Reference{{Kind: image.KindRegistry, Registry: r.Host, Repository: "large", Tag: "v1"}})
 	b.Run("GB=2", func(b *testing.B) {
 		var limit, scan spent
