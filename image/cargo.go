@@ -24,15 +24,22 @@ const (
 	// has 1,000 crates in 100 KB.
 	maxDepSection = 8 << 20
 	maxDepPlain   = 64 << 20
+	// maxPEHead holds a Windows program's headers, whose table of sections
+	// starts within the first kilobyte.
+	maxPEHead = 4 << 10
 )
 
 func readCargo(in *input) ([]Found, error) {
-	if ok, err := in.contains([]byte(depSection)); !ok || err != nil {
-		return nil, err
-	}
 	section, size, err := findSection(in)
-	if section == nil || err != nil {
-		return nil, err
+	if err != nil {
+		// Most programs that cannot be read have no list: the mark tells.
+		if ok, markErr := in.contains([]byte(depSection)); !ok || markErr != nil {
+			return nil, markErr
+		}
+		return nil, fmt.Errorf("a Rust program whose sections cannot be read: %w", err)
+	}
+	if section == nil {
+		return nil, nil
 	}
 	if size > maxDepSection {
 		return nil, &bound.SizeError{What: "the list of crates", Limit: maxDepSection}
@@ -48,26 +55,26 @@ func readCargo(in *input) ([]Found, error) {
 	return crates(raw)
 }
 
-// findSection gives a nil reader when there is no such section: the mark was
-// in the program's data, as in a scanner's.
+// findSection gives a nil reader when there is no such section. It reads the
+// tables of sections and not the program: every program of an image comes here.
 func findSection(in *input) (io.Reader, int64, error) {
-	var head [4]byte
-	if _, err := in.at.ReadAt(head[:], 0); err != nil && !errors.Is(err, io.EOF) {
+	head := make([]byte, min(maxPEHead, in.size))
+	if _, err := in.at.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, 0, err
 	}
 	switch {
-	case bytes.Equal(head[:], []byte(elf.ELFMAG)):
+	case bytes.HasPrefix(head, []byte(elf.ELFMAG)):
 		f, err := elf.NewFile(in.at)
 		if err != nil {
-			return nil, 0, fmt.Errorf("its sections cannot be read: %w", err)
+			return nil, 0, err
 		}
 		if s := f.Section(depSection); s != nil {
 			return s.Open(), int64(s.FileSize), nil
 		}
-	case head[0] == 'M' && head[1] == 'Z':
+	case bytes.HasPrefix(head, []byte("MZ")) && bytes.Contains(head, []byte(depSection)):
 		f, err := pe.NewFile(in.at)
 		if err != nil {
-			return nil, 0, fmt.Errorf("its sections cannot be read: %w", err)
+			return nil, 0, err
 		}
 		if s := f.Section(depSection); s != nil {
 			return s.Open(), int64(s.Size), nil
@@ -86,7 +93,6 @@ func crates(raw []byte) ([]Found, error) {
 			Root    bool   `json:"root"`
 		} `json:"packages"`
 	}
-	// PE pads sections with zeros, which may follow the compressed data only.
 	if err := json.Unmarshal(raw, &list); err != nil {
 		return nil, fmt.Errorf("a Rust program whose list of crates is no JSON: %w", err)
 	}
