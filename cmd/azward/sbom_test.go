@@ -142,9 +142,14 @@ func (r *shopRegistry) push(t *testing.T, ref string, img v1.Image) {
 }
 
 // attach pushes a document as a referrer of the image.
-func (r *shopRegistry) attach(t *testing.T, artifactType string, document []byte) {
+func (r *shopRegistry) attach(t *testing.T, mediaType string, document []byte) {
 	t.Helper()
-	img, err := mutate.AppendLayers(empty.Image, static.NewLayer(document, types.MediaType(artifactType)))
+	r.attachAs(t, mediaType, mediaType, document)
+}
+
+func (r *shopRegistry) attachAs(t *testing.T, artifactType, mediaType string, document []byte) {
+	t.Helper()
+	img, err := mutate.AppendLayers(empty.Image, static.NewLayer(document, types.MediaType(mediaType)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,8 +298,19 @@ func TestAttachedSBOM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.attach(t, "application/vnd.in-toto.cyclonedx+dsse", statement)
-	if code, _, errs := attached(); code != 1 || !strings.Contains(errs, "not the image it is attached to") && !strings.Contains(errs, "does not say to be") {
+	r.attach(t, "application/vnd.cyclonedx.statement", statement)
+	if code, _, errs := attached(); code != 1 || !strings.Contains(errs, "not the image it is attached to") {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+	envelope := func(statement []byte) []byte {
+		raw, err := json.Marshal(map[string]any{"payloadType": "application/vnd.in-toto+json", "payload": statement, "signatures": []any{map[string]string{"sig": "AA=="}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	r.attachAs(t, "application/vnd.example.sbom", "application/vnd.dsse.envelope.v1+json", envelope(statement))
+	if code, _, errs := attached(); code != 1 || !strings.Contains(errs, "not the image it is attached to") {
 		t.Errorf("exit code %d: %s", code, errs)
 	}
 	other := newShopRegistry(t)
@@ -304,8 +320,9 @@ func TestAttachedSBOM(t *testing.T) {
 	if code, _, errs := attached(); code != 1 || !strings.Contains(errs, "not the image it is attached to") || !strings.Contains(errs, "hint: ") {
 		t.Errorf("exit code %d: %s", code, errs)
 	}
-	// Its own is read, and no layer is.
-	r.attach(t, "application/vnd.cyclonedx+json", ours)
+	// Its own is read, out of its envelope, and no layer is.
+	r.attachAs(t, "application/vnd.example.sbom", "application/vnd.dsse.envelope.v1+json",
+		envelope(bytes.ReplaceAll(statement, []byte(strings.Repeat("9", 64)), []byte(r.digest.Hex))))
 	r.mu.Lock()
 	r.asked = 0
 	r.mu.Unlock()
