@@ -89,7 +89,7 @@ const (
 	// its size.
 	maxJarDepth   = 4
 	maxJarEntries = 200_000
-	maxJarList    = 64 << 20
+	maxJarList    = 32 << 20
 	minJarPlain   = 64 << 20
 	maxJarPlain   = 2 << 30
 
