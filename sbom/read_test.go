@@ -62,7 +62,7 @@ func TestReadOthers(t *testing.T) {
 				"Azure Linux:3 openssl-libs 3.3.0-1.azl3 of openssl 3.3.0-1.azl3 in sha256:3333 at /var/lib/rpm/rpmdb.sqlite",
 				"Go stdlib 1.21.0", "generic node 18.2.0",
 			},
-			[]string{"1 components have no package URL, so they were not matched: vendored 1.0"},
+			[]string{"1 not matched: vendored 1.0"},
 		},
 		"syft.spdx.json": {
 			"SPDX 2.3", "contoso.azurecr.io/shop/api", "debian 12", manifest,
@@ -78,8 +78,8 @@ func TestReadOthers(t *testing.T) {
 			"CycloneDX 1.4", "", "", "",
 			[]string{"Debian:12 bash 5.2.15-2", "Maven org.example:nested 1.0", "npm lodash ", "Alpine:v3.19 busybox 1.36.1-r15", " curl 8.0"},
 			[]string{
-				"1 components have a package URL that is none, so they were not matched: broken 1",
-				"1 components have no version, so they were not matched: lodash",
+				"1 not matched: broken 1",
+				"1 not matched: lodash",
 				"advisories for 3 packages of the distribution go by their source packages, which the document does not name",
 				"it says of itself that it is incomplete: composition incomplete_first_party_only, composition unknown",
 			},

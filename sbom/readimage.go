@@ -156,12 +156,12 @@ func (p *parser) packages() {
 	}
 	for _, g := range []struct {
 		list  []string
-		cause string
+		which string
 	}{
-		{unnamed, "have no package URL"}, {broken, "have a package URL that is none"}, {versionless, "have no version"},
+		{unnamed, "components without a package URL"}, {broken, "components whose package URL is none"}, {versionless, "components without a version"},
 	} {
 		if len(g.list) > 0 {
-			p.gap(azward.GapUnparsed, fmt.Sprintf("%d components", len(g.list)), fmt.Sprintf("%d components %s, so they were not matched: %s", len(g.list), g.cause, examples(g.list)))
+			p.gap(azward.GapUnparsed, g.which, fmt.Sprintf("%d not matched: %s", len(g.list), examples(g.list)))
 		}
 	}
 	if bySource > 0 && !told {
