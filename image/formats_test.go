@@ -42,6 +42,24 @@ func elfWith(name string, content []byte) string {
 	return b.String()
 }
 
+// peWith is a Windows program with one section of the name.
+func peWith(name string, content []byte) string {
+	var b bytes.Buffer
+	put := func(v ...any) {
+		for _, x := range v {
+			_ = binary.Write(&b, binary.LittleEndian, x) // a buffer takes all
+		}
+	}
+	b.WriteString("MZ" + strings.Repeat("\x00", 58))
+	put(uint32(64))
+	b.WriteString("PE\x00\x00")
+	put(uint16(0x8664), uint16(1), uint32(0), uint32(0), uint32(0), uint16(0), uint16(0))
+	b.WriteString(name + strings.Repeat("\x00", 8-len(name)))
+	put(uint32(len(content)), uint32(0x1000), uint32(len(content)), uint32(64+24+40), uint32(0), uint32(0), uint16(0), uint16(0), uint32(0))
+	b.Write(content)
+	return b.String()
+}
+
 func deflated(tb testing.TB, s string) []byte {
 	tb.Helper()
 	var b bytes.Buffer
@@ -83,7 +101,8 @@ func TestFormats(t *testing.T) {
 		{"cargo_auditable", []entry{
 			{name: "usr/local/bin/app", body: elfWith(".dep-v0", deflated(t, crates))},
 			{name: "usr/local/bin/scanner", body: elfWith(".data", []byte("looks for .dep-v0 in others"))},
-		}, []string{"crates.io rand_core 0.6.1 /usr/local/bin/app"}, []string{"pkg:cargo/rand_core@0.6.1"}},
+			{name: "srv/app.exe", body: peWith(".dep-v0", append(deflated(t, crates), make([]byte, 100)...))}, // sections are padded
+		}, []string{"crates.io rand_core 0.6.1 /srv/app.exe,/usr/local/bin/app"}, []string{"pkg:cargo/rand_core@0.6.1"}},
 		{"runtimes", []entry{
 			{name: "usr/local/bin/node", body: elf("https://nodejs.org/download/release/v20.11.0/node-v20.11.0.tar.gz")},
 			{name: "usr/local/include/node/node_version.h", body: "#define NODE_MAJOR_VERSION 20\n#define NODE_MINOR_VERSION 11\n#define NODE_PATCH_VERSION 0\n"},
@@ -228,6 +247,10 @@ func TestLockFilesOfWhatIsInstalled(t *testing.T) {
 	}
 	other := entry{name: "node_modules/other/package.json", body: `{"name":"other","version":"1.0.0"}`}
 	poetry := entry{name: "app/poetry.lock", body: "[[package]]\nname = \"zope.interface\"\nversion = \"5.0\"\n[[package]]\nname = \"pytest\"\nversion = \"7\"\n"}
+	many := entry{name: "app/requirements.txt", body: "setuptools==65.5.0\ndjango==3.2.13\nrequests==2.19.0\n"}
+	wheel := func(name, version string) entry {
+		return entry{name: "usr/lib/python3/site-packages/" + name + ".dist-info/METADATA", body: "Name: " + name + "\nVersion: " + version + "\n"}
+	}
 	for _, tc := range []struct {
 		name   string
 		layers [][]entry
@@ -237,11 +260,18 @@ func TestLockFilesOfWhatIsInstalled(t *testing.T) {
 		{"in_a_later_layer", [][]entry{{lock}, {lodash("app/")}}, []string{"lodash 4.17.4"}},
 		{"above_it", [][]entry{{lock, lodash("")}}, []string{"lodash 4.17.4"}},
 		{"above_it_for_another", [][]entry{{lock, other}}, []string{"express 4.16.0", "lodash 4.17.4", "other 1.0.0"}},
-		{"for_another_directory", [][]entry{{lock, lodash("srv/")}}, []string{"express 4.16.0", "lodash 4.17.4"}},
+		{"beside_it_something_else", [][]entry{{lock, {name: "app/node_modules/other/package.json", body: `{"name":"other","version":"1.0.0"}`}}}, []string{"other 1.0.0"}},
 		{"removed_again", [][]entry{{lock, lodash("app/")}, {{name: "app/.wh.node_modules"}}}, []string{"express 4.16.0", "lodash 4.17.4"}},
 		{"lock_removed", [][]entry{{lock}, {{name: "app/.wh.package-lock.json"}}}, []string{}},
-		{"python_other_spelling", [][]entry{{poetry, {name: "usr/lib/python3/site-packages/a.dist-info/METADATA", body: "Name: Zope_Interface\nVersion: 5.0\n"}}}, []string{"Zope_Interface 5.0"}},
-		{"python_other_version", [][]entry{{poetry, {name: "usr/lib/python3/site-packages/a.dist-info/METADATA", body: "Name: zope.interface\nVersion: 4.0\n"}}}, []string{"pytest 7", "zope.interface 4.0", "zope.interface 5.0"}},
+		{"python_other_spelling", [][]entry{{poetry, wheel("Zope_Interface", "5.0")}}, []string{"Zope_Interface 5.0"}},
+		{"python_upgraded", [][]entry{{poetry, wheel("zope.interface", "6.0")}}, []string{"zope.interface 6.0"}},
+		{"python_of_the_base_image", [][]entry{{many, wheel("setuptools", "65.5.0")}}, []string{"django 3.2.13", "requests 2.19.0", "setuptools 65.5.0"}},
+		{"python_of_the_distribution", [][]entry{{
+			{name: "etc/os-release", body: debian},
+			{name: "var/lib/dpkg/status", body: "Package: python3-x\nStatus: install ok installed\nVersion: 1\n"},
+			{name: "var/lib/dpkg/info/python3-x.list", body: "/usr/lib/python3/site-packages/zope.interface.dist-info/METADATA\n"},
+			poetry, wheel("zope.interface", "5.0"),
+		}}, []string{"python3-x 1", "pytest 7", "zope.interface 5.0", "zope.interface 5.0"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -30,43 +30,43 @@ func locked(list []Found) (*File, error) {
 
 // uninstalled gives the files without those lock files whose packages were
 // installed: then what is installed counts, and not what was asked for. A lock
-// file of npm's, pnpm's or yarn's is installed into node_modules beside it or in
-// a directory above; the others into an environment anywhere in the image.
-func uninstalled(visible []*File) []*File {
-	anywhere := map[string]bool{}
+// file of npm's, pnpm's or yarn's is installed into node_modules beside it; else,
+// as those of other tools, where half of what it names is installed in some
+// version: what is for tests may be missing, and a base image brings its own
+// setuptools. What the distribution's packages brought was not asked for here.
+func uninstalled(visible []*File, owners map[string]string) []*File {
+	installed := map[string]bool{}
 	modules := map[string]bool{} // directories with node_modules
 	for _, f := range visible {
-		if f.Lock {
+		if f.Lock || owners[mergedUsr(f.Path)] != "" {
 			continue
 		}
 		if dir, _, ok := strings.Cut("/"+f.Path, "/node_modules/"); ok && f.Kind == npmPackage.kind {
 			modules[dir] = true
 		}
 		for _, p := range f.Packages {
-			anywhere[p.lockKey()] = true
+			installed[p.lockKey()] = true
 		}
 	}
-	installed := func(f *File) bool {
-		if f.Packages[0].Type != "npm" {
-			return slices.ContainsFunc(f.Packages, func(p Found) bool { return anywhere[p.lockKey()] })
+	return slices.DeleteFunc(visible, func(f *File) bool {
+		if !f.Lock {
+			return false
 		}
-		dir := path.Dir("/" + f.Path)
-		if modules[strings.TrimSuffix(dir, "/")] {
+		if modules[strings.TrimSuffix(path.Dir("/"+f.Path), "/")] && f.Packages[0].Type == "npm" {
 			return true
 		}
-		for dir != "/" {
-			dir = path.Dir(dir)
-			if modules[strings.TrimSuffix(dir, "/")] {
-				return slices.ContainsFunc(f.Packages, func(p Found) bool { return anywhere[p.lockKey()] })
+		n := 0
+		for _, p := range f.Packages {
+			if installed[p.lockKey()] {
+				n++
 			}
 		}
-		return false
-	}
-	return slices.DeleteFunc(visible, func(f *File) bool { return f.Lock && len(f.Packages) > 0 && installed(f) })
+		return 2*n >= len(f.Packages)
+	})
 }
 
 // lockKey is the same for a package that a lock file asks for and the one that
-// is installed, whatever spelling each has.
+// is installed, whatever spelling and version each has.
 func (f Found) lockKey() string {
 	name := f.Name
 	switch f.Type {
@@ -75,7 +75,7 @@ func (f Found) lockKey() string {
 	case "nuget":
 		name = strings.ToLower(name)
 	}
-	return f.Type + "\x00" + name + "\x00" + strings.TrimPrefix(f.Version, "v")
+	return f.Type + "\x00" + name
 }
 
 // pypiSeparators are all the same in a Python package's name.

@@ -89,10 +89,11 @@ func merge(img *Image, results []*LayerResult) {
 			}
 		}
 	}
-	visible := uninstalled(m.visible())
+	visible := m.visible()
 	img.OS = distribution(visible)
 	m.observe(img)
 	owners := owners(visible)
+	visible = uninstalled(visible, owners)
 	for _, f := range visible {
 		for _, p := range f.Packages {
 			img.Packages = append(img.Packages, m.describe(img, f, p, owners))

@@ -11,7 +11,7 @@ import (
 
 // ExtractorsVersion is part of every cache key: it changes whenever the same
 // layer would give another result.
-const ExtractorsVersion = "4"
+const ExtractorsVersion = "5"
 
 // LayerResult is what one layer holds, independent of the image it is in. It
 // marshals to JSON for a cache.
