@@ -277,6 +277,17 @@ func (a *apiManagement) ways(c *frontCache, depth int) []*way {
 		}
 		ways = append(ways, a.enter(v)...)
 	}
+	if a.inside != nil {
+		for _, w := range firewalled(a.e, a.r, a.inside, prefixes(p.PrivateIPAddresses), 443) {
+			if w.answer() != azward.No {
+				w.hop(Hop{
+					Resource: a.r.ID, Kind: "apiManagement", Name: a.r.Name, Answer: azward.Yes, Summary: "the service takes requests from inside the network",
+					Evidence: []azward.Evidence{a.r.Evidence("/properties/privateIPAddresses", "its private address")},
+				})
+			}
+			ways = append(ways, w)
+		}
+	}
 	return ways
 }
 

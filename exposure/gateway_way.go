@@ -104,7 +104,7 @@ func (g *gateway) ways(leg gatewayLeg, fronts *frontCache, depth int) []*way {
 		}
 		ways = append(ways, g.enter(leg, v)...)
 	}
-	for _, w := range g.firewalled(private, uint16(number)) {
+	for _, w := range firewalled(g.e, g.r, g.from, private, uint16(number)) {
 		if w.answer() != azward.No {
 			g.served(w, leg, number)
 		}
@@ -154,21 +154,22 @@ func (g *gateway) linked(before *way, front *estate.GatewayFrontend) visitor {
 	return v
 }
 
-// firewalled are the ways through NAT rules of firewalls to a private frontend.
-func (g *gateway) firewalled(private netset.Addrs, number uint16) []*way {
-	if private.IsEmpty() {
-		return nil
+// firewalled are the ways through NAT rules of firewalls to the private
+// addresses of a front, at one port.
+func firewalled(e *estate.Estate, r *estate.Resource, at *netInterface, private netset.Addrs, number uint16) []*way {
+	var ways []*way
+	for _, span := range private.Ranges() {
+		if span.From() != span.To() {
+			continue
+		}
+		conf := &estate.IPConfiguration{}
+		conf.Properties.Subnet = &estate.ResourceRef{ID: at.subnetID}
+		front := interfaceOf(e, r, at.pointer, conf, nil)
+		front.own = netset.Addrs{} // the address is the entrance's
+		entrance := door{front: span.From(), near: netset.OneAddr(span.From()), shown: netset.Port(number), backend: same, protocol: []netset.Protocol{netset.TCP}}
+		ways = append(ways, firewallWays(e, front, []door{entrance})...)
 	}
-	var address netip.Addr
-	for _, r := range private.Ranges() {
-		address = r.From()
-	}
-	conf := &estate.IPConfiguration{}
-	conf.Properties.Subnet = &estate.ResourceRef{ID: g.from.subnetID}
-	front := interfaceOf(g.e, g.r, g.from.pointer, conf, nil)
-	front.own = netset.Addrs{} // the frontend's address is the entrance's
-	entrance := door{front: address, near: g.from.own.Union(private), shown: netset.Port(number), backend: same, protocol: []netset.Protocol{netset.TCP}, by: g.title()}
-	return firewallWays(g.e, front, []door{entrance})
+	return ways
 }
 
 // enter is the way of a visitor up to the backend of a leg: the frontend, the

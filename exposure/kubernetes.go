@@ -57,7 +57,7 @@ func reachKubernetes(e *estate.Estate, w estate.Workload) Exposure {
 	for _, s := range shapes {
 		ways = append(ways, k.waysTo(s, &end)...)
 	}
-	if !slices.ContainsFunc(ways, func(w *way) bool { return w.answer() == azward.Yes }) {
+	if !slices.ContainsFunc(ways, func(w *way) bool { return w.answer() == azward.Yes && w.class == InternetAny }) {
 		k.close(&end)
 		ways = append(ways, fronts(e, k.privateTarget(ways, shapes), &end)...)
 	}
@@ -179,7 +179,7 @@ func (k *kubeView) waysTo(s *shape, end *closing) []*way {
 			ways = append(ways, k.arrive(entry, s))
 		}
 		ways = append(ways, k.ingressWays(svc, s)...)
-		ways = append(ways, k.gatewayWays(svc)...)
+		ways = append(ways, k.gatewayWays(svc, s)...)
 	}
 	for _, entry := range k.hostWays(s) {
 		ways = append(ways, k.arrive(entry, s))
@@ -203,7 +203,7 @@ func (k *kubeView) close(end *closing) {
 // privateTarget is what a front service outside the cluster could name: the
 // private frontends, the pods' addresses where the network knows them, nodes.
 func (k *kubeView) privateTarget(ways []*way, shapes []*shape) target {
-	var t target
+	t := target{arrive: k.arrival(shapes)}
 	for _, w := range ways {
 		if w.private != "" {
 			t.names = append(t.names, w.private)

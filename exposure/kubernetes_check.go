@@ -213,7 +213,11 @@ func (c podCheck) outside(to place, sources netset.Addrs) Exposure {
 	}
 	if !slices.ContainsFunc(ways, func(w *way) bool { return w.answer() == azward.Yes }) {
 		c.k.close(&end)
-		ways = append(ways, fronts(c.k.e, c.k.privateTarget(ways, to.shapes), &end)...)
+		for _, w := range fronts(c.k.e, c.k.privateTarget(ways, to.shapes), &end) {
+			if w = c.fits(w, sources); w != nil {
+				ways = append(ways, w)
+			}
+		}
 	}
 	return settle(to.workload, ways, end)
 }

@@ -76,6 +76,9 @@ func backendsOf(v *estate.KubernetesIngress, svc service) []backend {
 // throughIngress joins each way into the controller with the Ingress, the
 // Service and the policies at the pod.
 func (k *kubeView) throughIngress(r *estate.Resource, v *estate.KubernetesIngress, svc service, backends []backend, s *shape) []*way {
+	if class, _ := k.classOf(r, v); strings.Contains(class, "application-gateway") && k.programmed(s) {
+		return nil // its pools hold the pod: that way is followed from the gateway
+	}
 	controllers, doubt := k.controllersOf(r, v)
 	if doubt != nil {
 		return []*way{doubt}
@@ -206,8 +209,9 @@ type controller struct {
 func (k *kubeView) controllersOf(r *estate.Resource, v *estate.KubernetesIngress) ([]controller, *way) {
 	class, evidence := k.classOf(r, v)
 	if strings.Contains(class, "application-gateway") || strings.Contains(class, "alb.networking.azure.io") {
-		return nil, ingressDoubt(r, "an Application Gateway serves the Ingress, which azward does not follow yet", azward.Gap{
-			Scope: r.ID, Kind: azward.GapUnsupported, Reads: "/spec/ingressClassName", Error: "azward does not model Ingress through Application Gateway (" + class + ") yet",
+		return nil, ingressDoubt(r, "an Application Gateway serves the Ingress, and none that was read has the pod in a pool", azward.Gap{
+			Scope: r.ID, Kind: azward.GapNotRead, Reads: "/spec/ingressClassName", Needs: gatewayType + "/read",
+			Error: "the application gateway of " + class + " that serves the Ingress, with the pod in a pool, was not read",
 		})
 	}
 	var found []controller
@@ -368,36 +372,4 @@ func (k *kubeView) foreignIngressWays(svc service) []*way {
 		}
 	}
 	return ways
-}
-
-// gatewayWays: routes of the Gateway API that name the Service are undecided.
-func (k *kubeView) gatewayWays(svc service) []*way {
-	var ways []*way
-	for _, kind := range []string{"HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"} {
-		for _, r := range k.e.Objects(k.id, kind+".gateway.networking.k8s.io", "") {
-			v, err := estate.Decode[estate.KubernetesRoute](r)
-			if err == nil && !routeNames(r, v, svc) {
-				continue
-			}
-			ways = append(ways, ingressDoubt(r, kind+" "+r.Name+" leads to Service "+svc.name()+", and azward does not follow gateways yet", azward.Gap{
-				Scope: r.ID, Kind: azward.GapUnsupported, Reads: "/spec/parentRefs", Error: "azward does not model the Gateway API yet",
-			}))
-		}
-	}
-	return ways
-}
-
-func routeNames(r *estate.Resource, v *estate.KubernetesRoute, svc service) bool {
-	for _, rule := range v.Spec.Rules {
-		for _, b := range rule.BackendRefs {
-			ns := b.Namespace
-			if ns == "" {
-				ns = r.Namespace
-			}
-			if b.Name == svc.r.Name && ns == svc.r.Namespace && (b.Kind == nil || *b.Kind == "Service") {
-				return true
-			}
-		}
-	}
-	return false
 }
