@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/metrics"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -296,43 +297,81 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-func BenchmarkBuild(b *testing.B) {
-	root := filepath.Dir(testdata.Shared(b, "data/osv"))
-	b.Run("records=17027", func(b *testing.B) {
+// peak is the largest heap that was seen while records were read.
+type peak struct{ bytes uint64 }
+
+func (p *peak) look(feed.Progress) {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	p.bytes = max(p.bytes, sample[0].Value.Uint64())
+}
+
+func benchmarkBuild(b *testing.B, size string, src feed.Sources) {
+	index := filepath.Join(b.TempDir(), "x.idx")
+	b.Run("build/"+size, func(b *testing.B) {
+		var high peak
 		n := 0
+		src.Progress = high.look
 		for b.Loop() {
-			stats, err := feed.Build(b.Context(), feed.Sources{Dir: root, At: at}, filepath.Join(b.TempDir(), "x.idx"))
+			stats, err := feed.Build(b.Context(), src, index)
 			if err != nil {
 				b.Fatal(err)
 			}
 			n += stats.Records
 		}
 		b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "records/s")
+		b.ReportMetric(float64(high.bytes)/1e6, "peak-heap-MB")
 	})
-}
-
-func BenchmarkIndex(b *testing.B) {
-	ix, _ := shared(b)
-	var file bytes.Buffer
-	root := filepath.Dir(testdata.Shared(b, "data/osv"))
-	path := filepath.Join(b.TempDir(), "open.idx")
-	if _, err := feed.Write(b.Context(), feed.Sources{Dir: root, At: at}, &file); err != nil {
-		b.Fatal(err)
-	}
-	if err := os.WriteFile(path, file.Bytes(), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	b.Run("open/records=17000", func(b *testing.B) {
+	b.Run("open/"+size, func(b *testing.B) {
 		for b.Loop() {
-			ix, err := advisory.Open(path)
-			if err != nil {
-				b.Fatal(err)
+			ix, err := advisory.Open(index)
+			if err == nil {
+				err = ix.Close()
 			}
-			if err := ix.Close(); err != nil {
+			if err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
+}
+
+func BenchmarkBuild(b *testing.B) {
+	benchmarkBuild(b, "records=17027", feed.Sources{Dir: filepath.Dir(testdata.Shared(b, "data/osv")), At: at})
+}
+
+// BenchmarkBuildLarge has as many small records as npm's malicious packages,
+// and a third of EPSS.
+func BenchmarkBuildLarge(b *testing.B) {
+	dir := b.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "epss"), 0o700); err != nil {
+		b.Fatal(err)
+	}
+	out, err := os.Create(filepath.Join(dir, "all.zip"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	z := zip.NewWriter(out)
+	scores := []byte("cve,epss,percentile\n")
+	for i := range 200_000 {
+		w, err := z.Create(fmt.Sprintf("MAL-%d.json", i))
+		if err == nil {
+			_, err = fmt.Fprintf(w, `{"id":"MAL-%d","modified":"2026-11-01T00:00:00Z","details":"This package sends the environment to a server.","affected":[{"package":{"ecosystem":"npm","name":"package-%d"},"versions":["1.0.%d","1.0.%d"]}]}`, i, i/2, i, i+1)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		if i%2 == 0 {
+			scores = fmt.Appendf(scores, "CVE-%d-%d,0.01234,0.5\n", 2000+i%26, i)
+		}
+	}
+	if err := errors.Join(z.Close(), out.Close(), os.WriteFile(filepath.Join(dir, "epss", "epss.csv"), scores, 0o600)); err != nil {
+		b.Fatal(err)
+	}
+	benchmarkBuild(b, "records=200000", feed.Sources{Dir: dir, At: at})
+}
+
+func BenchmarkIndex(b *testing.B) {
+	ix, _ := shared(b)
 	for name, pkg := range map[string]azward.Package{
 		"absent":             {Ecosystem: "npm", Name: "left-pad", Version: "1.3.0"},
 		"patched/entries=10": {Ecosystem: "npm", Name: "lodash", Version: "99.0.0"},

@@ -76,7 +76,9 @@ func (f *feeds) serve(w http.ResponseWriter, q *http.Request) {
 	if _, err := w.Write(data[:len(data)/2]); err != nil {
 		return
 	}
-	w.(http.Flusher).Flush()
+	if err := http.NewResponseController(w).Flush(); err != nil {
+		return
+	}
 	close(f.held)
 	select {
 	case <-f.hold:
