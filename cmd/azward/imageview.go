@@ -136,6 +136,9 @@ func (r *imageReport) head(w io.Writer, estate bool) error {
 }
 
 func (r *imageReport) layers(w io.Writer) error {
+	if len(r.LayersFound) == 0 {
+		return nil
+	}
 	t := newTable("layer", "MB", "packages", "vulnerabilities", "from", "instruction")
 	t.SetColumnConfigs([]table.ColumnConfig{{Name: "instruction", WidthMax: 80, WidthMaxEnforcer: text.Trim}})
 	for _, l := range r.LayersFound {
