@@ -108,6 +108,7 @@ func TestFormats(t *testing.T) {
 			{name: "usr/local/include/node/node_version.h", body: "#define NODE_MAJOR_VERSION 20\n#define NODE_MINOR_VERSION 11\n#define NODE_PATCH_VERSION 0\n"},
 			{name: "usr/local/lib/libpython3.12.so.1.0", body: elf("x\x003.12.\x00%d\x003.12.0rc1\x00y")},
 			{name: "usr/local/bin/python3.11", body: elf("x\x003.11.4+\x00y")},
+			{name: "opt/python/lib/libpython3.6m.so.1.0", body: elf("\x00/opt/python/3.6.15/lib\x00/opt/python/3.6.15\x00EXEC_PREFIX")}, // one copy of two texts
 			{name: "usr/local/include/python3.11/patchlevel.h", body: "#define PY_MAJOR_VERSION\t3\n#define PY_VERSION      \t\"3.11.4\"\n"},
 			{name: "opt/java/openjdk/release", body: "IMPLEMENTOR=\"Eclipse Adoptium\"\nJAVA_VERSION=\"17.0.9\"\n"},
 			{name: "opt/java/8/release", body: "JAVA_VERSION=\"1.8.0_392\"\n"},
@@ -130,6 +131,7 @@ func TestFormats(t *testing.T) {
 			"Bitnami postgresql 16.1 /usr/local/bin/postgres",
 			"Bitnami python 3.11.4 /usr/local/bin/python3.11,/usr/local/include/python3.11/patchlevel.h",
 			"Bitnami python 3.12.0rc1 /usr/local/lib/libpython3.12.so.1.0",
+			"Bitnami python 3.6.15 /opt/python/lib/libpython3.6m.so.1.0",
 			"Bitnami ruby 3.2.2 /usr/local/lib/libruby.so.3.2.2",
 			"NuGet Microsoft.NETCore.App.Runtime.linux-x64 8.0.1 /usr/share/dotnet/shared/Microsoft.NETCore.App/8.0.1/Microsoft.NETCore.App.deps.json",
 		}, []string{"pkg:generic/apache@2.4.58"}},

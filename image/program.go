@@ -39,7 +39,7 @@ func readProgram(in *input) (*File, error) {
 type product struct {
 	name  string         // as Bitnami's advisories have it
 	file  *regexp.Regexp // base name
-	mark  string         // text before the version; %s is the file's first group
+	marks []string       // text before the version, the surest first; %s is the file's first group
 	after *regexp.Regexp // the version
 	whole bool           // the mark's own part belongs to the version
 }
@@ -48,15 +48,16 @@ var release = regexp.MustCompile(`^\d+\.\d+\.\d+`)
 
 // products are known by these texts of their programs: Node's address of its
 // headers, PHP's and nginx's answer headers, and the text that --version prints
-// for the others.
+// for the others. Python's stands alone, or is what a longer text ends in: a
+// linker keeps one copy of both, such as the directory it was built for.
 var products = []product{
-	{name: "node", file: regexp.MustCompile(`^node$`), mark: "nodejs.org/download/release/v", after: release},
-	{name: "python", file: regexp.MustCompile(`^(?:lib)?python(3\.\d+)(?:\.so\.1\.0)?$`), mark: "\x00%s.", after: regexp.MustCompile(`^\d+(?:(?:a|b|rc)\d+)?\+?\x00`), whole: true},
-	{name: "php", file: regexp.MustCompile(`^(?:php(?:-fpm|-cgi)?(?:\d\.\d+)?|libphp\d?\.so)$`), mark: "X-Powered-By: PHP/", after: release},
-	{name: "nginx", file: regexp.MustCompile(`^nginx$`), mark: "nginx version: nginx/", after: release},
-	{name: "ruby", file: regexp.MustCompile(`^(?:ruby(?:\d\.\d+)?|libruby(?:-\d\.\d+)?\.so\.[\d.]+)$`), mark: "ruby ", after: release},
-	{name: "apache", file: regexp.MustCompile(`^(?:httpd|apache2)$`), mark: "Apache/", after: release},
-	{name: "postgresql", file: regexp.MustCompile(`^postgres$`), mark: "(PostgreSQL) ", after: regexp.MustCompile(`^\d+\.\d+`)},
+	{name: "node", file: regexp.MustCompile(`^node$`), marks: []string{"nodejs.org/download/release/v"}, after: release},
+	{name: "python", file: regexp.MustCompile(`^(?:lib)?python(3\.\d+)[dmt]*(?:\.so\.1\.0)?$`), marks: []string{"\x00%s.", "/%s.", "-%s."}, after: regexp.MustCompile(`^\d+(?:(?:a|b|rc)\d+)?\+?\x00`), whole: true},
+	{name: "php", file: regexp.MustCompile(`^(?:php(?:-fpm|-cgi)?(?:\d\.\d+)?|libphp\d?\.so)$`), marks: []string{"X-Powered-By: PHP/"}, after: release},
+	{name: "nginx", file: regexp.MustCompile(`^nginx$`), marks: []string{"nginx version: nginx/"}, after: release},
+	{name: "ruby", file: regexp.MustCompile(`^(?:ruby(?:\d\.\d+)?|libruby(?:-\d\.\d+)?\.so\.[\d.]+)$`), marks: []string{"ruby "}, after: release},
+	{name: "apache", file: regexp.MustCompile(`^(?:httpd|apache2)$`), marks: []string{"Apache/"}, after: release},
+	{name: "postgresql", file: regexp.MustCompile(`^postgres$`), marks: []string{"(PostgreSQL) "}, after: regexp.MustCompile(`^\d+\.\d+`)},
 }
 
 // maxVersion bounds a version in a program, in bytes.
@@ -80,20 +81,25 @@ func readRuntime(in *input) ([]Found, error) {
 	if r == nil {
 		return nil, nil
 	}
-	mark, prefix := r.mark, ""
+	prefix, minor := "", ""
 	if r.whole {
-		minor := r.file.FindStringSubmatch(base)[1]
-		mark, prefix = strings.Replace(mark, "%s", minor, 1), minor+"."
+		minor = r.file.FindStringSubmatch(base)[1]
+		prefix = minor + "."
 	}
-	version := ""
-	err := in.each([]byte(mark), maxVersion, func(after []byte) bool {
-		version = string(bytes.TrimRight(r.after.Find(after), "+\x00"))
-		return version == ""
-	})
-	if version == "" || err != nil {
-		return nil, err
+	for _, mark := range r.marks {
+		version := ""
+		err := in.each([]byte(strings.Replace(mark, "%s", minor, 1)), maxVersion, func(after []byte) bool {
+			version = string(bytes.TrimRight(r.after.Find(after), "+\x00"))
+			return version == ""
+		})
+		if err != nil {
+			return nil, err
+		}
+		if version != "" {
+			return []Found{{Type: "generic", Name: r.name, Version: prefix + version}}, nil
+		}
 	}
-	return []Found{{Type: "generic", Name: r.name, Version: prefix + version}}, nil
+	return nil, nil
 }
 
 // each gives up to n bytes after every place of the mark in the file, until
