@@ -150,6 +150,20 @@ type Verdict struct {
 	DecidedAt time.Time `json:"decidedAt,omitzero"`
 	// Stale says that the deciding facts have grown too old since.
 	Stale bool `json:"stale,omitempty"`
+	// Dismissed is a person's decision to leave it, while that holds; nil for
+	// none. It changes neither the answer nor the proof.
+	Dismissed *Dismissal `json:"dismissed,omitempty"`
+}
+
+// Dismissal is a person's decision to leave a verdict as it is. It ends by
+// itself: on a day, or once the verdict rests on something else.
+type Dismissal struct {
+	By     string    `json:"by"`
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+	Until  time.Time `json:"until"`
+	// Footing is what the verdict rested on; see package verdict.
+	Footing string `json:"footing"`
 }
 
 // Priority is what the place of a verdict in the list rests on.

@@ -29,6 +29,7 @@ var addressKeys = map[string][]string{
 // address as their own, public or private, by key. One private address may
 // occur in many networks. The caller must not change the slice.
 func (e *Estate) WithAddress(address netip.Addr) []*Resource {
+	e.tracker.note(lookup{kind: byAddress, a: address.String()})
 	e.addressesOnce.Do(e.indexAddresses)
 	found := e.addresses[address.Unmap()]
 	for _, r := range found {

@@ -101,6 +101,7 @@ func (e *Estate) Gaps() []azward.Gap { return e.gaps }
 // Subscriptions returns the IDs ("/subscriptions/{id}") of all subscriptions
 // that any resource, listing or gap of the estate names, in order.
 func (e *Estate) Subscriptions() []azward.ResourceID {
+	e.tracker.note(lookup{kind: subscriptionIDs})
 	e.subscriptionsOnce.Do(e.indexSubscriptions)
 	for _, s := range e.subscriptions {
 		// Nothing is proven by this; but a replay then asks about the same ones.

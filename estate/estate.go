@@ -70,6 +70,7 @@ func (e *Estate) All() iter.Seq[*Resource] { return slices.Values(e.resources) }
 // Resource returns the resource or Kubernetes object with this ID.
 func (e *Estate) Resource(id azward.ResourceID) (*Resource, bool) {
 	r, ok := e.byKey[id.Key()]
+	e.tracker.note(lookup{kind: byID, a: string(id.Key())})
 	if ok {
 		e.tracker.touch(r)
 	}
@@ -81,6 +82,7 @@ func (e *Estate) Resource(id azward.ResourceID) (*Resource, bool) {
 // An engine that decides about one workload should ask Referrers instead:
 // a decision depends on everything it touches.
 func (e *Estate) OfType(resourceType string) []*Resource {
+	e.tracker.note(lookup{kind: byType, a: strings.ToLower(resourceType)})
 	found := e.byType[strings.ToLower(resourceType)]
 	for _, r := range found {
 		e.tracker.touch(r)
@@ -104,6 +106,7 @@ func (e *Estate) Types() map[string]int {
 // a NIC. A resource does not refer to itself or to its own children. The
 // result is ordered by key.
 func (e *Estate) Referrers(id azward.ResourceID, types ...string) []*Resource {
+	e.tracker.note(lookup{kind: byReference, a: string(id.Key()), b: strings.Join(types, " ")})
 	e.refsOnce.Do(e.indexReferences)
 	all := e.refs[id.Key()]
 	if len(all) == 0 {
@@ -129,6 +132,7 @@ type childKey struct {
 // parent, such as the slots of a site, by key. The caller must not change the
 // slice.
 func (e *Estate) Children(parent azward.ResourceID, resourceType string) []*Resource {
+	e.tracker.note(lookup{kind: byParent, a: string(parent.Key()), b: resourceType})
 	e.childrenOnce.Do(e.indexChildren)
 	found := e.children[childKey{parent.Key(), strings.ToLower(resourceType)}]
 	for _, r := range found {
@@ -155,6 +159,7 @@ func (e *snapshot) indexChildren() {
 // Image returns what is known of an image by its digest: the body of an
 // "image" line.
 func (e *Estate) Image(digest azward.Digest) (*Resource, bool) {
+	e.tracker.note(lookup{kind: byDigest, a: string(digest)})
 	r, ok := e.images[digest]
 	if ok {
 		e.tracker.touch(r)
@@ -165,6 +170,7 @@ func (e *Estate) Image(digest azward.Digest) (*Resource, bool) {
 // Images returns all image records by digest, in no particular order.
 func (e *Estate) Images() iter.Seq2[azward.Digest, *Resource] {
 	return func(yield func(azward.Digest, *Resource) bool) {
+		e.tracker.note(lookup{kind: allImages})
 		for d, r := range e.images {
 			e.tracker.touch(r)
 			if !yield(d, r) {

@@ -18,6 +18,7 @@ type objectKey struct {
 // of them when namespace is "". The result is ordered by key; the caller must
 // not change it.
 func (e *Estate) Objects(cluster azward.ResourceID, kind, namespace string) []*Resource {
+	e.tracker.note(lookup{kind: byKind, a: string(cluster), b: kind + " " + namespace})
 	e.objectsOnce.Do(e.indexObjects)
 	found := e.objects[objectKey{cluster.Key(), strings.ToLower(kind), namespace}]
 	for _, r := range found {

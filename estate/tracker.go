@@ -16,12 +16,13 @@ type Tracker struct {
 	resources map[*Resource]struct{}
 	listings  map[Listing]struct{}
 	gaps      map[azward.Gap]struct{}
+	lookups   map[lookup]struct{}
 }
 
 // Tracked returns the same estate with a fresh tracker. Whatever is looked up
 // through it (but for All, Types, Listings and Gaps) is noted.
 func (e *Estate) Tracked() (*Estate, *Tracker) {
-	t := &Tracker{whole: e.snapshot, resources: map[*Resource]struct{}{}, listings: map[Listing]struct{}{}, gaps: map[azward.Gap]struct{}{}}
+	t := &Tracker{whole: e.snapshot, resources: map[*Resource]struct{}{}, listings: map[Listing]struct{}{}, gaps: map[azward.Gap]struct{}{}, lookups: map[lookup]struct{}{}}
 	return &Estate{snapshot: e.snapshot, tracker: t}, t
 }
 
@@ -73,6 +74,7 @@ func (t *Tracker) Merge(other *Tracker) {
 	maps.Copy(t.resources, other.resources)
 	maps.Copy(t.listings, other.listings)
 	maps.Copy(t.gaps, other.gaps)
+	maps.Copy(t.lookups, other.lookups)
 }
 
 func (t *Tracker) touch(r *Resource) {

@@ -83,6 +83,7 @@ var readers = map[string]func(*Estate, *Resource, *Workload) bool{
 // On a tracked estate it notes all that it looked at: an engine that decides
 // about one workload asks [Estate.Workload].
 func (e *Estate) Workloads() []Workload {
+	e.tracker.note(lookup{kind: everything})
 	var found []Workload
 	for typeKey, read := range readers {
 		for _, r := range e.byType[typeKey] {

@@ -126,6 +126,7 @@ func deploymentKey(r *Resource, ref ownerReference, labels map[string]string) ow
 // owned reports whether a workload that was read owns a pod, replica set or
 // job.
 func (e *Estate) owned(r *Resource) bool {
+	e.tracker.note(lookup{kind: owner, a: string(r.key)})
 	named, owner := e.ownership().controller(r)
 	if named != nil {
 		e.tracker.touch(named)
@@ -147,6 +148,7 @@ func (e *Estate) podsBelow(r *Resource, depth int) []*Resource {
 	if depth == 0 {
 		return nil
 	}
+	e.tracker.note(lookup{kind: owned, a: string(r.key)})
 	var pods []*Resource
 	for _, child := range e.ownership().owned[r] {
 		e.tracker.touch(child)
@@ -204,6 +206,7 @@ func (o *owners) addScaler(r *Resource) {
 // startsFromZero returns the autoscaler that starts a workload's pods from
 // zero, and the property that says so.
 func (e *Estate) startsFromZero(r *Resource) (*Resource, string) {
+	e.tracker.note(lookup{kind: scalersOf, a: string(r.key)})
 	for _, s := range e.ownership().scalers[ownerKey{r.Cluster.Key(), strings.ToLower(r.Kind), r.Namespace, r.Name}] {
 		e.tracker.touch(s.resource)
 		if s.fromZero != "" {

@@ -43,6 +43,9 @@ type Scan struct {
 	// estate already holds are matched.
 	Images     Images
 	Advisories Advisories
+	// After is an earlier result on an estate that is nearly the same: what
+	// holds of a workload in both is not decided again. Nil decides all.
+	After *Result
 	// Workers is the number of images read at once; 0 means 4.
 	Workers int
 	// Progress is told of each step, from many goroutines; nil is silent.
@@ -65,6 +68,8 @@ type Result struct {
 	Decider  *verdict.Decider
 	Images   int
 	Packages int
+	// Kept counts the workloads whose surroundings were taken over from After.
+	Kept int
 	// Blind are workloads whose packages nobody can see: machines, code-only
 	// sites, images that could not be read.
 	Blind int
@@ -136,6 +141,9 @@ func (s Scan) Run(ctx context.Context, e *estate.Estate, at time.Time) (*Result,
 	}
 	result.Estate = b.Build()
 	result.Decider = &verdict.Decider{Estate: result.Estate, At: at}
+	if s.After != nil {
+		result.Kept, _ = result.Decider.After(s.After.Decider)
+	}
 	for _, u := range uses {
 		img, ok := images.byReference[u.reference]
 		if !ok {

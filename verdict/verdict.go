@@ -9,6 +9,7 @@ package verdict
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -153,4 +154,32 @@ func resultOf(affected azward.Answer, runs presence, reachable azward.Answer, ne
 	default:
 		return azward.Undecided
 	}
+}
+
+// After carries over what an earlier decider found of workloads that look the
+// same on this estate, so that only the others are asked about again. It
+// returns how many were kept, and how many have to be decided anew.
+func (d *Decider) After(earlier *Decider) (kept, anew int) {
+	earlier.mu.Lock()
+	known := maps.Clone(earlier.known)
+	earlier.mu.Unlock()
+	for key, s := range known {
+		if !s.tracker.Holds(d.Estate) {
+			anew++
+			continue
+		}
+		same := &surroundings{
+			workload: s.workload, found: s.found, reach: s.reach, tracker: s.tracker, entrance: s.entrance,
+			criticality: s.criticality, criticalityWords: s.criticalityWords, blast: s.blast, blastWords: s.blastWords,
+		}
+		same.once.Do(func() {}) // it is known already
+		d.mu.Lock()
+		if d.known == nil {
+			d.known = make(map[azward.ResourceKey]*surroundings)
+		}
+		d.known[key] = same
+		d.mu.Unlock()
+		kept++
+	}
+	return kept, anew
 }

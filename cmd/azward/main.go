@@ -79,7 +79,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 --fail-on met, 4 --fail-on undecided,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.data, "data", "", "data directory (default $XDG_STATE_HOME/azward or ~/.local/state/azward)")
-	flags.StringVar(&a.output, "output", "table", "format: table, json, and where it means something markdown, sarif, openvex, proof")
+	flags.StringVar(&a.output, "output", "table", "format: table, json, and where it means something markdown, sarif, openvex, proof, csv, cyclonedx, spdx")
 	flags.StringVarP(&a.out, "out", "o", "", "write the result to this file")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no hints")
 	flags.StringVar(&a.logLevel, "log-level", "warn", "debug, info, warn or error")
@@ -88,7 +88,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 --fail-on met, 4 --fail-on undecided,
 	})
 	for _, command := range []func(*app) *cobra.Command{
 		demoCommand, connectCommand, connectionsCommand, doctorCommand, collectCommand, scanCommand,
-		verdictsCommand, explainCommand, verifyCommand, exposureCommand, imageCommand, registryCommand, advisoryCommand, updateCommand,
+		verdictsCommand, explainCommand, whyNotCommand, whatIfCommand, changesCommand, dismissCommand, reopenCommand, verifyCommand, exposureCommand, imageCommand, registryCommand, advisoryCommand, updateCommand,
 	} {
 		root.AddCommand(command(a))
 	}

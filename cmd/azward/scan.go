@@ -154,7 +154,7 @@ func (a *app) scan(ctx context.Context, names []string, f scanFlags) error {
 	if err != nil {
 		return err
 	}
-	var results []*scan.Result
+	var results []scanned
 	for _, source := range sources {
 		result, err := a.scanSource(ctx, source, f)
 		if err != nil {
@@ -163,7 +163,7 @@ func (a *app) scan(ctx context.Context, names []string, f scanFlags) error {
 		results = append(results, result)
 	}
 	a.progress.clear()
-	return a.writeScans(results, f.failOn)
+	return a.writeScans(ctx, results, f.failOn)
 }
 
 // source is what one scan reads.
@@ -207,25 +207,25 @@ func (a *app) sources(ctx context.Context, names []string, f scanFlags) ([]sourc
 
 // scanSource is one scan from reading to saved verdicts. Whatever ends it, the
 // verdicts of the scan before stand until the new ones are there whole.
-func (a *app) scanSource(ctx context.Context, s source, f scanFlags) (_ *scan.Result, err error) {
+func (a *app) scanSource(ctx context.Context, s source, f scanFlags) (found scanned, err error) {
 	kept, err := a.store(ctx)
 	if err != nil {
-		return nil, err
+		return found, err
 	}
 	index, err := a.advisories()
 	if err != nil {
-		return nil, err
+		return found, err
 	}
 	defer index.Close()
 	start := time.Now().UTC()
 	a.warnStale(index, start)
 	if _, err := kept.InterruptScans(ctx, start); err != nil { // of a process that died: we hold the lock
-		return nil, err
+		return found, err
 	}
 	id := start.Format("20060102T150405.000000000")
 	id = strings.ReplaceAll(id, ".", "-")
 	if err := kept.BeginScan(ctx, id, s.name, start); err != nil {
-		return nil, err
+		return found, err
 	}
 	defer func() {
 		if err != nil {
@@ -234,13 +234,13 @@ func (a *app) scanSource(ctx context.Context, s source, f scanFlags) (_ *scan.Re
 	}()
 	e, client, tenant, err := s.read(ctx)
 	if err != nil {
-		return nil, err
+		return found, err
 	}
 	if client != nil {
 		defer client.Close()
 	}
 	if e, err = a.withServiceTags(e); err != nil {
-		return nil, err
+		return found, err
 	}
 	images := &pulling{
 		scanner: &image.Scanner{Cache: registry.Layers{Store: kept}, Progress: func(p image.Progress) {
@@ -253,11 +253,16 @@ func (a *app) scanSource(ctx context.Context, s source, f scanFlags) (_ *scan.Re
 	if !f.noPull {
 		run.Images = images
 	}
-	result, err := run.Run(ctx, e, start.Truncate(time.Second))
-	if err != nil {
-		return nil, err
+	if found.Result, err = run.Run(ctx, e, start.Truncate(time.Second)); err != nil {
+		return found, err
 	}
-	return result, a.save(ctx, kept, id, result)
+	if err := found.compare(ctx, kept, s.name); err != nil {
+		return found, err
+	}
+	if err := a.save(ctx, kept, id, found.Result); err != nil {
+		return found, err
+	}
+	return found, found.keepChanges(ctx, kept, id)
 }
 
 // endScan notes how a scan ended that gave no verdicts.
@@ -306,15 +311,19 @@ func pieces(list []verdict.Piece) store.Document {
 	return doc
 }
 
-func (a *app) writeScans(results []*scan.Result, f failOn) error {
+func (a *app) writeScans(ctx context.Context, results []scanned, f failOn) error {
 	var verdicts []azward.Verdict
 	var gaps []azward.Gap
 	for _, r := range results {
 		verdicts = append(verdicts, r.Verdicts...)
 		gaps = append(gaps, r.Estate.Gaps()...)
 	}
+	verdicts, err := a.marked(ctx, verdicts, time.Now())
+	if err != nil {
+		return err
+	}
 	a.decided = verdicts
-	err := a.write(func(w io.Writer) error {
+	err = a.write(func(w io.Writer) error {
 		switch a.output {
 		case "table":
 			return a.summary(w, results, verdicts, gaps)
@@ -325,7 +334,13 @@ func (a *app) writeScans(results []*scan.Result, f failOn) error {
 			if gaps == nil {
 				gaps = []azward.Gap{}
 			}
-			return report.JSON(w, map[string]any{"verdicts": verdicts, "gaps": gaps})
+			changes := []verdict.Change{}
+			for _, r := range results {
+				if !r.since.IsZero() {
+					changes = append(changes, r.changes...)
+				}
+			}
+			return report.JSON(w, map[string]any{"verdicts": verdicts, "gaps": gaps, "changes": changes})
 		default:
 			return a.writeVerdicts(w, verdicts)
 		}
@@ -337,8 +352,8 @@ func (a *app) writeScans(results []*scan.Result, f failOn) error {
 }
 
 // summary is what a person reads after a scan.
-func (a *app) summary(w io.Writer, results []*scan.Result, verdicts []azward.Verdict, gaps []azward.Gap) error {
-	if err := report.Table(w, verdicts, a.style()); err != nil {
+func (a *app) summary(w io.Writer, results []scanned, verdicts []azward.Verdict, gaps []azward.Gap) error {
+	if err := a.writeTable(w, verdicts, false); err != nil {
 		return err
 	}
 	var images, packages, resources, blind int
@@ -355,7 +370,28 @@ func (a *app) summary(w io.Writer, results []*scan.Result, verdicts []azward.Ver
 			return err
 		}
 	}
+	for _, r := range results {
+		if err := writeVerdictChanges(w, r); err != nil {
+			return err
+		}
+	}
 	return writeGaps(w, gaps)
+}
+
+// writeTable writes the verdicts that are open, and counts the others.
+func (a *app) writeTable(w io.Writer, verdicts []azward.Verdict, dismissed bool) error {
+	shown := verdicts
+	if !dismissed {
+		shown = open(verdicts)
+	}
+	if err := report.Table(w, shown, a.style()); err != nil {
+		return err
+	}
+	if hidden := len(verdicts) - len(shown); hidden > 0 {
+		_, err := fmt.Fprintf(w, "%d dismissed: azward verdicts --dismissed\n", hidden)
+		return err
+	}
+	return nil
 }
 
 // maxGapsShown keeps a summary on one screen.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,23 +28,36 @@ type failOn struct {
 }
 
 func (f *failOn) flags(flags *pflag.FlagSet) {
-	flags.StringSliceVar(&f.on, "fail-on", nil, "exit 3 when a verdict is one of: exploitable, unknown")
+	flags.StringSliceVar(&f.on, "fail-on", nil, "exit 3 when a verdict is one of: exploitable, conditional, unknown, dormant")
 	flags.StringVar(&f.severity, "severity", "", "count verdicts of this severity and above: low, medium, high, critical")
 	flags.BoolVar(&f.kev, "kev", false, "count known exploited vulnerabilities alone")
 }
 
 func (f *failOn) check() error {
 	for _, on := range f.on {
-		switch on {
-		case "exploitable", "yes", "unknown":
-		default:
-			return &azward.Error{Kind: azward.KindUsage, Op: "read --fail-on", Subject: fmt.Sprintf("%.40q", on), Cause: "there is no such condition", Remedy: "use exploitable, unknown, or both"}
+		if r := resultNamed(on); r == "" || r == azward.NotExploitable {
+			return &azward.Error{
+				Kind: azward.KindUsage, Op: "read --fail-on", Subject: fmt.Sprintf("%.40q", on), Cause: "there is no such condition",
+				Remedy: "use exploitable, conditional, unknown, dormant, or several of them",
+			}
 		}
 	}
 	if f.severity != "" && azward.Severity(f.severity).Rank() == 0 {
 		return &azward.Error{Kind: azward.KindUsage, Op: "read --severity", Subject: fmt.Sprintf("%.40q", f.severity), Cause: "there is no such severity", Remedy: "use low, medium, high or critical"}
 	}
 	return nil
+}
+
+// resultNamed gives the result of a name on the command line, "" for none.
+// "yes" is what exploitable was called first.
+func resultNamed(name string) azward.Result {
+	if name == "yes" {
+		return azward.Exploitable
+	}
+	if r := azward.Result(name); slices.Contains(azward.Results(), r) {
+		return r
+	}
+	return ""
 }
 
 func (f *failOn) counts(v azward.Verdict) bool {
@@ -56,24 +70,17 @@ func (f *failOn) judge(verdicts []azward.Verdict, gaps int) error {
 	if len(f.on) == 0 {
 		return nil
 	}
-	var yes, unknown int
+	var met, unknown int
 	for _, v := range verdicts {
 		switch {
-		case !f.counts(v):
-		case v.Exploitable == azward.Yes:
-			yes++
+		case !f.counts(v) || v.Dismissed != nil:
+		case slices.ContainsFunc(f.on, func(on string) bool { return resultNamed(on) == v.Result }):
+			met++
 		case v.Exploitable == azward.Unknown:
 			unknown++
 		}
 	}
 	on := strings.Join(f.on, ",")
-	met := 0
-	if strings.Contains(on, "exploitable") || strings.Contains(on, "yes") {
-		met += yes
-	}
-	if strings.Contains(on, "unknown") {
-		met += unknown
-	}
 	switch {
 	case met > 0:
 		return &azward.Error{Kind: azward.KindFailOn, Op: "--fail-on " + on, Cause: fmt.Sprintf("%d verdicts meet it", met)}
@@ -88,9 +95,9 @@ func (f *failOn) judge(verdicts []azward.Verdict, gaps int) error {
 }
 
 func verdictsCommand(a *app) *cobra.Command {
-	var exploitable []string
+	var exploitable, results []string
 	var vulnerability, workload, connection string
-	var assert bool
+	var assert, dismissed bool
 	var gate failOn
 	c := &cobra.Command{
 		Use: "verdicts", Short: "List the verdicts of the last scans", Args: cobra.NoArgs,
@@ -101,13 +108,22 @@ func verdictsCommand(a *app) *cobra.Command {
 			if err := gate.check(); err != nil {
 				return err
 			}
+			var answers []azward.Answer
+			var named []azward.Result
 			filter := store.Filter{Source: connection, Vulnerability: vulnerability, MinSeverity: azward.Severity(gate.severity)}
 			for _, text := range exploitable {
 				answer, err := azward.ParseAnswer(text)
 				if err != nil {
 					return err
 				}
-				filter.Exploitable = append(filter.Exploitable, answer)
+				answers = append(answers, answer)
+			}
+			for _, text := range results {
+				result := resultNamed(text)
+				if result == "" {
+					return &azward.Error{Kind: azward.KindUsage, Op: "read --result", Subject: fmt.Sprintf("%.40q", text), Cause: "there is no such result", Remedy: "use exploitable, conditional, unknown, dormant or not-exploitable"}
+				}
+				named = append(named, result)
 			}
 			if workload != "" {
 				id, err := azward.ParseResourceID(workload)
@@ -120,7 +136,7 @@ func verdictsCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			verdicts := []azward.Verdict{}
+			var verdicts []azward.Verdict
 			for v, err := range kept.Verdicts(cmd.Context(), filter) {
 				if err != nil {
 					return err
@@ -129,9 +145,18 @@ func verdictsCommand(a *app) *cobra.Command {
 					verdicts = append(verdicts, v)
 				}
 			}
+			if verdicts, err = a.marked(cmd.Context(), verdicts, time.Now()); err != nil {
+				return err
+			}
+			verdicts = slices.DeleteFunc(verdicts, func(v azward.Verdict) bool { // by what they are now, not when they were saved
+				return len(answers) > 0 && !slices.Contains(answers, v.Exploitable) || len(named) > 0 && !slices.Contains(named, v.Result)
+			})
 			err = a.write(func(w io.Writer) error {
-				if a.output == "openvex" {
+				switch a.output {
+				case "openvex":
 					return writeOpenVEX(w, verdicts, assert)
+				case "table":
+					return a.writeTable(w, verdicts, dismissed)
 				}
 				return a.writeVerdicts(w, verdicts)
 			})
@@ -147,9 +172,11 @@ func verdictsCommand(a *app) *cobra.Command {
 	}
 	flags := c.Flags()
 	flags.StringSliceVar(&exploitable, "exploitable", nil, "yes, no, unknown, or several of them")
+	flags.StringSliceVar(&results, "result", nil, "exploitable, conditional, unknown, dormant, not-exploitable, or several of them")
 	flags.StringVar(&vulnerability, "vulnerability", "", "a CVE or another ID of it")
 	flags.StringVar(&workload, "workload", "", "resource ID of a workload, cluster, resource group or subscription")
 	flags.StringVar(&connection, "connection", "", "verdicts of this connection alone")
+	flags.BoolVar(&dismissed, "dismissed", false, "show those that were dismissed, too")
 	flags.BoolVar(&assert, "assert-not-affected", false, "openvex: state what has no way in as not_affected")
 	gate.flags(flags)
 	return c
@@ -246,6 +273,11 @@ azward verify replays without the estate.`,
 			if err != nil {
 				return err
 			}
+			now, err := a.marked(cmd.Context(), []azward.Verdict{v}, time.Now())
+			if err != nil {
+				return err
+			}
+			v = now[0]
 			return a.write(func(w io.Writer) error {
 				switch a.output {
 				case "json":

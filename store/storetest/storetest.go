@@ -55,6 +55,13 @@ type Store interface {
 	Verdict(context.Context, azward.VerdictID) (azward.Verdict, error)
 	Proof(context.Context, azward.VerdictID) ([]byte, error)
 
+	Dismiss(context.Context, azward.VerdictID, azward.Dismissal) error
+	Reopen(context.Context, azward.VerdictID) error
+	Dismissals(context.Context) (map[azward.VerdictID]azward.Dismissal, error)
+	SaveChanges(ctx context.Context, scan string, changes iter.Seq2[[]byte, error]) error
+	Changes(ctx context.Context, source string) iter.Seq2[[]byte, error]
+	LastFinished(ctx context.Context, source string) (time.Time, error)
+
 	SaveEstate(ctx context.Context, scan string, write func(io.Writer) error) error
 	OpenEstate(ctx context.Context, scan string) (io.ReadCloser, error)
 
@@ -82,6 +89,8 @@ func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
 		{"verdict_filters", filters},
 		{"verdict_pages", pages},
 		{"proofs", proofs},
+		{"dismissals", dismissals},
+		{"changes", changes},
 		{"estates", estates},
 		{"estate_that_fails", estateFails},
 		{"concurrent_use", concurrent},
