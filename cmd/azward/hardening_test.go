@@ -102,7 +102,7 @@ func tarLayer(t *testing.T, files ...weakFile) v1.Layer {
 // pushImage gives the image's reference.
 func pushImage(t *testing.T, host, ref string, config v1.Config, created time.Time, steps []string, layers ...v1.Layer) {
 	t.Helper()
-	img := v1.Image(empty.Image)
+	img := empty.Image
 	var err error
 	for i, l := range layers {
 		if img, err = mutate.Append(img, mutate.Addendum{Layer: l, History: v1.History{CreatedBy: steps[i]}}); err != nil {

@@ -64,7 +64,7 @@ func newPairs(list []detector) *pairs {
 		d := &list[i]
 		key := pairKey(d.needle[d.anchor], d.needle[d.anchor+1])
 		if p.group[key] == 0 {
-			p.group[key] = uint8(len(p.groups)) //nolint:gosec // there are fewer than 256 detectors
+			p.group[key] = uint8(len(p.groups))
 			p.groups = append(p.groups, nil)
 		}
 		p.groups[p.group[key]] = append(p.groups[p.group[key]], d)

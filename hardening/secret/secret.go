@@ -25,9 +25,9 @@ const (
 	AzureKey             Kind = "azure-service-key" // Cosmos DB, Batch, Search, Functions, Redis and others
 	AzureRegistryKey     Kind = "azure-registry-key"
 	AzureDevOpsPAT       Kind = "azure-devops-pat"
-	EntraSecret          Kind = "entra-client-secret"
-	AWSKeyID             Kind = "aws-access-key-id" // names a key; alone it opens nothing
-	AWSSecret            Kind = "aws-secret-access-key"
+	EntraSecret          Kind = "entra-client-secret"   //nolint:gosec // a kind's name
+	AWSKeyID             Kind = "aws-access-key-id"     // names a key; alone it opens nothing
+	AWSSecret            Kind = "aws-secret-access-key" //nolint:gosec // a kind's name
 	GitHubToken          Kind = "github-token"
 	GitLabToken          Kind = "gitlab-token"
 	SlackToken           Kind = "slack-token"

@@ -10,7 +10,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"hash/crc32"
-	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -69,10 +68,10 @@ func jwt(header, claims string) string {
 
 func pemKey(tb testing.TB) string {
 	tb.Helper()
-	d := new(big.Int).SetBytes([]byte(random(alnum, 31, "key")))
-	k := &ecdsa.PrivateKey{D: d}
-	k.Curve = elliptic.P256()
-	k.X, k.Y = k.ScalarBaseMult(d.Bytes()) //nolint:staticcheck // a key that is the same each time
+	k, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), []byte(random(alnum, 32, "key")))
+	if err != nil {
+		tb.Fatal(err)
+	}
 	der, err := x509.MarshalECPrivateKey(k)
 	if err != nil {
 		tb.Fatal(err)
