@@ -18,7 +18,8 @@ import (
 	"github.com/azward/azward/image"
 )
 
-// A layer made to cost more than it is worth ends at a named limit.
+// A layer made to cost more than it is worth ends at a named limit. The gzip
+// bomb is in TestMemoryIsBounded.
 func TestHostileLayers(t *testing.T) {
 	t.Parallel()
 	head := func(h *tar.Header) []byte { return tarHead(t, h) }
@@ -27,7 +28,6 @@ func TestHostileLayers(t *testing.T) {
 		layer func() io.Reader
 		want  string
 	}{
-		{"gzip_bomb_of_10_GB", func() io.Reader { return zeros(t, 10<<10) }, image.ErrExpands.Error()},
 		{"zstd_bomb_of_10_GB", func() io.Reader { return zstdZeros(t, 10<<10) }, image.ErrExpands.Error()},
 		{"zstd_window_of_1_GB", func() io.Reader {
 			// A frame header: no single segment, window 2^30, then a raw block.

@@ -2,7 +2,6 @@ package image_test
 
 import (
 	"archive/tar"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
@@ -293,7 +292,6 @@ func TestCompression(t *testing.T) {
 func TestDamagedLayerIsAGap(t *testing.T) {
 	t.Parallel()
 	good := tarOf(t, entry{name: "six.egg-info", body: "Name: six\nVersion: 1\n"})
-	bomb := bytes.Repeat(gz(t, make([]byte, 32<<20)), 40) // 1.25 GiB of zeros in 1.3 MB
 	for _, tc := range []struct {
 		name  string
 		layer []byte
@@ -302,7 +300,6 @@ func TestDamagedLayerIsAGap(t *testing.T) {
 		{"not_a_tar", gz(t, []byte(strings.Repeat("<html>", 1000))), "not a tar"},
 		{"gzip_truncated", gz(t, tarOf(t, entry{name: "x", body: strings.Repeat("y", 9000)}))[:40], "unexpected EOF"},
 		{"tar_truncated", gz(t, tarOf(t, entry{name: "x", body: strings.Repeat("y", 9000)})[:5000]), "unexpected EOF"},
-		{"gzip_bomb", bomb, "unpacks to more than 100 times"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

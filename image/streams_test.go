@@ -96,15 +96,20 @@ func tarHead(tb testing.TB, h *tar.Header) []byte {
 // entries is the tar of a layer of n empty files, in directories of a thousand.
 type entries struct {
 	head []byte
+	sum  int // of the header less the digits of its name and its checksum
 	i, n int
 	rest []byte
 }
 
 func manyEntries(tb testing.TB, n int) io.Reader {
 	tb.Helper()
-	name := "srv/0000/0000000"
-	head := tarHead(tb, &tar.Header{Name: name, Mode: 0o644, Typeflag: tar.TypeReg, Format: tar.FormatUSTAR})
-	return io.MultiReader(&entries{head: head, n: n}, bytes.NewReader(make([]byte, 1024)))
+	e := &entries{n: n, head: tarHead(tb, &tar.Header{Name: "srv/0000/0000000", Mode: 0o644, Typeflag: tar.TypeReg, Format: tar.FormatUSTAR})}
+	copy(e.head[148:], "        ")
+	for _, c := range e.head[:512] {
+		e.sum += int(c)
+	}
+	e.sum -= 11 * '0'
+	return io.MultiReader(e, bytes.NewReader(make([]byte, 1024)))
 }
 
 // Read implements [io.Reader].
@@ -114,15 +119,30 @@ func (e *entries) Read(p []byte) (n int, err error) {
 			if e.i == e.n {
 				return n, io.EOF
 			}
-			copy(e.head, fmt.Appendf(nil, "srv/%04d/%07d", e.i/1000, e.i))
-			e.i++
-			sum(e.head)
-			e.rest = e.head
+			e.next()
 		}
 		m := copy(p[n:], e.rest)
 		n, e.rest = n+m, e.rest[m:]
 	}
 	return n, nil
+}
+
+func (e *entries) next() {
+	sum := e.sum + digits(e.head[4:8], e.i/1000, 10) + digits(e.head[9:16], e.i, 10)
+	digits(e.head[148:154], sum, 8)
+	copy(e.head[154:], "\x00 ")
+	e.i++
+	e.rest = e.head
+}
+
+// digits writes a number, and gives the sum of its characters.
+func digits(p []byte, n, base int) (sum int) {
+	for i := len(p) - 1; i >= 0; i-- {
+		p[i] = byte('0' + n%base)
+		sum += int(p[i])
+		n /= base
+	}
+	return sum
 }
 
 // sum writes a header's checksum.
