@@ -356,16 +356,39 @@ func (b *builder) assessments(ctx context.Context, f fs.File, size int64, name s
 	return nil
 }
 
+// maxDirectory bounds an archive's directory, in bytes: of a million records it
+// has 80 MB, and in memory four times that.
+const maxDirectory = 128 << 20
+
+// openZip reads the directory of an archive, bounded.
 func openZip(f fs.File, size int64) (*zip.Reader, error) {
 	at, ok := f.(io.ReaderAt)
 	if !ok {
 		return nil, errors.New("this kind of file cannot be read at a position")
 	}
-	archive, err := zip.NewReader(at, size)
+	directory := &bounded{from: at, left: maxDirectory}
+	archive, err := zip.NewReader(directory, size)
 	if err != nil {
 		return nil, fmt.Errorf("open zip archive: %w", err)
 	}
+	directory.open = true
 	return archive, nil
+}
+
+// bounded gives so many bytes until it is open.
+type bounded struct {
+	from io.ReaderAt
+	left int
+	open bool
+}
+
+func (b *bounded) ReadAt(p []byte, at int64) (int, error) {
+	if !b.open {
+		if b.left -= len(p); b.left < 0 {
+			return 0, &bound.SizeError{What: "the archive's directory", Limit: maxDirectory}
+		}
+	}
+	return b.from.ReadAt(p, at)
 }
 
 func (b *builder) tell(name string) {

@@ -154,6 +154,9 @@ func (c client) try(ctx context.Context, r remote, held validators, part string)
 		if begun.whole() && begun.any() {
 			return c.finish(part, begun)
 		}
+		if !held.any() {
+			return fetched{}, &retryError{err: errors.New("the server says that the file has not changed, and was not asked")}
+		}
 		return fetched{validators: held}, dropPartial(part)
 	case http.StatusRequestedRangeNotSatisfiable:
 		err = &retryError{err: errors.New("the server has fewer bytes than it had")}

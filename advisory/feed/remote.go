@@ -32,7 +32,7 @@ type remote struct {
 
 // Bounds of files, in bytes.
 const (
-	maxExport = 8 << 30   // the largest export, npm's, has 0.3 GB
+	maxExport = 4 << 30   // the largest export, npm's, has 0.3 GB
 	maxList   = 256 << 20 // npm's list of IDs has about 15 MB
 )
 

@@ -155,18 +155,32 @@ func newUpdater(u Update) (*updater, error) {
 			return nil, cannotWrite(u.Dir, err)
 		}
 	}
-	// An update that was killed leaves what it wrote beside the index.
-	left, err := filepath.Glob(u.Index + newSuffix)
-	for _, file := range left {
-		err = errors.Join(err, remove(file))
-	}
-	if err != nil {
-		return nil, cannotWrite(u.Index, err)
+	if err := up.tidy(); err != nil {
+		return nil, cannotWrite(u.Dir, err)
 	}
 	if err := readJSON(filepath.Join(u.Dir, stateFile), &up.state); err != nil && !errors.Is(err, os.ErrNotExist) {
 		clear(up.state) // unreadable: everything is asked for again
 	}
 	return up, nil
+}
+
+// tidy removes what an update that was killed had begun to write.
+func (u *updater) tidy() error {
+	index := filepath.Base(u.Index)
+	for folder, prefix := range map[string]string{filepath.Dir(u.Index): index, u.Dir: "", filepath.Join(u.Dir, heldFolder): ""} {
+		list, err := os.ReadDir(folder)
+		if err != nil {
+			return err
+		}
+		for _, f := range list {
+			if name := f.Name(); strings.HasPrefix(name, prefix) && strings.Contains(name, strings.TrimSuffix(newSuffix, "*")) {
+				if err := remove(filepath.Join(folder, name)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // newClient makes no connection without encryption of one with.

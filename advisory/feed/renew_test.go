@@ -384,6 +384,10 @@ func TestRenew_failures(t *testing.T) {
 		"a_page_for_the_list":   {func(m *mirror, _ *updating) { m.npmPage(page, "modified_id.csv") }, azward.KindBadInput, "not the file"},
 		"list_of_paths":         {func(m *mirror, _ *updating) { m.npmPage([]byte(tuesday+",../../x\n"), "modified_id.csv") }, azward.KindBadInput, "not the file"},
 		"list_is_empty":         {func(m *mirror, _ *updating) { m.npmPage([]byte("\n"), "modified_id.csv") }, azward.KindBadInput, "not the file"},
+		"unchanged_though_not_asked": {func(m *mirror, u *updating) {
+			u.Overlays = []string{"kev", "epss"}
+			m.fail("epss/epss_scores-current.csv.gz", slices.Repeat([]fault{{status: http.StatusNotModified}}, 9)...)
+		}, azward.KindUnavailable, "was not asked"},
 		"record_is_another": {func(m *mirror, _ *updating) {
 			m.npmPage([]byte(monday+",R-0\n"+tuesday+",R-1\n"), "modified_id.csv")
 			m.put("osv/npm/R-1.json", []byte(npmRecord(0, tuesday)))
@@ -525,5 +529,43 @@ func TestRenew_damaged_cache(t *testing.T) {
 	}
 	if r := u.renew(t); r.Records != 1 || r.Files[0].Result != "downloaded" {
 		t.Errorf("%+v", r)
+	}
+}
+
+// All of the shared data over the wire gives the index that the folder gives.
+func TestRenew_shared_data(t *testing.T) {
+	t.Parallel()
+	root := testdata.Shared(t, "data/osv")
+	ecosystems, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := newMirror(t)
+	u := m.update(t)
+	u.Ecosystems = nil
+	folder := t.TempDir()
+	for _, e := range ecosystems {
+		data, err := os.ReadFile(filepath.Join(root, e.Name(), "all.zip"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(folder, "osv", e.Name())
+		if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "all.zip"), data, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		u.Ecosystems = append(u.Ecosystems, e.Name())
+		m.put("osv/"+e.Name()+"/all.zip", data)
+		m.put("osv/"+e.Name()+"/modified_id.csv", []byte(monday+",GHSA-0000-0000-0000\n"))
+	}
+	want, err := feed.Build(t.Context(), feed.Sources{Dir: folder, At: at}, filepath.Join(t.TempDir(), "x.idx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := u.renew(t).Stats
+	for _, s := range []*feed.Stats{&want, &got} {
+		s.Took, s.Bytes = 0, 0
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }

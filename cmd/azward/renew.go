@@ -56,7 +56,7 @@ endoflife/.`,
 	flags.StringVar(&f.sha256, "sha256", "", "what the bundle of --from must have, as advisory bundle printed it")
 	flags.StringVar(&f.mirror, "mirror", "", "address that has everything under the names of a bundle")
 	flags.StringSliceVar(&f.ecosystems, "ecosystems", nil, "OSV's names, such as Debian,npm (default all that azward reads)")
-	flags.StringSliceVar(&f.overlays, "overlays", nil, strings.Join(feed.Overlays(), ", ")+" (default all)")
+	flags.StringSliceVar(&f.overlays, "overlays", nil, strings.Join(feed.Overlays(), ", ")+"; '' for none (default all)")
 	return c
 }
 
@@ -100,8 +100,8 @@ func (a *app) updateAdvisories(ctx context.Context, f updateFlags) (err error) {
 		for _, file := range r.Files {
 			t.AppendRow(table.Row{file.Name, outcome(file)})
 		}
-		if _, err := fmt.Fprintf(w, "%s\n\n%.1f MB received\n", t.Render(), float64(r.Received)/1e6); err != nil {
-			return err
+		if _, err := fmt.Fprintf(w, "%s\n\n%.1f MB received\n", t.Render(), float64(r.Received)/1e6); err != nil || r.Records == 0 {
+			return err // nothing was built: what came before stands
 		}
 		return writeStats(w, r.Stats)
 	}))
