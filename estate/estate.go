@@ -58,6 +58,8 @@ type snapshot struct {
 
 	imagesOnce sync.Once
 	byImage    map[string][]azward.ResourceID // workloads by digest and reference
+
+	memos sync.Map // see [Memo]
 }
 
 // Len returns the number of resources, Kubernetes objects included.

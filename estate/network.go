@@ -60,6 +60,8 @@ type IPConfiguration struct {
 		PublicIPAddress                       *ResourceRef  `json:"publicIPAddress"`
 		LoadBalancerBackendAddressPools       []ResourceRef `json:"loadBalancerBackendAddressPools"`
 		ApplicationGatewayBackendAddressPools []ResourceRef `json:"applicationGatewayBackendAddressPools"`
+		LoadBalancerInboundNATPools           []ResourceRef `json:"loadBalancerInboundNatPools"` // of scale sets
+		GatewayLoadBalancer                   *ResourceRef  `json:"gatewayLoadBalancer"`
 		ApplicationSecurityGroups             []ResourceRef `json:"applicationSecurityGroups"`
 		// PublicIPAddressConfiguration is set in a scale set's profile.
 		PublicIPAddressConfiguration *struct {
@@ -165,38 +167,48 @@ type LoadBalancer struct {
 		Tier string `json:"tier"`
 	} `json:"sku"`
 	Properties struct {
-		FrontendIPConfigurations []struct {
-			ID         azward.ResourceID `json:"id"`
-			Name       string            `json:"name"`
-			Properties struct {
-				PublicIPAddress  *ResourceRef `json:"publicIPAddress"`
-				PublicIPPrefix   *ResourceRef `json:"publicIPPrefix"`
-				PrivateIPAddress string       `json:"privateIPAddress"`
-				Subnet           *ResourceRef `json:"subnet"`
-			} `json:"properties"`
-		} `json:"frontendIPConfigurations"`
-		BackendAddressPools []struct {
+		FrontendIPConfigurations []BalancerFrontend `json:"frontendIPConfigurations"`
+		BackendAddressPools      []struct {
 			ID         azward.ResourceID `json:"id"`
 			Properties struct {
+				VirtualNetwork               *ResourceRef  `json:"virtualNetwork"` // that addresses of the pool lie in
 				BackendIPConfigurations      []ResourceRef `json:"backendIPConfigurations"`
 				LoadBalancerBackendAddresses []struct {
 					Properties struct {
-						IPAddress string `json:"ipAddress"`
+						IPAddress      string       `json:"ipAddress"`
+						VirtualNetwork *ResourceRef `json:"virtualNetwork"`
+						Subnet         *ResourceRef `json:"subnet"`
 					} `json:"properties"`
 				} `json:"loadBalancerBackendAddresses"`
 			} `json:"properties"`
 		} `json:"backendAddressPools"`
 		LoadBalancingRules []LoadBalancingRule `json:"loadBalancingRules"`
 		InboundNATRules    []LoadBalancingRule `json:"inboundNatRules"`
-		InboundNATPools    []struct {
-			Name string `json:"name"`
-		} `json:"inboundNatPools"`
+		InboundNATPools    []LoadBalancingRule `json:"inboundNatPools"`
 	} `json:"properties"`
 }
 
-// LoadBalancingRule is a load-balancing rule or an inbound NAT rule.
+// BalancerFrontend is a frontend of a load balancer: public with a public
+// address or prefix, private with a subnet.
+type BalancerFrontend struct {
+	ID         azward.ResourceID `json:"id"`
+	Name       string            `json:"name"`
+	Properties struct {
+		PublicIPAddress  *ResourceRef `json:"publicIPAddress"`
+		PublicIPPrefix   *ResourceRef `json:"publicIPPrefix"`
+		PrivateIPAddress string       `json:"privateIPAddress"`
+		Subnet           *ResourceRef `json:"subnet"`
+		// GatewayLoadBalancer is the frontend of a gateway load balancer, whose
+		// appliances see every packet first.
+		GatewayLoadBalancer *ResourceRef `json:"gatewayLoadBalancer"`
+	} `json:"properties"`
+}
+
+// LoadBalancingRule is a load-balancing rule, an inbound NAT rule, or a pool of
+// such rules.
 type LoadBalancingRule struct {
-	Name       string `json:"name"`
+	ID         azward.ResourceID `json:"id"`
+	Name       string            `json:"name"`
 	Properties struct {
 		Protocol                string        `json:"protocol"`
 		FrontendPort            int           `json:"frontendPort"`

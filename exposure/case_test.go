@@ -177,7 +177,7 @@ var listed = []string{
 	"networkpolicies.networking.k8s.io", "adminnetworkpolicies.policy.networking.k8s.io", "baselineadminnetworkpolicies.policy.networking.k8s.io",
 	"networkpolicies.crd.projectcalico.org", "globalnetworkpolicies.crd.projectcalico.org",
 	"ciliumnetworkpolicies.cilium.io", "ciliumclusterwidenetworkpolicies.cilium.io",
-	"Microsoft.Resources/subscriptions", natGatewayType, "Microsoft.Network/loadBalancers", "Microsoft.Network/privateEndpoints",
+	"Microsoft.Resources/subscriptions", natGatewayType, linkServiceType, "Microsoft.Network/loadBalancers", "Microsoft.Network/privateEndpoints",
 	"Microsoft.Network/applicationGateways", "Microsoft.Network/azureFirewalls", "Microsoft.Network/networkManagers", "Microsoft.Network/frontDoors",
 	"Microsoft.Cdn/profiles", "Microsoft.ApiManagement/service", "Microsoft.Network/publicIPAddresses",
 	"Microsoft.Network/networkInterfaces", "Microsoft.Network/networkSecurityGroups", "Microsoft.Network/virtualNetworks",

@@ -169,7 +169,7 @@ func (q Question) viaFirewall(e *estate.Estate) (Exposure, error) {
 	case to.unreadable != "":
 		return Exposure{}, placeError(q.To, to.unreadable)
 	}
-	ruling := readFirewall(e, r).decide(from.addrs, to.addrs, checkProtocols[strings.ToLower(q.Protocol)], uint16(q.Port))
+	ruling := firewallOf(e, r).decide(from.addrs, to.addrs, checkProtocols[strings.ToLower(q.Protocol)], uint16(q.Port))
 	w := &way{class: classOf(from.addrs), gaps: ruling.gaps, flows: []Flow{}}
 	w.hop(ruling.hop)
 	return settle(azward.Workload{ID: r.ID, Name: r.Name}, []*way{w}, closing{}), nil

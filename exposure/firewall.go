@@ -53,6 +53,13 @@ type firewallRule struct {
 	port       string
 }
 
+type firewallKey struct{ id azward.ResourceKey }
+
+// firewallOf reads a firewall, once an estate.
+func firewallOf(e *estate.Estate, r *estate.Resource) *firewall {
+	return estate.Memo(e, firewallKey{r.ID.Key()}, func(e *estate.Estate) *firewall { return readFirewall(e, r) })
+}
+
 // readFirewall reads a firewall and all its rules. What keeps them from being
 // all is in missing.
 func readFirewall(e *estate.Estate, r *estate.Resource) *firewall {

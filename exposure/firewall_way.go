@@ -17,7 +17,7 @@ import (
 func firewallWays(e *estate.Estate, n *netInterface, inner []door) []*way {
 	var ways []*way
 	for _, r := range e.OfType(firewallType) {
-		f := readFirewall(e, r)
+		f := firewallOf(e, r)
 		if len(f.missing) > 0 {
 			ways = append(ways, f.doubtful("not all its rules were read", f.missing...))
 			continue
@@ -183,25 +183,18 @@ func (f *firewall) unblocked(w *way, part natPart, ports netset.Ports, protocol 
 	return false
 }
 
-// inside sends what left the firewall through the filters at the interface.
+// inside sends what left the firewall through the filters at the interface. It
+// leaves from one of the addresses of the firewall's subnet, or of its hub.
 func (f *firewall) inside(n *netInterface, w *way, b behind, ports netset.Ports, protocol netset.Protocol) []*way {
-	if f.hub != "" || f.subnet == "" {
-		w.doubt(f.hop(azward.Unknown, nil, "firewall "+f.r.Name+" stands in a virtual hub, whose routes azward does not follow"),
-			azward.Gap{Scope: f.r.ID, Kind: azward.GapUnsupported, Reads: "/properties/virtualHub", Error: "routes of virtual hubs are not followed"})
+	from, hop, gap := f.sender(n, b)
+	switch {
+	case gap != nil:
+		w.doubt(hop, *gap)
 		return []*way{w}
-	}
-	conf := &estate.IPConfiguration{}
-	conf.Properties.Subnet = &estate.ResourceRef{ID: f.subnet}
-	from := interfaceOf(f.e, f.r, "/properties/ipConfigurations", conf, nil)
-	switch reach := from.near(f.e, n, b.door.near.Union(netset.OneAddr(b.door.front))); reach {
-	case azward.No:
+	case from == nil:
 		return nil // the address is another network's
-	case azward.Unknown:
-		w.doubt(from.routeHop(f.e, Routed{}), azward.Gap{
-			Scope: from.vnetID, Kind: azward.GapUnsupported, Reads: "routes of the firewall's subnet",
-			Error: "whether firewall " + f.r.Name + " reaches network " + n.vnetID.Name() + " is not certain",
-		})
-		return []*way{w}
+	case hop.Kind != "":
+		w.hop(hop)
 	}
 	door := b.door
 	door.private = true
@@ -213,9 +206,38 @@ func (f *firewall) inside(n *netInterface, w *way, b behind, ports netset.Ports,
 		if p.way.answer() == azward.Yes {
 			f.back(n, p.way, from)
 		}
+		if p.way.answer() == azward.Yes && !from.own.Subset(p.certain.Sources()) {
+			h := Hop{Resource: n.holder.ID, Kind: kindOf(n.holder), Name: n.holder.Name, Summary: "a part of the addresses that firewall " + f.r.Name + " may send from is let in"}
+			p.way.doubt(h, azward.Gap{Scope: f.r.ID, Kind: azward.GapUnsupported, Reads: "addresses of the firewall's instances", Error: h.Summary})
+		}
 		ways = append(ways, p.way)
 	}
 	return ways
+}
+
+// sender is where the firewall's packets come from, nil when they do not get
+// to the interface's network; a gap says that this is not certain.
+func (f *firewall) sender(n *netInterface, b behind) (from *netInterface, h Hop, gap *azward.Gap) {
+	if f.hub != "" {
+		return f.hubSender(n)
+	}
+	if f.subnet == "" {
+		h = f.hop(azward.Unknown, nil, "in which subnet firewall "+f.r.Name+" stands was not read")
+		return nil, h, &azward.Gap{Scope: f.r.ID, Kind: azward.GapNotRead, Reads: "/properties/ipConfigurations", Error: h.Summary}
+	}
+	conf := &estate.IPConfiguration{}
+	conf.Properties.Subnet = &estate.ResourceRef{ID: f.subnet}
+	from = interfaceOf(f.e, f.r, "/properties/ipConfigurations", conf, nil)
+	switch from.near(f.e, n, b.door.near.Union(netset.OneAddr(b.door.front))) {
+	case azward.No:
+		return nil, h, nil
+	case azward.Unknown:
+		return nil, from.routeHop(f.e, Routed{}), &azward.Gap{
+			Scope: from.vnetID, Kind: azward.GapUnsupported, Reads: "routes of the firewall's subnet",
+			Error: "whether firewall " + f.r.Name + " reaches network " + n.vnetID.Name() + " is not certain",
+		}
+	}
+	return from, h, nil
 }
 
 // near answers whether packets from this subnet to an address get to another

@@ -1,7 +1,6 @@
 package exposure
 
 import (
-	"bytes"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -30,7 +29,6 @@ func reachMachine(e *estate.Estate, w estate.Workload) Exposure {
 		}
 		end.absence(n.noManager(e)) // whose AlwaysAllow overrides what a group denies
 	}
-	ways = append(ways, unmodelledWays(e, interfaces)...)
 	if len(interfaces) > 0 {
 		frontsListed(e, &end, "Microsoft.Network/frontDoors", profileType, apimType)
 	}
@@ -86,15 +84,19 @@ func interfacesOf(e *estate.Estate, r *estate.Resource) (all []*netInterface, mi
 // door is one translation from a public address to the interface.
 type door struct {
 	hops     []Hop
-	doubt    *azward.Gap // the last hop could not be decided
-	basic    bool        // Basic SKU: open where no group is
-	private  bool        // from inside a network: open where no group is
-	front    netip.Addr  // of a private frontend
+	doubt    *azward.Gap       // the last hop could not be decided
+	basic    bool              // Basic SKU: open where no group is
+	skuless  bool              // which SKU it is was not read
+	private  bool              // from inside a network: open where no group is
+	front    netip.Addr        // of a private frontend
+	frontend azward.ResourceID // a private frontend of a load balancer
 	near     netset.Addrs
 	shown    netset.Ports // as clients name them
 	backend  func(netset.Ports) netset.Ports
 	protocol []netset.Protocol
 	by       string
+	rule     string // what a load balancer's rule says
+	ruleFact []azward.Evidence
 }
 
 func same(p netset.Ports) netset.Ports { return p }
@@ -109,6 +111,7 @@ func waysToInterface(e *estate.Estate, machine *estate.Resource, n *netInterface
 	inner := innerDoors(balancers)
 	ways = append(ways, gatewayWays(e, n, inner)...)
 	ways = append(ways, otherFrontWays(e, n, inner)...)
+	ways = append(ways, linkServiceWays(e, n, balancers)...)
 	return append(ways, firewallWays(e, n, inner)...)
 }
 
@@ -120,7 +123,8 @@ func innerDoors(doors []door) []door {
 			continue
 		}
 		h := d.hops[len(d.hops)-1]
-		h.Answer = azward.Yes
+		h.Answer, h.Summary = azward.Yes, firstOf(d.rule, h.Summary)
+		h.Evidence = append(slices.Clone(h.Evidence), d.ruleFact...)
 		d.hops = []Hop{h}
 		inner = append(inner, d)
 	}
@@ -135,6 +139,7 @@ func publicAddressDoors(e *estate.Estate, n *netInterface) []door {
 	if c := n.conf.Properties.PublicIPAddressConfiguration; c != nil {
 		d.by = "its own public address"
 		d.basic = c.SKU != nil && strings.EqualFold(c.SKU.Name, "Basic")
+		d.skuless = c.SKU == nil || c.SKU.Name == ""
 		d.hops = []Hop{{
 			Resource: n.holder.ID, Kind: "publicIPAddress", Name: c.Name, Answer: azward.Yes, Summary: "each instance has a public address",
 			Evidence: []azward.Evidence{n.holder.Evidence(n.pointer+"/properties/publicIPAddressConfiguration", "each instance has a public address")},
@@ -156,6 +161,12 @@ func publicAddressDoors(e *estate.Estate, n *netInterface) []door {
 	}
 	h, basic, gap := addressHop(r)
 	d.hops, d.basic, d.doubt, d.by = []Hop{h}, basic, gap, "public address "+r.Name
+	if v, err := estate.Decode[estate.PublicIPAddress](r); err == nil {
+		d.skuless = v.SKU.Name == ""
+	}
+	if g := n.conf.Properties.GatewayLoadBalancer; g != nil && gap == nil {
+		d.inspected(n.holder, n.pointer+"/properties/gatewayLoadBalancer", g.ID)
+	}
 	return []door{d}
 }
 
@@ -209,6 +220,25 @@ func balancerDoors(e *estate.Estate, machine *estate.Resource, n *netInterface) 
 			Evidence: []azward.Evidence{n.holder.Evidence(n.pointer+"/properties/loadBalancerBackendAddressPools", "is in a load balancer's pool")},
 		}}})
 	}
+	for _, pool := range n.poolsByAddress(e) {
+		if !named[pool.balancer.ID.Key()] {
+			named[pool.balancer.ID.Key()] = true
+			balancers = append(balancers, pool.balancer)
+		}
+	}
+	for _, pool := range n.conf.Properties.LoadBalancerInboundNATPools {
+		if id := pool.ID.Parent(); !named[id.Key()] {
+			named[id.Key()] = true
+			if r, ok := e.Resource(id); ok {
+				balancers = append(balancers, r)
+			} else {
+				doors = append(doors, door{doubt: unreadRef(e, id), hops: []Hop{{
+					Resource: id, Kind: "loadBalancer", Name: id.Name(), Summary: "a load balancer's inbound NAT pool leads to it that could not be read",
+					Evidence: []azward.Evidence{n.holder.Evidence(n.pointer+"/properties/loadBalancerInboundNatPools", "is in an inbound NAT pool")},
+				}}})
+			}
+		}
+	}
 	for _, r := range balancers {
 		doors = append(doors, doorsOf(e, r, machine, n)...)
 	}
@@ -229,6 +259,11 @@ func doorsOf(e *estate.Estate, r, machine *estate.Resource, n *netInterface) []d
 	for _, p := range n.conf.Properties.LoadBalancerBackendAddressPools {
 		pools[p.ID.Key()] = true
 	}
+	addressed, doubtful := n.addressPools(e, r)
+	for _, id := range addressed {
+		pools[id.Key()] = true
+	}
+	doors = append(doors, doubtful...)
 	for _, p := range v.Properties.BackendAddressPools {
 		for _, c := range p.Properties.BackendIPConfigurations {
 			if mine(c.ID) {
@@ -252,12 +287,10 @@ func doorsOf(e *estate.Estate, r, machine *estate.Resource, n *netInterface) []d
 			doors = append(doors, ruleDoor(e, r, v, rule, fmt.Sprintf("/properties/inboundNatRules/%d/properties", i), n))
 		}
 	}
-	if len(v.Properties.InboundNATPools) > 0 && len(pools) > 0 {
-		gap := azward.Gap{Scope: r.ID, Kind: azward.GapUnsupported, Reads: "inboundNatPools", Error: "inbound NAT pools are not modelled yet"}
-		doors = append(doors, door{doubt: &gap, hops: []Hop{{
-			Resource: r.ID, Kind: "loadBalancer", Name: r.Name, Summary: "an inbound NAT pool may lead to it",
-			Evidence: []azward.Evidence{r.Evidence("/properties/inboundNatPools", "inbound NAT pools")},
-		}}})
+	for i, pool := range v.Properties.InboundNATPools { // one port of the range for each instance
+		if slices.ContainsFunc(n.conf.Properties.LoadBalancerInboundNATPools, func(ref estate.ResourceRef) bool { return ref.ID.Equal(pool.ID) }) {
+			doors = append(doors, ruleDoor(e, r, v, pool, fmt.Sprintf("/properties/inboundNatPools/%d/properties", i), n))
+		}
 	}
 	return doors
 }
@@ -265,11 +298,15 @@ func doorsOf(e *estate.Estate, r, machine *estate.Resource, n *netInterface) []d
 // ruleDoor is one rule with its frontend.
 func ruleDoor(e *estate.Estate, r *estate.Resource, v *estate.LoadBalancer, rule estate.LoadBalancingRule, pointer string, n *netInterface) door {
 	p := rule.Properties
-	d := door{near: n.own, by: "load balancer " + r.Name, basic: strings.EqualFold(v.SKU.Name, "Basic")}
+	d := door{near: n.own, by: "load balancer " + r.Name, basic: strings.EqualFold(v.SKU.Name, "Basic"), skuless: v.SKU.Name == ""}
 	hop := Hop{
 		Resource: r.ID, Kind: "loadBalancer", Name: r.Name + " / " + rule.Name, Answer: azward.Yes,
 		Summary: fmt.Sprintf("rule %s forwards %s %d to port %d", rule.Name, strings.ToLower(p.Protocol), p.FrontendPort, p.BackendPort),
 	}
+	if p.FrontendPortRangeEnd > 0 {
+		hop.Summary = fmt.Sprintf("rule %s forwards %s %d-%d to port %d", rule.Name, strings.ToLower(p.Protocol), p.FrontendPortRangeStart, p.FrontendPortRangeEnd, p.BackendPort)
+	}
+	d.rule = hop.Summary
 	rulePorts(&d, p.Protocol, p.FrontendPort, p.FrontendPortRangeStart, p.FrontendPortRangeEnd, p.BackendPort)
 	hop.Evidence = []azward.Evidence{r.Evidence(pointer, hop.Summary)}
 	unclear := func(reads, cause string) door {
@@ -284,17 +321,7 @@ func ruleDoor(e *estate.Estate, r *estate.Resource, v *estate.LoadBalancer, rule
 	if p.FrontendIPConfiguration == nil {
 		return unclear("frontendIPConfiguration", "the rule names no frontend")
 	}
-	at := slices.IndexFunc(v.Properties.FrontendIPConfigurations, func(f struct {
-		ID         azward.ResourceID `json:"id"`
-		Name       string            `json:"name"`
-		Properties struct {
-			PublicIPAddress  *estate.ResourceRef `json:"publicIPAddress"`
-			PublicIPPrefix   *estate.ResourceRef `json:"publicIPPrefix"`
-			PrivateIPAddress string              `json:"privateIPAddress"`
-			Subnet           *estate.ResourceRef `json:"subnet"`
-		} `json:"properties"`
-	},
-	) bool {
+	at := slices.IndexFunc(v.Properties.FrontendIPConfigurations, func(f estate.BalancerFrontend) bool {
 		return f.ID.Equal(p.FrontendIPConfiguration.ID)
 	})
 	if at < 0 {
@@ -323,12 +350,13 @@ func ruleDoor(e *estate.Estate, r *estate.Resource, v *estate.LoadBalancer, rule
 			}
 		}
 		d.hops = []Hop{addressed, hop}
+		if g := front.Properties.GatewayLoadBalancer; g != nil && gap == nil {
+			d.inspected(r, frontPointer+"/gatewayLoadBalancer", g.ID)
+		}
 	case front.Properties.PublicIPPrefix != nil:
 		return unclear("publicIPPrefix", "frontends on a public address prefix are not modelled yet")
 	case front.Properties.Subnet != nil:
-		if len(e.Referrers(front.ID, "Microsoft.Network/privateLinkServices")) > 0 {
-			return unclear("privateLinkServices", "a private link service stands before this frontend, and its consumers are not modelled yet")
-		}
+		d.frontend, d.ruleFact = front.ID, hop.Evidence
 		d.front, _ = netip.ParseAddr(front.Properties.PrivateIPAddress)
 		if p.EnableFloatingIP {
 			d.near = netset.OneAddr(d.front)
@@ -429,6 +457,10 @@ func (d door) bare(n *netInterface) func(*way) {
 		switch {
 		case d.private:
 			h.Answer, h.Summary = azward.Yes, "no security group stands before it"
+		case d.skuless:
+			h.Summary = "no security group stands before it, and whether its address is a Basic one, which is open without one, was not read"
+			w.doubt(h, azward.Gap{Scope: n.holder.ID, Kind: azward.GapNotRead, Reads: "sku", Needs: "Microsoft.Network/publicIPAddresses/read", Error: h.Summary})
+			return
 		case d.basic:
 			h.Answer, h.Summary = azward.Yes, "no security group stands before it, and a Basic address is open without one"
 		default:
@@ -469,25 +501,4 @@ func flowsOf(protocol netset.Protocol, region netset.Region, d door, shown netse
 		flows = append(flows, Flow{Protocol: protocol.String(), Ports: text, Sources: sourceNames(b.Sources)})
 	}
 	return flows
-}
-
-// unmodelledWays are what may lead to the machine and is not modelled yet: a
-// load balancer that names its address.
-func unmodelledWays(e *estate.Estate, interfaces []*netInterface) []*way {
-	var ways []*way
-	doubt := func(r *estate.Resource, what string) {
-		w := &way{class: InternetAny, by: what + " " + r.Name, flows: []Flow{}}
-		w.doubt(Hop{Resource: r.ID, Kind: what, Name: r.Name, Summary: what + " " + r.Name + " may lead to it", Evidence: []azward.Evidence{r.Evidence("/properties/provisioningState", "it is there")}},
-			azward.Gap{Scope: r.ID, Kind: azward.GapUnsupported, Reads: r.Type, Error: "what a " + what + " lets through is not modelled for machines yet"})
-		ways = append(ways, w)
-	}
-	for _, r := range e.OfType("Microsoft.Network/loadBalancers") {
-		for _, n := range interfaces {
-			if a := n.conf.Properties.PrivateIPAddress; a != "" && bytes.Contains(r.Body, []byte(`"ipAddress":"`+a+`"`)) {
-				doubt(r, "load balancer")
-				break
-			}
-		}
-	}
-	return ways
 }

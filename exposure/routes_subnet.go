@@ -142,6 +142,7 @@ func (n *netInterface) hubs(e *estate.Estate, v *estate.VirtualNetwork, r *Route
 		if err != nil || !view.Properties.RemoteVirtualNetwork.ID.Equal(n.vnetID) {
 			continue
 		}
+		r.hubRoute(e, hub, c)
 		if on := view.Properties.EnableInternetSecurity; on != nil && !*on {
 			r.doubt(privateAddrs, "the network is connected to virtual hub "+hub.Name()+", whose routes azward does not follow")
 			continue

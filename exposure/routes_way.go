@@ -214,7 +214,7 @@ func (n *netInterface) viaAppliance(e *estate.Estate, w *way, h Hop, part Routed
 		}
 		h.Answer = azward.Yes
 		w.hop(h)
-		ruling := readFirewall(e, r).decide(x.from, part.To, x.protocol, x.port)
+		ruling := firewallOf(e, r).decide(x.from, part.To, x.protocol, x.port)
 		w.hop(ruling.hop)
 		w.missing(ruling.gaps...)
 		return
