@@ -179,11 +179,10 @@ func (a *app) readImage(ctx context.Context, name string, f imageFlags) (*image.
 	}
 	transfers := &transfers{progress: &a.progress}
 	images.scanner = &image.Scanner{Platform: f.platform, Progress: transfers.layer, Cache: a.layers(ctx)}
+	offer := a.lookForSBOM(ctx, images, ref)
 	img, err := images.scanner.ScanReference(ctx, ref, images.registry)
 	a.progress.clear()
-	if err == nil && ref.Kind == image.KindRegistry && a.output == "table" && !a.quiet {
-		a.offer(ctx, images, ref, img)
-	}
+	offer(img)
 	return img, err
 }
 

@@ -85,7 +85,7 @@ func imageOf(d *sbom.Document, from string) *image.Image {
 func (a *app) readSBOM(file string) (_ *image.Image, err error) {
 	in, name := a.stdin, "stdin"
 	if file != "-" {
-		f, openErr := os.Open(file) //nolint:gosec // the user names the file
+		f, openErr := os.Open(file)
 		if openErr != nil {
 			return nil, &azward.Error{
 				Kind: azward.KindNotFound, Op: "open SBOM", Subject: file, Cause: openErr.Error(),
@@ -156,14 +156,15 @@ func (a *app) readAttached(ctx context.Context, images *pulling, ref image.Refer
 type attached struct {
 	registry      *image.Registry
 	repository    string
+	all           []image.Referrer
 	digest, index azward.Digest
-	sboms         []image.Referrer
+	sboms         []image.Referrer // of all those of the image
 	signed        bool
 }
 
 // attachedTo lists what is attached to an image and to the index that names it.
 func attachedTo(ctx context.Context, r *image.Registry, repository string, digest, index azward.Digest) (*attached, error) {
-	found := &attached{registry: r, repository: repository, digest: digest, index: index}
+	found := &attached{registry: r, repository: repository}
 	for _, subject := range []azward.Digest{digest, index} {
 		if subject == "" {
 			continue
@@ -172,17 +173,25 @@ func attachedTo(ctx context.Context, r *image.Registry, repository string, diges
 		if err != nil {
 			return nil, err
 		}
-		for _, a := range list {
-			if a.Subject != digest && a.Subject != index { // of another platform of the index
-				continue
-			}
-			found.signed = found.signed || a.IsSignature()
-			if a.IsSBOM() {
-				found.sboms = append(found.sboms, a)
-			}
+		found.all = append(found.all, list...)
+	}
+	found.about(digest, index)
+	return found, nil
+}
+
+// about keeps what is about an image or the index that names it: an index has
+// attestations of its other platforms too.
+func (f *attached) about(digest, index azward.Digest) {
+	f.digest, f.index = digest, index
+	for _, a := range f.all {
+		if a.Subject != digest && a.Subject != index {
+			continue
+		}
+		f.signed = f.signed || a.IsSignature()
+		if a.IsSBOM() {
+			f.sboms = append(f.sboms, a)
 		}
 	}
-	return found, nil
 }
 
 // read gives the first SBOM that azward understands, and checks what it says
@@ -238,23 +247,58 @@ func (f *attached) one(ctx context.Context, a image.Referrer) (*sbom.Document, e
 	return d, nil
 }
 
-// offerTime is what a hint may cost at the end of a scan.
+// offerTime is what a hint may cost when a scan is done.
 const offerTime = 3 * time.Second
 
-// offer says that a complete SBOM is attached to an image that has a signature:
-// then a pull can be saved. Nothing is said where that cannot be told.
-func (a *app) offer(ctx context.Context, images *pulling, ref image.Reference, img *image.Image) {
-	ctx, cancel := context.WithTimeout(ctx, offerTime)
-	defer cancel()
-	r, err := images.registry(ref.Registry)
-	if err != nil {
+// lookForSBOM asks the registry, while the layers are read, what is attached to
+// an image. What it returns is called with the image, or nil, when the scan is
+// done: it says that a complete SBOM is attached to an image that has a
+// signature, so that a pull can be saved. Nothing is said where that cannot be
+// told, and nothing is asked where nobody reads hints.
+func (a *app) lookForSBOM(ctx context.Context, images *pulling, ref image.Reference) func(*image.Image) {
+	if ref.Kind != image.KindRegistry || a.output != "table" || a.quiet {
+		return func(*image.Image) {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	found := make(chan *attached, 1)
+	go func() {
+		defer close(found)
+		r, err := images.registry(ref.Registry)
+		if err != nil {
+			return
+		}
+		digest := ref.Digest
+		if digest == "" {
+			if digest, err = r.ResolveDigest(ctx, ref); err != nil {
+				return
+			}
+		}
+		list, err := r.Referrers(ctx, ref.Repository, digest)
+		if err != nil {
+			return
+		}
+		found <- &attached{registry: r, repository: ref.Repository, all: list}
+	}()
+	return func(img *image.Image) {
+		timer := time.AfterFunc(offerTime, cancel)
+		defer timer.Stop()
+		if img == nil {
+			cancel()
+		}
+		if f := <-found; f != nil && img != nil {
+			a.offer(ctx, f, img)
+		}
+		cancel()
+		<-found // closed: nothing uses the registry any more
+	}
+}
+
+func (a *app) offer(ctx context.Context, f *attached, img *image.Image) {
+	f.about(img.Digest, img.Index)
+	if !f.signed || len(f.sboms) == 0 {
 		return
 	}
-	found, err := attachedTo(ctx, r, ref.Repository, img.Digest, img.Index)
-	if err != nil || !found.signed || len(found.sboms) == 0 {
-		return
-	}
-	d, _, err := found.read(ctx)
+	d, _, err := f.read(ctx)
 	if err != nil || len(d.Gaps) > 0 {
 		return
 	}
