@@ -55,10 +55,11 @@ type merger struct {
 	hidden  []map[uint64]bool // per layer: directories whose lower content is hidden
 	places  map[string][]int  // path to the layers that tell of it, lowest first
 	files   map[string][]*File
+	origins map[string]map[identity]int // path and package to the layer that brought it
 }
 
 func newMerger(results []*LayerResult) *merger {
-	m := &merger{results: results, places: map[string][]int{}, files: map[string][]*File{}}
+	m := &merger{results: results, places: map[string][]int{}, files: map[string][]*File{}, origins: map[string]map[identity]int{}}
 	for i, r := range results {
 		m.gone, m.hidden = append(m.gone, map[uint64]bool{}), append(m.hidden, map[uint64]bool{})
 		if r == nil {
@@ -234,14 +235,35 @@ func (m *merger) describe(img *Image, f *File, p Found, owners map[string]string
 	if !isOS(p.Type) {
 		out.OwnedBy = owners[mergedUsr(f.Path)]
 	}
-	for i, version := range m.files[f.Path] {
-		if slices.ContainsFunc(version.Packages, func(q Found) bool { return q.key() == p.key() && q.Inside == p.Inside }) {
-			layer := img.Layers[m.places[f.Path][i]]
-			out.Layer, out.CreatedBy = layer.Digest, layer.CreatedBy
-			break
-		}
-	}
+	layer := img.Layers[m.origin(f, p)]
+	out.Layer, out.CreatedBy = layer.Digest, layer.CreatedBy
 	return out
+}
+
+// identity is what makes two findings in copies of a file the same package.
+type identity struct{ kind, name, version, arch, inside string }
+
+func identify(p Found) identity { return identity{p.Type, p.Name, p.Version, p.Arch, p.Inside} }
+
+// origin gives the first layer whose copy of the file has the package.
+// Databases of thousands of packages are copied by many layers: they are
+// indexed once.
+func (m *merger) origin(f *File, p Found) int {
+	copies, layers := m.files[f.Path], m.places[f.Path]
+	if len(copies) == 1 {
+		return layers[0]
+	}
+	first := m.origins[f.Path]
+	if first == nil {
+		first = map[identity]int{}
+		for i, c := range slices.Backward(copies) {
+			for _, q := range c.Packages {
+				first[identify(q)] = layers[i]
+			}
+		}
+		m.origins[f.Path] = first
+	}
+	return first[identify(p)]
 }
 
 // join makes one of the same package in several places of one layer.
