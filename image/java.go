@@ -58,7 +58,7 @@ func (j *jarReader) archive(r io.ReaderAt, size int64, name, inside string, dept
 		}
 		base := path.Base(f.Name)
 		switch {
-		case base == "pom.properties" && strings.HasPrefix(f.Name, "META-INF/maven/"):
+		case base == "pom.properties": // under META-INF/maven, or WEB-INF/classes/META-INF/maven
 			err = j.load(f, maxText, func(b []byte) error {
 				p, err := readPom(b)
 				if err == nil {
@@ -201,13 +201,26 @@ func guess(name string, m jarManifest, classes classDirs) (f Found, ok bool) {
 		group, artifact = tomcat(artifact)
 	} else {
 		group, bundle = m.bundle(artifact)
-		group = cmp.Or(m["implementation-vendor-id"], group, classes.group(artifact), bundle)
+		group = cmp.Or(m["implementation-vendor-id"], group, classes.group(artifact), bundle, reversed(artifact))
 	}
 	if group == "" || version == "" || !artifactForm.MatchString(artifact) || !artifactForm.MatchString(group) {
 		return Found{}, false
 	}
 	f = Found{Type: "maven", Name: group + ":" + artifact, Version: version}
 	return f, plausible(f.Name, f.Version) == nil
+}
+
+// reversed gives the group of an artifact that is named as a Java package is,
+// as Eclipse's are: org.eclipse.sisu.inject is in org.eclipse.sisu.
+func reversed(artifact string) string {
+	first, _, _ := strings.Cut(artifact, ".")
+	switch first {
+	case "com", "org", "net", "io", "jakarta", "javax":
+		if i := strings.LastIndexByte(artifact, '.'); strings.Contains(artifact[:i], ".") {
+			return artifact[:i]
+		}
+	}
+	return ""
 }
 
 // tomcat gives the coordinates of Tomcat's jars, whose classes lie in several

@@ -110,7 +110,12 @@ func readDotnet(in *input) (*File, error) {
 	}
 	for id, lib := range deps.Libraries {
 		name, version, ok := strings.Cut(id, "/")
-		if lib.Type != "package" || !ok {
+		if lib.Type == "runtimepack" { // the runtime that a self-contained program brings
+			name = strings.TrimPrefix(name, "runtimepack.")
+		} else if lib.Type != "package" {
+			ok = false // the program's own projects, and files without a version of their own
+		}
+		if !ok {
 			continue
 		}
 		if err := identified(name, version); err != nil {

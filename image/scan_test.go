@@ -118,12 +118,16 @@ func TestPackages(t *testing.T) {
 			{name: "app.jar", body: jarOf(t, "BOOT-INF/lib/tomcat-embed-core-9.0.30.jar", jarOf(t, "META-INF/MANIFEST.MF", "Implementation-Title: Apache Tomcat\nImplementation-Version: 9.0.30\nBundle-SymbolicName: org.apache.tomcat-embed-core\n", "org/apache/catalina/A.class", "", "javax/servlet/B.class", ""))},
 			{name: "opt/tomcat/lib/catalina.jar", body: jarOf(t, "META-INF/MANIFEST.MF", "Implementation-Title: Apache Tomcat\nImplementation-Version: 9.0.30\n", "org/apache/catalina/A.class", "")},
 			{name: "jackson-databind-2.9.9.jar", body: jarOf(t, "META-INF/MANIFEST.MF", "Bundle-SymbolicName: com.fasterxml.jackson.core.jackson-databind;singleton:=true\n", "com/fasterxml/jackson/databind/A.class", "")},
+			{name: "shop.war", body: jarOf(t, "WEB-INF/classes/META-INF/maven/a/b/pom.properties", pom("a", "b", "1"))},
+			{name: "org.eclipse.sisu.inject-0.3.5.jar", body: jarOf(t, "plugin.xml", "")},
 			{name: "org.apache.felix.framework-7.0.5.jar", body: jarOf(t, "META-INF/MANIFEST.MF", "Bundle-SymbolicName: org.apache.felix.framework\n", "org/osgi/A.class", "", "org/apache/felix/B.class", "")},
 		}, []string{
+			"Maven a:b 1 /shop.war",
 			"Maven com.fasterxml.jackson.core:jackson-databind 2.9.9 /jackson-databind-2.9.9.jar",
 			"Maven org.apache.felix:org.apache.felix.framework 7.0.5 /org.apache.felix.framework-7.0.5.jar",
 			"Maven org.apache.tomcat.embed:tomcat-embed-core 9.0.30 /app.jar!/BOOT-INF/lib/tomcat-embed-core-9.0.30.jar",
 			"Maven org.apache.tomcat:tomcat-catalina 9.0.30 /opt/tomcat/lib/catalina.jar",
+			"Maven org.eclipse.sisu:org.eclipse.sisu.inject 0.3.5 /org.eclipse.sisu.inject-0.3.5.jar",
 		}, nil},
 		{"npm_of_debian", []entry{
 			{name: "etc/os-release", body: debian},
@@ -132,10 +136,10 @@ func TestPackages(t *testing.T) {
 			{name: "usr/share/nodejs/undici/package.json", body: `{"name":"undici","version":"5.15.0"}`},
 		}, []string{"Debian:12 node-undici 5.15.0+dfsg1-1 /var/lib/dpkg/status", "npm undici 5.15.0 /usr/share/nodejs/undici/package.json owned by node-undici"}, nil},
 		{"dotnet_gem_composer", []entry{
-			{name: "app/app.deps.json", body: `{"libraries":{"app/1.0.0":{"type":"project"},"Newtonsoft.Json/12.0.1":{"type":"package"}}}`},
+			{name: "app/app.deps.json", body: `{"libraries":{"app/1.0.0":{"type":"project"},"Newtonsoft.Json/12.0.1":{"type":"package"},"runtimepack.Microsoft.NETCore.App.Runtime.linux-x64/8.0.1":{"type":"runtimepack"}}}`},
 			{name: "usr/lib/ruby/gems/3.1.0/specifications/nokogiri-1.13.0-x86_64-linux.gemspec", body: "x"},
 			{name: "srv/vendor/composer/installed.json", body: `{"packages":[{"name":"symfony/http-kernel","version":"v5.0.1"}]}`},
-		}, []string{"Packagist symfony/http-kernel v5.0.1 /srv/vendor/composer/installed.json", "RubyGems nokogiri 1.13.0 /usr/lib/ruby/gems/3.1.0/specifications/nokogiri-1.13.0-x86_64-linux.gemspec", "NuGet Newtonsoft.Json 12.0.1 /app/app.deps.json"}, nil},
+		}, []string{"Packagist symfony/http-kernel v5.0.1 /srv/vendor/composer/installed.json", "RubyGems nokogiri 1.13.0 /usr/lib/ruby/gems/3.1.0/specifications/nokogiri-1.13.0-x86_64-linux.gemspec", "NuGet Microsoft.NETCore.App.Runtime.linux-x64 8.0.1 /app/app.deps.json", "NuGet Newtonsoft.Json 12.0.1 /app/app.deps.json"}, nil},
 		{"owned_by_os_package", []entry{
 			{name: "etc/os-release", body: debian},
 			{name: "var/lib/dpkg/status", body: "Package: python3-django\nStatus: install ok installed\nVersion: 3:3.2.19-1\n"},
