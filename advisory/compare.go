@@ -5,6 +5,9 @@ package advisory
 // of them has no place in that order.
 func Compare(ecosystem, a, b string) (int, error) {
 	base, _ := SplitEcosystem(ecosystem)
-	v := newVersion(base, a)
+	v, w := newVersion(base, a), newVersion(base, b)
+	if err := w.check(); err != nil { // else only a far look at b would tell
+		return 0, err
+	}
 	return v.compare([]byte(b))
 }

@@ -70,8 +70,14 @@ func alpineRelease(release string) string {
 	if release == "" || release == "edge" {
 		return release
 	}
-	parts := strings.SplitN(strings.TrimPrefix(release, "v"), ".", 3)
-	return "v" + strings.Join(parts[:min(2, len(parts))], ".")
+	if release[0] != 'v' {
+		release = "v" + release
+	}
+	if major, rest, ok := strings.Cut(release, "."); ok {
+		minor, _, _ := strings.Cut(rest, ".")
+		release = release[:len(major)+1+len(minor)]
+	}
+	return release
 }
 
 func canonical(base, release string) string {

@@ -29,6 +29,9 @@ func stretches(base string, events []Event) []stretch {
 	if err != nil {
 		return []stretch{{from: "0", reason: err.Error()}}
 	}
+	if len(sorted) == 2 && backwards(base, sorted) {
+		return []stretch{{from: sorted[0].Version, reason: "the record's range contradicts itself: it starts at " + sorted[0].Version + " and ends before, at " + sorted[1].Version}}
+	}
 	var out []stretch
 	open := false
 	for i, e := range sorted {
@@ -37,12 +40,23 @@ func stretches(base string, events []Event) []stretch {
 			out, open = append(out, stretch{from: e.Version}), true
 		case e.Kind != Introduced && open:
 			out[len(out)-1].to, out[len(out)-1].kind, open = e.Version, e.Kind, false
-		case e.Kind == Fixed && i+1 < len(sorted) && sorted[i+1].Kind == Introduced && sorted[i+1].Version == e.Version:
-			sorted[i+1].Kind = Fixed // introduced and fixed at once: an empty stretch
+		case e.Kind == Fixed && i+1 < len(sorted) && sorted[i+1].Kind == Introduced && sameVersion(base, e, sorted[i+1]):
+			sorted[i+1].Kind = Fixed // introduced and fixed at once ("2.1" and "2.1.0"): an empty stretch
 		}
 	}
 	// "fixed 0" is how Debian's tracker says that no version was ever affected.
 	return slices.DeleteFunc(out, func(s stretch) bool { return s.kind == Fixed && s.to == "0" })
+}
+
+// backwards says whether a range's end is below its start. OSV's algorithm
+// reads that as a range without an end, its author meant an end.
+func backwards(base string, pair []Event) bool {
+	if pair[0].Kind != Introduced || pair[1].Kind == Introduced || pair[0].Version == "0" {
+		return false
+	}
+	v := newVersion(base, pair[0].Version)
+	c, err := v.compare([]byte(pair[1].Version))
+	return err == nil && c > 0
 }
 
 // sortEvents orders by version. At one version an end comes before a start
@@ -87,6 +101,14 @@ func compareEvents(base string, a, b Event) (int, error) {
 	return tie(a.Kind) - tie(b.Kind), nil
 }
 
+// sameVersion says whether two events are at one place of the order, however
+// it is spelled.
+func sameVersion(base string, a, b Event) bool {
+	a.Kind, b.Kind = Fixed, Fixed
+	c, err := compareEvents(base, a, b)
+	return err == nil && c == 0
+}
+
 func tie(k EventKind) int {
 	switch k {
 	case Fixed, Limit:
@@ -103,6 +125,9 @@ func tie(k EventKind) int {
 func (iv *interval) judge(v *version) (azward.Answer, error) {
 	switch {
 	case len(iv.reason) > 0:
+		if c, err := v.compare(iv.from); err == nil && c < 0 && !iv.fromStart() {
+			return azward.No, nil
+		}
 		return azward.Unknown, &noOrderError{string(iv.reason)}
 	case iv.all():
 		return azward.Yes, nil

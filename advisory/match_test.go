@@ -94,6 +94,8 @@ func wellKnown(tb testing.TB) *advisory.Index {
 		{ID: "NSWG-ECO-1", Aliases: []string{"CVE-2018-16487"}, Affected: []advisory.Affected{affects(tb, "npm", "lodash", "introduced 0 fixed 4.17.11")}},
 		{ID: "GHSA-npm-unordered", Affected: []advisory.Affected{affects(tb, "npm", "odd", "introduced 1.0.0 fixed two introduced three fixed 4.0.0")}},
 		{ID: "GHSA-every", Affected: []advisory.Affected{affects(tb, "npm", "evil", "introduced 0")}},
+		{ID: "GHSA-backwards", Affected: []advisory.Affected{affects(tb, "npm", "backwards", "introduced 1.4.0 fixed 1.4.0-beta.2")}},
+		{ID: "GHSA-spelled", Affected: []advisory.Affected{affects(tb, "RubyGems", "spelled", "introduced 1.9 fixed 2.0.8 introduced 2.1 fixed 2.1.0")}},
 		{ID: "GHSA-point", Affected: []advisory.Affected{affects(tb, "npm", "pointed", "introduced 1.2.0 last 1.2.0", "introduced 2.0.0 fixed 2.0.0")}},
 	}
 	ix, err := advisory.OpenBytes(encode(tb, records, func(w *advisory.Writer) {
@@ -187,6 +189,10 @@ func TestMatch(t *testing.T) {
 		{"every_version_needs_no_order", azward.Package{Ecosystem: "npm", Name: "evil", Version: "nonsense"}, yes("GHSA-every", "GHSA-every", "npm evil nonsense (every version)")},
 		{"introduced_and_last_affected_at_once", azward.Package{Ecosystem: "npm", Name: "pointed", Version: "1.2.0"}, yes("GHSA-point", "GHSA-point", "npm pointed 1.2.0 <= 1.2.0 <= 1.2.0 (last affected)")},
 		{"introduced_and_fixed_at_once", azward.Package{Ecosystem: "npm", Name: "pointed", Version: "2.0.0"}, nil},
+		{"introduced_and_fixed_at_once_in_two_spellings", azward.Package{Ecosystem: "RubyGems", Name: "spelled", Version: "2.7"}, nil},
+		{"range_that_ends_before_it_starts", azward.Package{Ecosystem: "npm", Name: "backwards", Version: "2.0.0"}, []short{{"GHSA-backwards", "GHSA-backwards", "npm backwards the record's range contradicts itself: it starts at 1.4.0 and ends before, at 1.4.0-beta.2", []string{}, azward.Unknown}}},
+		{"range_that_ends_before_it_starts_older_version", azward.Package{Ecosystem: "npm", Name: "backwards", Version: "1.3.9"}, nil},
+		{"fourth_number_is_unknown_to_npm", azward.Package{Ecosystem: "npm", Name: "lodash", Version: "4.17.10.1"}, []short{{"CVE-2018-16487", "NSWG-ECO-1", `npm lodash version "4.17.10.1" cannot be ordered as npm does`, []string{}, azward.Unknown}}},
 		{"unknown_ecosystem", azward.Package{Ecosystem: "Nix", Name: "lodash", Version: "1"}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -245,7 +251,7 @@ func TestMatchAllSaysWhatItCannotKnow(t *testing.T) {
 		{Ecosystem: "Debian:12", Name: "openssl", Version: "3"},
 		{Ecosystem: "Debian:12", Name: "zlib", Version: "1"},
 		{Ecosystem: "", Name: "bash", Version: "5"},
-		{Ecosystem: "RubyGems", Name: "rack", Version: "1"},
+		{Ecosystem: "Hex", Name: "phoenix", Version: "1"},
 		{Ecosystem: "NuGet", Name: "x", Version: "1", OwnedBy: "mono"},
 	})
 	if err != nil {
@@ -258,7 +264,7 @@ func TestMatchAllSaysWhatItCannotKnow(t *testing.T) {
 	want := []string{
 		"notRead: advisories for Debian:12: the index has no advisories for Debian:12, so 2 packages were not matched",
 		"unparsed: the distribution and its release: the distribution's release is not known, so 1 packages were not matched",
-		"notRead: advisories for RubyGems: the index has no advisories for RubyGems, so 1 packages were not matched",
+		"notRead: advisories for Hex: the index has no advisories for Hex, so 1 packages were not matched",
 	}
 	if diff := cmp.Diff(want, got); diff != "" || len(r.Findings) != 0 {
 		t.Errorf("%s\nfindings %v", diff, r.Findings)

@@ -12,7 +12,6 @@ const (
 	foreign  scheme = iota // nothing is known: only the library can say
 	semver                 // three numbers, then what is no number
 	dotted                 // numbers with dots between decide from left to right
-	python                 // the same, and what is not plain numbers has rules of its own
 	alpine                 // the same, and "-r1" at the end
 	sequence               // dpkg: runs of digits and of other characters, from left to right
 	rpm                    // the same
@@ -22,10 +21,8 @@ func schemeOf(base string) scheme {
 	switch base {
 	case "Go", "npm", "crates.io", "Hex", "Bitnami", "SwiftURL", "Julia", "ConanCenter":
 		return semver
-	case "Maven", "NuGet", "RubyGems", "Packagist":
+	case "Maven", "NuGet", "RubyGems", "Packagist", "PyPI":
 		return dotted
-	case "PyPI":
-		return python
 	case "Alpine", "Wolfi", "Chainguard":
 		return alpine
 	case "Debian", "Ubuntu":
@@ -36,15 +33,12 @@ func schemeOf(base string) scheme {
 	return foreign
 }
 
-// quick compares two versions when the first number in which they differ
-// decides, which is nine times of ten, without allocating. It decides nothing
+// quick compares two versions when the first number, or letter, in which they
+// differ decides, which is nine times of ten, without allocating. It decides nothing
 // else: ok is false then, and the library has to say. For every scheme it
 // agrees with the library wherever it decides; a fuzz test holds it to that.
 func quick(s scheme, a string, b []byte) (c int, ok bool) {
 	if s == foreign || !quickText(s, a) || !quickText(s, b) {
-		return 0, false
-	}
-	if s == python && !isPlain(b) {
 		return 0, false
 	}
 	if s == semver {
@@ -53,6 +47,9 @@ func quick(s scheme, a string, b []byte) (c int, ok bool) {
 	same := 0
 	for same < len(a) && same < len(b) && a[same] == b[same] {
 		same++
+	}
+	if same < len(a) && same < len(b) && isLetter(a[same]) && isLetter(b[same]) && (s == sequence || s == rpm || s == alpine && decides(s, a[:same])) {
+		return sign(int(a[same]) - int(b[same])), true
 	}
 	start := same // of the number in which they differ
 	for start > 0 && digit(a[start-1]) {
@@ -112,8 +109,6 @@ func quickText[T string | []byte](s scheme, text T) bool {
 	for i := range len(text) {
 		switch c := text[i]; {
 		case digit(c), c == '.':
-		case s == python:
-			return false
 		case c == '-':
 			dashes++
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z':
@@ -122,13 +117,13 @@ func quickText[T string | []byte](s scheme, text T) bool {
 			return false
 		}
 	}
-	// With two dashes a version's parts are not plain to see.
+	// With two dashes a dpkg version's parts are not plain to see.
 	return (dashes <= 1 || s == semver || s == dotted) && (digit(text[0]) || s == semver && text[0] == 'v')
 }
 
 // isPlain says whether text is numbers with a dot between each: every order
 // has a place for it.
-func isPlain[T string | []byte](text T) bool {
+func isPlain(text string) bool {
 	last := byte('.')
 	for i := range len(text) {
 		if c := text[i]; !digit(c) && (c != '.' || last == '.') {
@@ -148,6 +143,8 @@ func number[T string | []byte](text T) (n int) {
 }
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
 func sign(n int) int {
 	switch {

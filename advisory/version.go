@@ -156,17 +156,10 @@ func twoNumbers(version string) string {
 var pep440 = regexp.MustCompile(`^v?(\d+!)?\d+(\.\d+)*([-_.]?(alpha|a|beta|b|preview|pre|c|rc)[-_.]?\d*)?` +
 	`(-\d+|[-_.]?(post|rev|r)[-_.]?\d*)?([-_.]?dev[-_.]?\d*)?(\+[a-z0-9]+([-_.][a-z0-9]+)*)?$`)
 
-// apk is the version scheme of Alpine. The library compares two versions that
-// do not follow it as texts, but one that does not with one that does by
-// parts: that is no order.
-//
-// Source: https://wiki.alpinelinux.org/wiki/Package_policies#Version_numbers
-var apk = regexp.MustCompile(`^\d+(\.\d+)*[a-z]?(_(alpha|beta|pre|rc|cvs|svn|git|hg|p)\d*)*(~[0-9a-f]+)?(-r\d+)?$`)
-
 // clean checks that text can be ordered at all: the library accepts any
 // string and gives it some place, which would be a guess.
 func clean(base, text string) (string, error) {
-	if isPlain(text) {
+	if isPlain(text) && schemeOf(base) != semver {
 		return text, nil
 	}
 	text = strings.TrimSpace(text)
@@ -174,14 +167,14 @@ func clean(base, text string) (string, error) {
 	switch base {
 	case "Go", "npm", "crates.io", "Hex", "Bitnami", "SwiftURL", "Julia", "ConanCenter":
 		text, _, _ = strings.Cut(text, "+") // build metadata, "+incompatible": no part of the order
-		ok = ok && startsWithDigit(strings.TrimPrefix(text, "v"))
+		ok = ok && isSemver(strings.TrimPrefix(text, "v"))
 	case "Packagist", "NuGet", "Pub":
 		// "#" is how PHP's comparison spells "any number" within itself.
 		ok = ok && startsWithDigit(strings.TrimPrefix(text, "v")) && !strings.Contains(text, "#")
 	case "PyPI":
 		ok = ok && pep440.MatchString(strings.ToLower(text))
 	case "Alpine", "Wolfi", "Chainguard":
-		ok = ok && apk.MatchString(text)
+		ok = ok && isAlpine(text)
 	default:
 		ok = ok && strings.ContainsAny(text, "0123456789")
 	}
@@ -189,6 +182,21 @@ func clean(base, text string) (string, error) {
 		return "", fmt.Errorf("version %.60q %w as %s does", text, errNoOrder, base)
 	}
 	return text, nil
+}
+
+// isSemver says whether text begins as a semantic version does: with one to
+// three numbers. A fourth the library takes for a pre-release: it puts 1.6.0.2
+// below 1.6.0.
+func isSemver(text string) bool {
+	dots := 0
+	for i := range len(text) {
+		if text[i] == '.' {
+			dots++
+		} else if !digit(text[i]) {
+			break
+		}
+	}
+	return startsWithDigit(text) && dots <= 2
 }
 
 func startsWithDigit(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }
