@@ -124,7 +124,10 @@ func TestControls(t *testing.T) {
 		{"writable_by_merged_usr", "writable-path", func(s *hardening.Subject) {
 			s.Facts.Marks = []hardening.Mark{{Kind: hardening.Directory, Path: "/usr/bin", Mode: 0o777}}
 		}, azward.No},
-		{"no_path", "writable-path", func(s *hardening.Subject) { s.Facts.Path = nil }, azward.Unknown},
+		{"no_path", "writable-path", func(s *hardening.Subject) { s.Facts.Path = nil }, azward.Yes},
+		{"path_of_the_runtime", "writable-path", func(s *hardening.Subject) {
+			s.Facts.Path, s.Facts.Marks = nil, []hardening.Mark{{Kind: hardening.Directory, Path: "/usr/local/bin", Mode: 0o777}}
+		}, azward.No},
 		{"small_cache", "package-caches", func(s *hardening.Subject) {
 			s.Facts.Caches = []hardening.Cache{{Manager: "apk", Files: 1, Bytes: 1000}}
 		}, azward.Yes},
@@ -203,6 +206,31 @@ func TestProfile(t *testing.T) {
 		if c.Title == "" || c.Why == "" || c.Fix == "" || len(c.References) == 0 || c.Informational == (c.Severity.Rank() > 0) {
 			t.Errorf("%+v is not complete", c)
 		}
+	}
+}
+
+// TestDocumented: the page for users has each control with its severity.
+func TestDocumented(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile(filepath.Join("..", "docs", "hardening.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]string{}
+	for line := range strings.Lines(string(raw)) {
+		if cells := strings.Split(line, "|"); len(cells) == 6 && strings.HasPrefix(cells[1], " `") {
+			rows[strings.Trim(cells[1], " `")] = strings.TrimSpace(cells[3])
+		}
+	}
+	want := map[string]string{}
+	for _, c := range hardening.Controls() {
+		want[c.ID] = string(c.Severity)
+		if c.Informational {
+			want[c.ID] = "informational"
+		}
+	}
+	if diff := cmp.Diff(want, rows); diff != "" {
+		t.Errorf("(-want +documented):\n%s", diff)
 	}
 }
 

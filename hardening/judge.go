@@ -237,17 +237,23 @@ func setuidFiles(s *Subject) judgement {
 	return s.present("setuid and setgid files", "runs with its owner's or group's rights", s.marks(Setuid, Setgid))
 }
 
+// defaultPath is what runtimes set where an image does not.
+//
+// Source: https://github.com/containerd/containerd/blob/main/pkg/oci/spec.go
+var defaultPath = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
+
 // writablePath: bin and usr/bin are the same in most images.
 func writablePath(s *Subject) judgement {
 	if s.Facts == nil {
 		return unknown(notRead)
 	}
-	if len(s.Facts.Path) == 0 {
-		return unknown("PATH is not set in the image")
+	dirs := s.Facts.Path
+	if len(dirs) == 0 {
+		dirs = defaultPath
 	}
 	var list []Mark
 	for _, m := range s.marks(Directory) {
-		for _, dir := range s.Facts.Path {
+		for _, dir := range dirs {
 			dir = path.Clean(dir)
 			if m.Path == dir || m.Path == "/usr"+dir || "/usr"+m.Path == dir {
 				list = append(list, m)

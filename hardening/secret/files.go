@@ -92,7 +92,7 @@ func byPath(p string, data []byte) []match {
 	case ".pypirc":
 		return groups(pypirc, data, RegistryToken, true)
 	}
-	if bytes.Contains(data, []byte("client-key-data:")) || bytes.Contains(data, []byte("kind: Config")) {
+	if bytes.Contains(data, []byte("users:")) && kubeKind.Match(data) {
 		return append(kubeconfigKeys(data), groups(kubeToken, data, KubeconfigKey, false)...)
 	}
 	if settings(base) {
@@ -124,6 +124,7 @@ var (
 	npmrc  = regexp.MustCompile(`(?m)_(?:password|auth)\s*=\s*"?([^\s"]+)`)
 	pypirc = regexp.MustCompile(`(?m)^\s*password\s*[=:]\s*(\S+)`)
 	// Source: https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
+	kubeKind  = regexp.MustCompile(`(?m)^kind:\s*"?Config"?\s*$`)
 	kubeKey   = regexp.MustCompile(`client-key-data:\s*"?([A-Za-z0-9+/=]+)`)
 	kubeToken = regexp.MustCompile(`(?m)^\s*(?:token|password):\s*"?([^\s"]+)`)
 	// Source: https://docs.docker.com/reference/cli/docker/login/

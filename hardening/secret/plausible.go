@@ -17,7 +17,7 @@ var examples = []string{
 var words = map[string]bool{
 	"password": true, "passwd": true, "pass": true, "pwd": true, "secret": true, "token": true, "user": true, "username": true, "null": true,
 	"none": true, "nil": true, "true": true, "false": true, "yes": true, "no": true, "string": true, "undefined": true, "foo": true, "bar": true,
-	"foobar": true, "test": true, "todo": true, "value": true, "key": true, "required": true, "optional": true, "disabled": true, "enabled": true,
+	"foobar": true, "test": true, "todo": true, "value": true, "key": true, "required": true, "optional": true, "disabled": true, "enabled": true, "x-oauth-basic": true,
 }
 
 // plausible leaves out what stands for a secret in examples, and what is not

@@ -112,12 +112,25 @@ func urlPassword(text []byte, at int) (match, bool) {
 				return m, false
 			}
 			m.name = string(text[start:colon])
-			return m, true
+			return m, !reserved(text[i+1 : min(len(text), i+maxUserInfo)])
 		case c <= ' ' || c == '/' || c == '"' || c == '\'' || c == '<' || c == '`' || c == '\\' || c >= 0x7f:
 			return match{}, false
 		}
 	}
 	return match{}, false
+}
+
+// reserved says whether a host is one that only documentation has.
+//
+// Source: RFC 2606
+func reserved(rest []byte) bool {
+	host := strings.ToLower(string(rest[:runEnd(rest, 0, dotted)]))
+	for _, name := range []string{"example.com", "example.org", "example.net", "example", "host", "hostname"} {
+		if host == name || strings.HasSuffix(host, "."+name) {
+			return true
+		}
+	}
+	return false
 }
 
 // databasePassword takes the password of a connection string, which names a
