@@ -129,6 +129,7 @@ func (p *parser) packages() {
 	p.d.Packages = []azward.Package{}
 	var unnamed, broken, versionless []string
 	bySource, told := 0, false
+	at := map[string]int{}
 	for _, c := range p.components {
 		switch {
 		case c.notAComponent:
@@ -152,6 +153,12 @@ func (p *parser) packages() {
 			bySource++
 			told = told || c.tellsSource()
 		}
+		key := packageKey(pkg)
+		if first, twice := at[key]; twice { // as Syft does, once a place
+			p.join(&p.d.Packages[first], pkg)
+			continue
+		}
+		at[key] = len(p.d.Packages)
 		p.d.Packages = append(p.d.Packages, pkg)
 	}
 	for _, g := range []struct {
@@ -169,6 +176,18 @@ func (p *parser) packages() {
 	}
 	if len(p.d.Packages) == 0 && len(unnamed) == 0 && len(broken) == 0 {
 		p.gap(azward.GapNotRead, "packages", "the document lists none, which may mean that nobody looked")
+	}
+}
+
+// join adds the places of a package that is listed again.
+func (p *parser) join(first *azward.Package, again azward.Package) {
+	for _, l := range again.Locations {
+		if len(first.Locations) >= maxLocations {
+			return // they say where to look, and that many are enough
+		}
+		if !slices.Contains(first.Locations, l) {
+			first.Locations = append(first.Locations, l)
+		}
 	}
 }
 
