@@ -64,6 +64,8 @@ func writeStatus(w io.Writer, s advisory.Status, now time.Time) error {
 		switch {
 		case p.Partial:
 			note = "strays of other exports: does not count as covered"
+		case p.AsOf.IsZero():
+			note = "may be older than a week"
 		case now.Sub(p.AsOf) > staleAfter:
 			note = "older than a week"
 		}

@@ -108,10 +108,7 @@ func (a *app) updateAdvisories(ctx context.Context, f updateFlags) (err error) {
 }
 
 func outcome(f feed.FileRenewal) string {
-	switch {
-	case f.Error != "":
-		return f.Result + "; what was there before stays"
-	case f.Records+f.Removed > 0:
+	if f.Records+f.Removed > 0 {
 		return fmt.Sprintf("%d records changed, %d removed", f.Records, f.Removed)
 	}
 	return f.Result
