@@ -201,6 +201,7 @@ func (a *app) writePackages(img *image.Image) error {
 	if a.isDocument() {
 		a.sayGaps(img.Gaps)
 	}
+	a.saySBOM()
 	return a.write(func(w io.Writer) error {
 		switch a.output {
 		case "json":
@@ -239,6 +240,9 @@ func (a *app) matchImage(img *image.Image, gate findingGate) error {
 	one, gaps, err := registry.Single(img, index)
 	if err != nil {
 		return err
+	}
+	if a.attached != nil {
+		one.Attached, one.AskedAttached = *a.attached, true
 	}
 	view := &registry.View{Images: []*registry.Image{one}}
 	actions, err := advise(view, one, index)

@@ -254,9 +254,10 @@ const offerTime = 3 * time.Second
 // an image. What it returns is called with the image, or nil, when the scan is
 // done: it says that a complete SBOM is attached to an image that has a
 // signature, so that a pull can be saved. Nothing is said where that cannot be
-// told, and nothing is asked where nobody reads hints.
+// told. What is attached is kept for the image's report; documents for other
+// tools have no place for it, and nothing is asked.
 func (a *app) lookForSBOM(ctx context.Context, images *pulling, ref image.Reference) func(*image.Image) {
-	if ref.Kind != image.KindRegistry || a.output != "table" || a.quiet {
+	if ref.Kind != image.KindRegistry || a.isDocument() {
 		return func(*image.Image) {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -285,8 +286,11 @@ func (a *app) lookForSBOM(ctx context.Context, images *pulling, ref image.Refere
 		if img == nil {
 			cancel()
 		}
-		if f := <-found; f != nil && img != nil {
-			a.offer(ctx, f, img)
+		if f := <-found; f != nil && img != nil && f.rest(ctx, img) == nil {
+			a.attached = f.kinds(img)
+			if a.output == "table" && !a.quiet {
+				a.offer(ctx, f, img)
+			}
 		}
 		cancel()
 		<-found // closed: nothing uses the registry any more
@@ -338,6 +342,7 @@ func foundIn(name string, i *registry.Image) iter.Seq[report.Found] {
 // writeDocument writes one image in a format for other tools.
 func (a *app) writeDocument(name string, img *image.Image, i *registry.Image, gaps []azward.Gap) error {
 	a.sayGaps(gaps)
+	a.saySBOM()
 	return a.write(func(w io.Writer) error {
 		switch a.output {
 		case "sarif":
@@ -353,6 +358,13 @@ func (a *app) writeDocument(name string, img *image.Image, i *registry.Image, ga
 func (a *app) sayGaps(gaps []azward.Gap) {
 	if len(gaps) > 0 {
 		a.say("%d things could not be read, so that what is listed may not be all: --output table names them\n", len(gaps))
+	}
+}
+
+// saySBOM tells that packages are somebody's word where the format cannot.
+func (a *app) saySBOM() {
+	if a.sbom != nil {
+		a.say("%s\n", a.sbom)
 	}
 }
 
