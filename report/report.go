@@ -1,6 +1,7 @@
 // Package report writes verdicts for people and for other tools: a table, the
-// proof as a person reads it ([Explain]), JSON, Markdown and SARIF. It derives
-// nothing: every word comes from the verdict.
+// proof as a person reads it ([Explain]), JSON, Markdown and SARIF; and what
+// images have as SARIF and CSV ([ImageSARIF], [FoundCSV]). It derives nothing:
+// every word comes from the verdict or the finding.
 package report
 
 import (
