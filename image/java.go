@@ -196,12 +196,12 @@ func guess(name string, m jarManifest, classes classDirs) (f Found, ok bool) {
 		}
 		version = cmp.Or(m["implementation-version"], m["bundle-version"], m["specification-version"])
 	}
-	group, bundle := "", ""
+	var group string
 	if m["implementation-title"] == "Apache Tomcat" {
 		group, artifact = tomcat(artifact)
 	} else {
-		group, bundle = m.bundle(artifact)
-		group = cmp.Or(m["implementation-vendor-id"], group, classes.group(artifact), bundle, reversed(artifact))
+		sure, likely := m.bundle(artifact)
+		group = cmp.Or(m["implementation-vendor-id"], sure, classes.group(artifact), likely, reversed(artifact))
 	}
 	if group == "" || version == "" || !artifactForm.MatchString(artifact) || !artifactForm.MatchString(group) {
 		return Found{}, false

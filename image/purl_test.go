@@ -88,7 +88,7 @@ func FuzzPURL(f *testing.F) {
 		}
 		last := name[strings.LastIndexAny(name, "/:")+1:]
 		same := func(a string) bool {
-			return strings.ToLower(strings.ReplaceAll(back.Name, "_", "-")) == strings.ToLower(strings.ReplaceAll(a, "_", "-"))
+			return strings.EqualFold(strings.ReplaceAll(back.Name, "_", "-"), strings.ReplaceAll(a, "_", "-"))
 		}
 		if !same(last) && !same(name) && kind != "maven" {
 			t.Fatalf("%s has name %q, not %q", s, back.Name, name)

@@ -35,7 +35,8 @@ func rpmHeaderOf(name, version, release, source string, padding int) []byte {
 // ndbOf writes a Packages.db: a page of slots, then the packages.
 func ndbOf(headers ...[]byte) []byte {
 	order := binary.LittleEndian
-	out := make([]byte, ndbPage)
+	var out []byte
+	out = append(out, make([]byte, ndbPage)...)
 	for i, n := range []uint32{ndbMagic, 0, 1, 1, uint32(len(headers) + 1)} {
 		order.PutUint32(out[4*i:], n)
 	}
