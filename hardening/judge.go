@@ -380,6 +380,6 @@ func attached(kind, none string) func(*Subject) judgement {
 		case s.AskedAttached:
 			return judgement{azward.No, none + " is attached", evidence}
 		}
-		return unknown("no registry was asked what is attached: azward registry scan asks")
+		return unknown("no registry said what is attached")
 	}
 }

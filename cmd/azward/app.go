@@ -34,6 +34,7 @@ type app struct {
 	progress progress
 	opened   *sqlite.Store
 	decided  []azward.Verdict // by the scan of this run, in the order shown
+	attached *[]string        // to this run's image; nil when no registry was asked
 	sbom     *sbomSource      // where the packages of this run's image come from; nil for its layers
 }
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -10,7 +12,9 @@ import (
 	"github.com/azward/azward"
 	"github.com/azward/azward/advisory"
 	"github.com/azward/azward/hardening"
+	"github.com/azward/azward/image"
 	"github.com/azward/azward/registry"
+	"github.com/azward/azward/store"
 )
 
 // weakSpots are what weakens an image besides its vulnerabilities, as lists of
@@ -93,6 +97,38 @@ func harden(i *registry.Image, index *advisory.Index, at time.Time) hardening.Re
 		s.Ended, s.EndOfLife = ended(index, img.OS.ID, img.OS.Version, at)
 	}
 	return hardening.Evaluate(s)
+}
+
+// rest asks what is attached to the image itself where the index that names it
+// was asked about.
+func (f *attached) rest(ctx context.Context, img *image.Image) error {
+	if img.Index == "" {
+		return nil
+	}
+	list, err := f.registry.Referrers(ctx, f.repository, img.Digest)
+	f.all = append(f.all, list...)
+	return err
+}
+
+// kinds names what is attached to an image or to the index that names it, as a
+// scan of the registry keeps it.
+func (f *attached) kinds(img *image.Image) *[]string {
+	kinds := []string{}
+	for _, a := range f.all {
+		kind := cmp.Or(a.PredicateType, a.ArtifactType)
+		switch {
+		case a.Subject != img.Digest && a.Subject != img.Index:
+			continue
+		case a.IsSignature():
+			kind = store.AttachedSignature
+		case a.IsSBOM():
+			kind = store.AttachedSBOM
+		}
+		if !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return &kinds
 }
 
 // products are endoflife.date's names of distributions where these differ from
@@ -208,8 +244,7 @@ const (
 )
 
 // judgeWeak gives the error of the gate's words about secrets and
-// misconfiguration. What is unknown leaves the gate undecided when it is of
-// medium severity or above.
+// misconfiguration. What is unknown leaves the gate undecided.
 func (g *findingGate) judgeWeak(images []*registry.Image, index *advisory.Index, at time.Time) error {
 	for _, on := range []string{onSecret, onMisconfiguration} {
 		if !slices.Contains(g.on, on) {
@@ -238,13 +273,13 @@ func (g *findingGate) judgeWeak(images []*registry.Image, index *advisory.Index,
 	return nil
 }
 
-// asked gives the IDs of the controls that a word of the gate is about. What is
-// unknown counts from medium on.
+// asked gives the IDs of the controls that a word of the gate is about. They
+// count from medium on: nearly every distribution has setuid files.
 func asked(list []hardening.Result, on string) []string {
 	var ids []string
 	for _, x := range list {
 		secret := strings.HasPrefix(x.ID, "secret-")
-		if secret != (on == onSecret) || x.Met == azward.Unknown && x.Severity.Rank() < azward.Severity("medium").Rank() {
+		if secret != (on == onSecret) || x.Severity.Rank() < azward.Severity("medium").Rank() {
 			continue
 		}
 		ids = append(ids, x.ID)
