@@ -265,7 +265,7 @@ func (a *apiManagement) ways(c *frontCache, depth int) []*way {
 	for _, pe := range a.e.Referrers(a.r.ID, "Microsoft.Network/privateEndpoints") {
 		addresses = addresses.Union(endpointAddresses(a.e, pe))
 	}
-	for _, b := range c.before(a.r, addresses, names, 443, depth) {
+	for _, b := range c.before(a.r, addresses, names, 443, depth, a.inside) {
 		target := a.inside
 		if target == nil {
 			target = &netInterface{}

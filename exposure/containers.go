@@ -15,17 +15,17 @@ import (
 // request wakes the app.
 //
 // Source: https://learn.microsoft.com/azure/container-apps/ingress-overview
-func reachContainerApp(e *estate.Estate, w estate.Workload) Exposure {
+func reachContainerApp(e *estate.Estate, w estate.Workload) reached {
 	end := closing{none: "no front service that azward knows leads to the app"}
 	v, err := estate.Decode[estate.ContainerApp](w.Resource)
 	if err != nil {
 		end.missing = append(end.missing, unparsed(w.Resource, err))
-		return settle(w.Workload, nil, end)
+		return reached{nil, end}
 	}
 	ways, closed := appWays(e, w.Resource, v)
 	if closed { // without ingress nothing reaches it, from inside either
 		end.none = ""
-		return settle(w.Workload, ways, end)
+		return reached{ways, end}
 	}
 	if ways[0].answer() != azward.Yes || ways[0].class != InternetAny {
 		t := target{ids: []azward.ResourceID{w.ID}}
@@ -47,7 +47,7 @@ func reachContainerApp(e *estate.Estate, w estate.Workload) Exposure {
 		t.arrive = appArrival(e, w.Resource, v, ends)
 		ways = append(ways, fronts(e, t, &end)...)
 	}
-	return settle(w.Workload, ways, end)
+	return reached{ways, end}
 }
 
 func environmentID(v *estate.ContainerApp) azward.ResourceID {
@@ -253,14 +253,14 @@ func appSignIn(r *estate.Resource, in *estate.ContainerAppIngress, w *way) {
 // address, which no NSG filters.
 //
 // Source: https://learn.microsoft.com/azure/container-instances/container-instances-overview
-func reachContainerGroup(e *estate.Estate, w estate.Workload) Exposure {
+func reachContainerGroup(e *estate.Estate, w estate.Workload) reached {
 	const pointer = "/properties/ipAddress"
 	r := w.Resource
 	end := closing{none: "no front service that azward knows leads to the group"}
 	v, err := estate.Decode[estate.ContainerGroup](r)
 	if err != nil {
 		end.missing = append(end.missing, unparsed(r, err))
-		return settle(w.Workload, nil, end)
+		return reached{nil, end}
 	}
 	path := &way{class: InternetAny, by: "the group's public address"}
 	h := Hop{Resource: r.ID, Kind: "ipAddress", Name: r.Name + " / address"}
@@ -274,7 +274,7 @@ func reachContainerGroup(e *estate.Estate, w estate.Workload) Exposure {
 		h.Evidence = []azward.Evidence{r.Evidence(pointer, h.Summary)}
 		path.hop(h)
 		end.none = ""
-		return settle(w.Workload, []*way{path}, end)
+		return reached{[]*way{path}, end}
 	case strings.EqualFold(ip.Type, "Public"):
 		h.Answer, h.Summary = azward.Yes, "the group has a public address"
 		h.Evidence = []azward.Evidence{r.Evidence(pointer+"/type", h.Summary)}
@@ -292,7 +292,7 @@ func reachContainerGroup(e *estate.Estate, w estate.Workload) Exposure {
 	if path.answer() != azward.Yes {
 		ways = append(ways, fronts(e, target{ids: []azward.ResourceID{r.ID}, names: []string{groupAddress(v)}, arrive: groupArrival(e, r, v)}, &end)...)
 	}
-	return settle(w.Workload, ways, end)
+	return reached{ways, end}
 }
 
 func groupAddress(v *estate.ContainerGroup) string {

@@ -77,9 +77,10 @@ func (c caller) addresses(e *estate.Estate) (netset.Addrs, bool) {
 	return publicAddrs, false
 }
 
-// behind is the ways of other fronts to an entrance of this one: its addresses
-// and host names at one port.
-func (c *frontCache) before(self *estate.Resource, addresses netset.Addrs, names []string, port uint16, depth int) []arrival {
+// before is the ways of other fronts to an entrance of this one: its addresses
+// and host names at one port. Inside is where a private entrance stands; nil
+// for a public one.
+func (c *frontCache) before(self *estate.Resource, addresses netset.Addrs, names []string, port uint16, depth int, inside *netInterface) []arrival {
 	if depth <= 0 {
 		return nil
 	}
@@ -90,17 +91,29 @@ func (c *frontCache) before(self *estate.Resource, addresses netset.Addrs, names
 		}
 		hit := x.to.address.IsValid() && addresses.Contains(x.to.address) || x.from.link != "" && x.from.link.Equal(self.ID) ||
 			x.to.name != "" && slices.ContainsFunc(names, func(n string) bool { return n != "" && strings.EqualFold(n, x.to.name) })
+		// A name that was not resolved may be that of a private entrance.
+		hit = hit || inside != nil && x.to.unknown != "" && x.from.inside != nil && x.from.inside.reaches(c.e, inside) != azward.No
 		if !hit {
 			continue
 		}
 		for _, w := range x.enter(depth - 1) {
-			if w.answer() != azward.No {
+			switch {
+			case w.answer() == azward.No:
+			case len(all) < maxBefore:
 				all = append(all, arrival{w, x})
+			default:
+				why := "more services than azward follows stand before " + self.Name
+				w.doubt(Hop{Resource: self.ID, Kind: kindOf(self), Name: self.Name, Summary: why}, azward.Gap{Scope: self.ID, Kind: azward.GapUnsupported, Reads: "services before it", Error: why})
+				return append(all, arrival{w, x})
 			}
 		}
 	}
 	return all
 }
+
+// maxBefore bounds, in ways, what is followed to one entrance from other
+// fronts: gateways that name each other would multiply at every step.
+const maxBefore = 16
 
 // arrival is a way that has come through a front to one of its exits.
 type arrival struct {

@@ -97,7 +97,11 @@ func (g *gateway) ways(leg gatewayLeg, fronts *frontCache, depth int) []*way {
 		}
 	}
 	names = append(append(names, leg.listener.Properties.HostName), leg.listener.Properties.HostNames...)
-	for _, a := range fronts.before(g.r, addresses, names, uint16(number), depth) {
+	var inside *netInterface
+	if front.Properties.PublicIPAddress == nil {
+		inside = g.from
+	}
+	for _, a := range fronts.before(g.r, addresses, names, uint16(number), depth, inside) {
 		v := a.visitor(g.e, g.from)
 		if a.exit.from.link.Equal(g.r.ID) {
 			v = g.linked(a.way, front)
@@ -117,6 +121,10 @@ func (g *gateway) ways(leg gatewayLeg, fronts *frontCache, depth int) []*way {
 func (a arrival) visitor(e *estate.Estate, target *netInterface) visitor {
 	v := visitor{before: a.way}
 	from := a.exit.from
+	if a.exit.to.unknown != "" && !a.exit.to.address.IsValid() {
+		v.doubt = from.title + " may lead to it: " + a.exit.to.unknown
+		return v
+	}
 	if from.inside != nil && (!a.exit.to.address.IsValid() || privateAddrs.Contains(a.exit.to.address)) {
 		v.inside, v.sources = true, from.inside.own
 		if from.inside.reaches(e, target) != azward.Yes && !from.inside.peers(e, target.vnetID) {

@@ -46,7 +46,7 @@ type shape struct {
 //
 // Sources: https://learn.microsoft.com/azure/aks/concepts-network-services,
 // https://kubernetes.io/docs/concepts/services-networking/service/
-func reachKubernetes(e *estate.Estate, w estate.Workload) Exposure {
+func reachKubernetes(e *estate.Estate, w estate.Workload) reached {
 	k := viewCluster(e, w.Resource.Cluster)
 	end := closing{none: "no public load balancer, ingress, gateway, node or host port leads to it"}
 	shapes, gap := k.shapes(w)
@@ -61,7 +61,7 @@ func reachKubernetes(e *estate.Estate, w estate.Workload) Exposure {
 		k.close(&end)
 		ways = append(ways, fronts(e, k.privateTarget(ways, shapes), &end)...)
 	}
-	return settle(w.Workload, ways, end)
+	return reached{ways, end}
 }
 
 // shapes reads the workload's pods; where none were read, its template.

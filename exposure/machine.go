@@ -14,7 +14,7 @@ import (
 // reachMachine answers for a virtual machine or a scale set: every public
 // address and load balancer that leads to one of its interfaces, through the
 // security groups of subnet and interface.
-func reachMachine(e *estate.Estate, w estate.Workload) Exposure {
+func reachMachine(e *estate.Estate, w estate.Workload) reached {
 	end := closing{none: "no public address and no public load balancer leads to it"}
 	interfaces, missing := interfacesOf(e, w.Resource)
 	end.missing = append(end.missing, missing...)
@@ -39,7 +39,7 @@ func reachMachine(e *estate.Estate, w estate.Workload) Exposure {
 	for _, n := range interfaces {
 		end.proof = append(end.proof, n.holder.Evidence(n.pointer, "its only ways in are what this names"))
 	}
-	return settle(w.Workload, ways, end)
+	return reached{ways, end}
 }
 
 // interfacesOf reads the ip configurations of a machine or scale set.

@@ -166,7 +166,7 @@ func TestSharedAppService(t *testing.T) {
 		if scmOrMain == "scm" {
 			return SCMSite(e, r)
 		}
-		return reachSite(e, estate.Workload{Workload: azward.Workload{ID: r.ID}, Resource: r})
+		return Reach(e, estate.Workload{Workload: azward.Workload{ID: r.ID, Kind: azward.AppService}, Resource: r})
 	})
 }
 
@@ -208,7 +208,7 @@ func TestSharedContainerApps(t *testing.T) {
 		return []map[string]any{env, app}
 	}, func(_ *testing.T, e *estate.Estate, _ string) Exposure {
 		r, _ := e.Resource(caseGroup + "Microsoft.App/containerApps/a")
-		return reachContainerApp(e, estate.Workload{Workload: azward.Workload{ID: r.ID}, Resource: r})
+		return Reach(e, estate.Workload{Workload: azward.Workload{ID: r.ID, Kind: azward.ContainerApp}, Resource: r})
 	})
 }
 
@@ -270,7 +270,7 @@ func TestServiceTagAllow(t *testing.T) {
 				"publicNetworkAccess": "Enabled", "ipSecurityRestrictions": []any{c.rule},
 			}}})...)
 			r, _ := e.Resource(caseGroup + "Microsoft.Web/sites/s")
-			x := reachSite(e, estate.Workload{Workload: azward.Workload{ID: r.ID}, Resource: r})
+			x := Reach(e, estate.Workload{Workload: azward.Workload{ID: r.ID, Kind: azward.AppService}, Resource: r})
 			if x.Answer != c.want || x.Class != c.from {
 				t.Errorf("got %s from %q, want %s from %q: %s", x.Answer, x.Class, c.want, c.from, x.Summary)
 			}
@@ -290,7 +290,7 @@ func TestSiteListIsNotEnough(t *testing.T) {
 		"siteConfig": map[string]any{"ipSecurityRestrictions": nil},
 	}))
 	r, _ := e.Resource(caseGroup + "Microsoft.Web/sites/s")
-	x := reachSite(e, estate.Workload{Workload: azward.Workload{ID: r.ID}, Resource: r})
+	x := Reach(e, estate.Workload{Workload: azward.Workload{ID: r.ID, Kind: azward.AppService}, Resource: r})
 	if x.Answer != azward.Unknown || len(x.Gaps) == 0 || !strings.Contains(fmt.Sprint(x.Gaps), "config/read") {
 		t.Errorf("got %s with gaps %v", x.Answer, x.Gaps)
 	}

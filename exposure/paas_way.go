@@ -252,6 +252,14 @@ func sourceWords(w *way) string {
 		return "a front service that all its customers share"
 	case Authenticated:
 		return "any address, once signed in,"
+	case PartnerPrivate:
+		return "a private link"
+	case PrivateConnected:
+		return "behind a gateway"
+	case VnetPeered:
+		return "peered networks"
+	case VnetLocal:
+		return "its own network"
 	}
 	return string(w.class)
 }

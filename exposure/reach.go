@@ -10,6 +10,17 @@ import (
 // Reach answers whether, on which ports and along which hops the internet gets
 // to a workload. A kind of workload that is not modelled is Unknown.
 func Reach(e *estate.Estate, w estate.Workload) Exposure {
+	r := reach(e, w)
+	return settle(w.Workload, r.ways, r.end)
+}
+
+// reached is every way to a workload, and what says that there is no other.
+type reached struct {
+	ways []*way
+	end  closing
+}
+
+func reach(e *estate.Estate, w estate.Workload) reached {
 	switch w.Kind {
 	case azward.Deployment, azward.StatefulSet, azward.DaemonSet, azward.ReplicaSet, azward.Job, azward.CronJob, azward.Pod:
 		return reachKubernetes(e, w)
@@ -23,7 +34,7 @@ func Reach(e *estate.Estate, w estate.Workload) Exposure {
 		return reachContainerGroup(e, w)
 	}
 	gap := azward.Gap{Scope: w.ID, Kind: azward.GapUnsupported, Reads: string(w.Kind), Error: "azward does not model this kind of workload"}
-	return settle(w.Workload, nil, closing{missing: []azward.Gap{gap}})
+	return reached{end: closing{missing: []azward.Gap{gap}}}
 }
 
 // All answers for every workload, by key.

@@ -22,12 +22,12 @@ const (
 // the main site; [SCMSite] answers for the advanced tools site.
 //
 // Source: https://learn.microsoft.com/azure/app-service/overview-access-restrictions
-func reachSite(e *estate.Estate, w estate.Workload) Exposure {
+func reachSite(e *estate.Estate, w estate.Workload) reached {
 	end := closing{none: "no front service that azward knows leads to the site"}
 	v, err := estate.Decode[estate.Site](w.Resource)
 	if err != nil {
 		end.missing = append(end.missing, unparsed(w.Resource, err))
-		return settle(w.Workload, nil, end)
+		return reached{nil, end}
 	}
 	t := target{ids: []azward.ResourceID{w.ID}, names: append([]string{v.Properties.DefaultHostName}, v.Properties.HostNames...)}
 	t.arrive = siteArrival(e, w.Resource, v, privateEnds(e, w.Resource, &t))
@@ -38,7 +38,7 @@ func reachSite(e *estate.Estate, w estate.Workload) Exposure {
 			end.absence(e.Absence("", "Microsoft.Network/privateEndpoints")) // a gateway may name one
 		}
 	}
-	return settle(w.Workload, ways, end)
+	return reached{ways, end}
 }
 
 // SCMSite answers who reaches the advanced tools site (Kudu) of a web app: a

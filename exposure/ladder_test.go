@@ -1,0 +1,85 @@
+package exposure
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/azward/azward"
+)
+
+// TestLadder runs the case files that have a section
+//
+//	-- ladder -- the answer for each source class; `-update` writes it
+func TestLadder(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(archive.Files, func(f txtar.File) bool { return f.Name == "ladder" }) {
+			continue
+		}
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			c := readCase(t, archive)
+			e := c.estate(t, nil)
+			w, ok := e.Workload(idOf(c.question))
+			if !ok {
+				t.Fatal("the workload is not there")
+			}
+			rungs := Ladder(e, w)
+			var b strings.Builder
+			for _, r := range rungs {
+				fmt.Fprintf(&b, "%s %s: %s\n", r.Class, r.Answer, r.Summary)
+				if r.Answer == azward.Unknown && len(r.Gaps) == 0 {
+					t.Errorf("%s is unknown without a gap", r.Class)
+				}
+				if r.Answer == azward.No && len(r.Evidence) == 0 {
+					t.Errorf("%s is no without evidence", r.Class)
+				}
+			}
+			checkOrder(t, Reach(e, w), rungs)
+			got := shorten(b.String())
+			if *update {
+				section(archive, "ladder").Data = []byte(got)
+				if err := errors.Join(os.WriteFile(file+".new", txtar.Format(archive), 0o600), os.Rename(file+".new", file)); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(string(section(archive, "ladder").Data), got); diff != "" {
+				t.Errorf("ladder (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// checkOrder: the farthest class that is yes is the answer's own, and what any
+// address reaches every class on the internet does.
+func checkOrder(t *testing.T, x Exposure, rungs []Rung) {
+	t.Helper()
+	public := rungs[:slices.IndexFunc(rungs, func(r Rung) bool { return r.Class == PartnerPrivate })]
+	first := slices.IndexFunc(public, func(r Rung) bool { return r.Answer == azward.Yes })
+	switch {
+	case (first >= 0) != (x.Answer == azward.Yes):
+		t.Errorf("the ladder and the answer (%s) differ", x.Answer)
+	case first >= 0 && public[first].Class != x.Class:
+		t.Errorf("the first class that is let in is %s, of the answer %s", public[first].Class, x.Class)
+	}
+	for _, r := range public {
+		if public[0].Answer == azward.Yes && r.Answer != azward.Yes {
+			t.Errorf("%s is %s though any address is let in", r.Class, r.Answer)
+		}
+	}
+}
