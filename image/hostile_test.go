@@ -65,6 +65,9 @@ func TestHostileLayers(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
+			if raceDetector && (tc.want == image.ErrTooManyEntries.Error() || tc.want == image.ErrHeadsTooLong.Error()) {
+				t.Skip("a gigabyte of headers takes too long with the race detector")
+			}
 			if g := scanStream(t, tc.layer); !strings.Contains(g.Error, tc.want) {
 				t.Errorf("%+v", g)
 			}
@@ -206,19 +209,14 @@ func TestHostileArchives(t *testing.T) {
 		deep = jarOf(t, "lib/x.jar", deep)
 	}
 	bomb := jarOf(t, "zero.jar", strings.Repeat("\x00", 20<<20))
-	var many []string
-	for i := range 40 {
-		many = append(many, fmt.Sprintf("lib/%d.jar", i), strings.Repeat("\x00", 4<<20))
-	}
 	for _, tc := range []struct{ name, jar, want string }{
 		{"large_entry", jarOf(t, pomFile, strings.Repeat("\x00", 20<<20)), "the entry"},
 		{"large_nested_archive", jarOf(t, "lib/x.jar", strings.Repeat("\x00", 70<<20)), "the entry"},
 		{"bomb_in_an_archive_in_an_archive", jarOf(t, "lib/x.jar", bomb, "lib/y.jar", bomb, "lib/z.jar", bomb, "lib/zz.jar", bomb), "the entry"},
-		{"many_bombs", jarOf(t, many...), "more than 100 times"},
 		{"nested_without_end", deep, "nested more than 4 deep"},
 		{"entries_that_overlap", overlapping(t, 20_000, 8<<20), "more than 100 times"},
-		{"long_list", listed(300_000, 0), "more than 200000 entries"},
-		{"list_of_long_names", listed(600, 60_000), "the list of its entries"},
+		{"long_list", listed(240_000, 0), "more than 200000 entries"},
+		{"list_of_long_names", listed(570, 60_000), "the list of its entries"},
 		{"list_cut_off", listed(100, 10)[:2000], "no archive"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
