@@ -60,7 +60,7 @@ func (f *firewall) through(n *netInterface, end publicEnd, inner []door) []*way 
 		return nil // not allocated: nobody can send to it now
 	}
 	for _, protocol := range []netset.Protocol{netset.TCP, netset.UDP} {
-		region := netset.Product(publicAddrs.Intersect(familyOf(near)), netset.AllPorts())
+		region := netset.Product(publicOfFamily(near), netset.AllPorts())
 		for _, part := range f.natParts(near, protocol, region) {
 			for _, d := range f.doors(n, part, inner, protocol) {
 				ways = append(ways, f.enter(n, end, part, d, protocol)...)

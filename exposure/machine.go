@@ -430,7 +430,7 @@ func (d door) filtered(e *estate.Estate, n *netInterface, w *way, protocol netse
 	if !protocol.HasPorts() {
 		shown = netset.AllPorts()
 	}
-	region := netset.Product(publicAddrs.Intersect(familyOf(d.near)), d.backend(shown))
+	region := netset.Product(publicOfFamily(d.near), d.backend(shown))
 	w.flows = flowsOf(protocol, region, d, shown)
 	var ways []*way
 	for _, p := range n.pass(e, w, packet{direction: inbound, near: d.near, protocol: protocol, srcPort: -1}, region, d.bare(n)) {

@@ -3,6 +3,7 @@ package exposure_test
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/azward/azward"
@@ -39,16 +40,16 @@ func machines(tb testing.TB, n int) *estate.Estate {
 		}
 		add(group, map[string]any{"properties": map[string]any{"securityRules": rules}})
 		add(vnet, map[string]any{"properties": map[string]any{
-			"addressSpace": map[string]any{"addressPrefixes": []string{fmt.Sprintf("10.%d.0.0/16", v)}},
-			"subnets":      []any{map[string]any{"id": scope + vnet + "/subnets/s", "name": "s", "properties": map[string]any{"addressPrefix": fmt.Sprintf("10.%d.0.0/20", v), "networkSecurityGroup": ref(group)}}},
+			"addressSpace": map[string]any{"addressPrefixes": []string{fmt.Sprintf("10.%d.0.0/16", v%256)}},
+			"subnets":      []any{map[string]any{"id": scope + vnet + "/subnets/s", "name": "s", "properties": map[string]any{"addressPrefix": fmt.Sprintf("10.%d.0.0/20", v%256), "networkSecurityGroup": ref(group)}}},
 		}})
 		for i := range min(200, n-v*200) {
 			name := fmt.Sprintf("vm%d", v*200+i)
 			nic := "Microsoft.Network/networkInterfaces/" + name
-			ip := map[string]any{"privateIPAddress": fmt.Sprintf("10.%d.1.%d", v, i+4), "subnet": ref(vnet + "/subnets/s")}
+			ip := map[string]any{"privateIPAddress": fmt.Sprintf("10.%d.1.%d", v%256, i+4), "subnet": ref(vnet + "/subnets/s")}
 			if i%10 == 0 {
 				pip := "Microsoft.Network/publicIPAddresses/" + name
-				add(pip, map[string]any{"sku": map[string]any{"name": "Standard"}, "properties": map[string]any{"ipAddress": fmt.Sprintf("20.200.%d.%d", v, i)}})
+				add(pip, map[string]any{"sku": map[string]any{"name": "Standard"}, "properties": map[string]any{"ipAddress": fmt.Sprintf("20.%d.%d.%d", 100+v/256, v%256, i)}})
 				ip["publicIPAddress"] = ref(pip)
 			}
 			add(nic, map[string]any{"properties": map[string]any{"ipConfigurations": []any{map[string]any{"id": scope + nic + "/ipConfigurations/ip", "name": "ip", "properties": ip}}}})
@@ -63,10 +64,14 @@ func machines(tb testing.TB, n int) *estate.Estate {
 }
 
 func BenchmarkReach(b *testing.B) {
-	for _, n := range []int{1000, 10000} {
+	for _, n := range []int{1000, 10000, 100000} {
 		b.Run(fmt.Sprintf("vms=%d", n), func(b *testing.B) {
 			e := machines(b, n)
 			exposure.All(e) // indexes are built once an estate
+			before := heap()
+			held := exposure.All(e)
+			b.ReportMetric(float64(heap()-before)/float64(n), "B/vm")
+			runtime.KeepAlive(held)
 			for b.Loop() {
 				if all := exposure.All(e); len(all) != n {
 					b.Fatalf("%d answers", len(all))
@@ -75,4 +80,34 @@ func BenchmarkReach(b *testing.B) {
 			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "workloads/s")
 		})
 	}
+}
+
+// heap is what is held now, in bytes.
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// BenchmarkCheck asks 30,000 flows of one estate: from the internet, and from
+// machine to machine within a network.
+func BenchmarkCheck(b *testing.B) {
+	const vms, questions = 1000, 30000
+	b.Run(fmt.Sprintf("vms=%d/questions=%d", vms, questions), func(b *testing.B) {
+		e := machines(b, vms)
+		const scope = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/Microsoft.Network/networkInterfaces/vm"
+		for b.Loop() {
+			for i := range questions {
+				q := exposure.Question{From: fmt.Sprintf("20.%d.0.%d", i%30, i%250), To: scope + fmt.Sprint(i%vms), Protocol: "tcp", Port: 1000 + i%25, FiltersOnly: "inbound"}
+				if i%2 == 0 {
+					q.From, q.FiltersOnly = scope+fmt.Sprint((i+1)%200+i%vms/200*200), ""
+				}
+				if _, err := exposure.Check(e, q); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		b.ReportMetric(float64(questions)*float64(b.N)/b.Elapsed().Seconds(), "questions/s")
+	})
 }

@@ -298,25 +298,43 @@ var publicAddrs = func() netset.Addrs {
 	return all
 }()
 
+// The public addresses of each family, which every way from the internet asks
+// for.
+var publicV4, publicV6 = publicAddrs.Intersect(netset.AllV4()), publicAddrs.Intersect(netset.AllV6())
+
+// publicOfFamily are the public addresses that a way to an address can hold.
+func publicOfFamily(near netset.Addrs) netset.Addrs {
+	switch v4, v6 := near.Overlaps(netset.AllV4()), near.Overlaps(netset.AllV6()); {
+	case v4 && !v6:
+		return publicV4
+	case v6 && !v4:
+		return publicV6
+	}
+	return publicAddrs
+}
+
 // sourceNames prints a set of public sources; all of a family as its /0.
 func sourceNames(s netset.Addrs) []string {
 	names := []string{}
 	rest := s
 	for _, family := range []struct {
-		all  netset.Addrs
-		name string
-	}{{netset.AllV4(), "0.0.0.0/0"}, {netset.AllV6(), "::/0"}} {
-		if publicAddrs.Intersect(family.all).Subset(s) {
+		public, all netset.Addrs
+		name        string
+	}{{publicV4, netset.AllV4(), "0.0.0.0/0"}, {publicV6, netset.AllV6(), "::/0"}} {
+		if family.public.Subset(s) {
 			names = append(names, family.name)
 			rest = rest.Minus(family.all)
 		}
+	}
+	if rest.IsEmpty() {
+		return names
 	}
 	return append(names, rest.Strings()...)
 }
 
 // classOf tells all public addresses (of at least one family) from some.
 func classOf(s netset.Addrs) Class {
-	if publicAddrs.Intersect(netset.AllV4()).Subset(s) || publicAddrs.Intersect(netset.AllV6()).Subset(s) {
+	if publicV4.Subset(s) || publicV6.Subset(s) {
 		return InternetAny
 	}
 	return InternetRestricted

@@ -161,7 +161,12 @@ func FuzzPolicy(f *testing.F) {
 }
 
 func BenchmarkAllPairs(b *testing.B) {
-	const pods, policies, ports = 200, 100, 5
+	for _, size := range []struct{ pods, policies, ports int }{{200, 100, 5}, {1000, 100, 20}} {
+		benchmarkPairs(b, size.pods, size.policies, size.ports)
+	}
+}
+
+func benchmarkPairs(b *testing.B, pods, policies, ports int) {
 	b.Run(fmt.Sprintf("pods=%d/policies=%d/ports=%d", pods, policies, ports), func(b *testing.B) {
 		var objects []any
 		for i := range policies {

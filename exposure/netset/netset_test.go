@@ -212,3 +212,29 @@ func BenchmarkPaint(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPaintTags paints rules for tags as large as AzureCloud, both of TCP
+// and UDP, as one interface needs.
+func BenchmarkPaintTags(b *testing.B) {
+	const rules, prefixes, tags = 1000, 8, 4
+	b.Run(fmt.Sprintf("rules=%d/prefixes=%d/tags=%d/prefixes=10000", rules, prefixes, tags), func(b *testing.B) {
+		r := rand.New(rand.NewPCG(10, 11))
+		list := make([]netset.Rule, rules)
+		for i := range list {
+			list[i] = netset.Rule{Access: netset.Access(1 + i%2), Ports: netset.Port(uint16(r.IntN(65535)))}
+			n := prefixes
+			if i < tags {
+				n = 10000
+			}
+			all := make([]netip.Prefix, 0, n)
+			for range n {
+				all = append(all, netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(1 + r.IntN(220)), byte(r.IntN(256)), byte(r.IntN(256)), 0}), 24))
+			}
+			list[i].Sources = netset.PrefixAddrs(all...)
+		}
+		for b.Loop() {
+			netset.Paint(list, azward.No) // TCP
+			netset.Paint(list, azward.No) // UDP
+		}
+	})
+}
