@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/estate"
@@ -269,7 +270,39 @@ func addressEnd(e *estate.Estate, p netip.Prefix) end {
 	return found
 }
 
+// interfacesOfNIC reads the ip configurations of an interface, once an estate
+// while there are not too many: a run asks about the same ones again and again.
 func interfacesOfNIC(e *estate.Estate, r *estate.Resource) []*netInterface {
+	held := estate.Memo(e, askedKey{}, func(*estate.Estate) *asked { return &asked{interfaces: map[*estate.Resource][]*netInterface{}} })
+	held.mu.Lock()
+	defer held.mu.Unlock()
+	if all, ok := held.interfaces[r]; ok {
+		return all
+	}
+	if len(held.interfaces) >= maxAsked {
+		clear(held.interfaces)
+	}
+	all := readInterfaces(e, r)
+	for _, n := range all {
+		n.painted = &paintedLayers{}
+	}
+	held.interfaces[r] = all
+	return all
+}
+
+// maxAsked bounds the interfaces that are kept, each with the filters that were
+// asked: about 100 KB for a group of 1,000 rules.
+const maxAsked = 2000
+
+type askedKey struct{}
+
+// asked keeps the interfaces of a run of questions.
+type asked struct {
+	mu         sync.Mutex
+	interfaces map[*estate.Resource][]*netInterface
+}
+
+func readInterfaces(e *estate.Estate, r *estate.Resource) []*netInterface {
 	v, err := estate.Decode[estate.NetworkInterface](r)
 	if err != nil {
 		return nil

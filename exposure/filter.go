@@ -193,6 +193,24 @@ func defaultRules() []estate.SecurityRule {
 //
 // Source: https://learn.microsoft.com/azure/virtual-network/network-security-group-how-it-works
 func (n *netInterface) layers(e *estate.Estate, p packet) []layer {
+	if n.painted == nil || p.near != n.own || p.srcPort >= 0 {
+		return n.paintLayers(e, p)
+	}
+	key := paintedKey{p.direction, p.protocol, p.srcPort}
+	n.painted.mu.Lock()
+	defer n.painted.mu.Unlock()
+	if all, ok := n.painted.held[key]; ok {
+		return all
+	}
+	if n.painted.held == nil {
+		n.painted.held = map[paintedKey][]layer{}
+	}
+	all := n.paintLayers(e, p)
+	n.painted.held[key] = all
+	return all
+}
+
+func (n *netInterface) paintLayers(e *estate.Estate, p packet) []layer {
 	refs := []struct {
 		groupRef
 		where string

@@ -38,6 +38,20 @@ type netInterface struct {
 	adminHeld adminRules
 	routeOnce sync.Once
 	routeHeld Routes
+	painted   *paintedLayers // nil: not kept
+}
+
+// paintedLayers keeps what security groups say of packets to the interface's
+// own address.
+type paintedLayers struct {
+	mu   sync.Mutex
+	held map[paintedKey][]layer
+}
+
+type paintedKey struct {
+	direction direction
+	protocol  netset.Protocol
+	srcPort   int
 }
 
 // admin reads the security admin rules here, once.

@@ -19,13 +19,16 @@ var (
 )
 
 // AllAddrs holds every address of both families.
-func AllAddrs() Addrs { return PrefixAddrs(v4All, v6All) }
+func AllAddrs() Addrs { return everything }
 
 // AllV4 holds every IPv4 address.
-func AllV4() Addrs { return PrefixAddrs(v4All) }
+func AllV4() Addrs { return everyV4 }
 
 // AllV6 holds every IPv6 address.
-func AllV6() Addrs { return PrefixAddrs(v6All) }
+func AllV6() Addrs { return everyV6 }
+
+// Sets that every question asks for.
+var everything, everyV4, everyV6 = PrefixAddrs(v4All, v6All), PrefixAddrs(v4All), PrefixAddrs(v6All)
 
 // PrefixAddrs holds the addresses of all prefixes.
 func PrefixAddrs(prefixes ...netip.Prefix) Addrs {
@@ -130,6 +133,12 @@ func (a Addrs) Union(b Addrs) Addrs {
 func (a Addrs) Intersect(b Addrs) Addrs {
 	if a.set == nil || b.set == nil {
 		return Addrs{}
+	}
+	switch {
+	case a.set == b.set || b.set == everything.set:
+		return a
+	case a.set == everything.set:
+		return b
 	}
 	builder := a.builder()
 	builder.Intersect(b.set)

@@ -63,21 +63,46 @@ func (m Map[T]) At(source netip.Addr, port uint16) T {
 func (m Map[T]) Select(within Region, wanted func(T) bool) Region {
 	var out []RegionBand
 	for _, b := range m.bands {
-		var hits netipx.IPSetBuilder
-		for _, r := range b.Runs {
-			if wanted(r.Value) {
-				hits.AddRange(r.Range)
-			}
-		}
-		hit := built(&hits)
-		if hit.IsEmpty() {
-			continue
-		}
 		for _, w := range within.bands {
-			out = append(out, RegionBand{b.Ports.Intersect(w.Ports), hit.Intersect(w.Sources)})
+			ports := b.Ports.Intersect(w.Ports)
+			if ports.IsEmpty() {
+				continue
+			}
+			if hit := b.sources(w.Sources, wanted); !hit.IsEmpty() {
+				out = append(out, RegionBand{ports, hit})
+			}
 		}
 	}
 	return regionOf(out)
+}
+
+// sources returns those of the bounds whose value is wanted. Where all are, or
+// none is, as where a question is narrow, no set is built.
+func (b Band[T]) sources(within Addrs, wanted func(T) bool) Addrs {
+	yes, no := false, false
+	for _, r := range b.Runs {
+		if !within.overlapsRange(r.Range) {
+			continue
+		}
+		if wanted(r.Value) {
+			yes = true
+		} else {
+			no = true
+		}
+	}
+	switch {
+	case !yes:
+		return Addrs{}
+	case !no:
+		return within
+	}
+	var hits netipx.IPSetBuilder
+	for _, r := range b.Runs {
+		if wanted(r.Value) {
+			hits.AddRange(r.Range)
+		}
+	}
+	return built(&hits).Intersect(within)
 }
 
 // Values yields each value that occurs within the bounds, with where.
@@ -89,24 +114,38 @@ func (m Map[T]) Values(within Region) map[T]Region {
 			if ports.IsEmpty() {
 				continue
 			}
-			sets := map[T]*netipx.IPSetBuilder{}
-			for _, r := range b.Runs {
-				if !w.Sources.overlapsRange(r.Range) {
-					continue
-				}
-				if sets[r.Value] == nil {
-					sets[r.Value] = &netipx.IPSetBuilder{}
-				}
-				sets[r.Value].AddRange(r.Range)
-			}
-			for v, set := range sets {
-				bands[v] = append(bands[v], RegionBand{ports, built(set).Intersect(w.Sources)})
+			for v, hit := range b.values(w.Sources) {
+				bands[v] = append(bands[v], RegionBand{ports, hit})
 			}
 		}
 	}
 	out := make(map[T]Region, len(bands))
 	for v, list := range bands {
 		out[v] = regionOf(list)
+	}
+	return out
+}
+
+// values takes the bounds apart by value. Bounds with one value, as a narrow
+// question has, are that value's as they are.
+func (b Band[T]) values(within Addrs) map[T]Addrs {
+	sets := map[T]*netipx.IPSetBuilder{}
+	for _, r := range b.Runs {
+		if !within.overlapsRange(r.Range) {
+			continue
+		}
+		if sets[r.Value] == nil {
+			sets[r.Value] = &netipx.IPSetBuilder{}
+		}
+		sets[r.Value].AddRange(r.Range)
+	}
+	out := make(map[T]Addrs, len(sets))
+	for v, set := range sets {
+		if len(sets) == 1 {
+			out[v] = within
+			break
+		}
+		out[v] = built(set).Intersect(within)
 	}
 	return out
 }
