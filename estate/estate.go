@@ -230,3 +230,22 @@ func references(body []byte) iter.Seq[azward.ResourceID] {
 
 // maxReferenceLen bounds, in bytes, what is taken for an ARM ID.
 const maxReferenceLen = 2048
+
+// Matching returns the resources of an ARM type that keep reports true for, by
+// key. An answer depends on these, and on there being no others: that is what
+// to ask where OfType would make a decision depend on everything.
+func (e *Estate) Matching(resourceType string, keep func(*Resource) bool) []*Resource {
+	e.tracker.note(lookup{kind: byType, a: strings.ToLower(resourceType)})
+	return e.matching(e.byType[strings.ToLower(resourceType)], keep)
+}
+
+func (e *Estate) matching(list []*Resource, keep func(*Resource) bool) []*Resource {
+	var found []*Resource
+	for _, r := range list {
+		if keep(r) {
+			e.tracker.touch(r)
+			found = append(found, r)
+		}
+	}
+	return found
+}

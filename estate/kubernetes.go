@@ -70,3 +70,10 @@ func SplitKind(kind string) (name, group string) {
 	name, group, _ = strings.Cut(kind, ".")
 	return name, group
 }
+
+// MatchingObjects is to Objects what Matching is to OfType.
+func (e *Estate) MatchingObjects(cluster azward.ResourceID, kind, namespace string, keep func(*Resource) bool) []*Resource {
+	e.tracker.note(lookup{kind: byKind, a: string(cluster), b: kind + " " + namespace})
+	e.objectsOnce.Do(e.indexObjects)
+	return e.matching(e.objects[objectKey{cluster.Key(), strings.ToLower(kind), namespace}], keep)
+}

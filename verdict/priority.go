@@ -102,7 +102,7 @@ func Compare(a, b azward.Verdict) int {
 
 // priority gathers what the place in the list rests on.
 func priority(v azward.Verdict, s *surroundings) azward.Priority {
-	p := azward.Priority{Reach: string(s.reach.Class), Distance: distance(s.reach.Class), Criticality: string(s.criticality), Blast: s.blast}
+	p := azward.Priority{Reach: string(s.reach.Class), Distance: distance(s.reach.Class), Criticality: string(s.criticality), Blast: int(s.radius.Rank)}
 	if v.Conditions[2].Answer == azward.Yes && p.Reach != "" {
 		p.Reasons = append(p.Reasons, "reached from "+p.Reach)
 	}
@@ -116,8 +116,8 @@ func priority(v azward.Verdict, s *surroundings) azward.Priority {
 		p.Reasons = append(p.Reasons, fmt.Sprintf("EPSS %.1f %%", v.Finding.EPSS*100))
 	}
 	p.Reasons = append(p.Reasons, string(v.Finding.Severity)+" severity")
-	if s.blastWords != "" {
-		p.Reasons = append(p.Reasons, s.blastWords)
+	if s.radius.Summary != "" {
+		p.Reasons = append(p.Reasons, s.radius.Summary)
 	}
 	if s.criticalityWords != "" {
 		p.Reasons = append(p.Reasons, s.criticalityWords)

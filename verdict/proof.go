@@ -268,7 +268,7 @@ func (p Proof) world() (*estate.Estate, error) {
 
 // checkFacts compares every cited value with the document it cites.
 func checkFacts(world *estate.Estate, p Proof) (checked int, problem string) {
-	for _, c := range p.Verdict.Conditions {
+	for _, c := range slices.Concat(p.Verdict.Conditions, p.Verdict.Mitigations, p.Verdict.Impact) {
 		for _, e := range c.Evidence {
 			ok, problem := checkFact(world, p.Subject, e)
 			if problem != "" {

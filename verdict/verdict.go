@@ -17,6 +17,7 @@ import (
 	"github.com/azward/azward"
 	"github.com/azward/azward/estate"
 	"github.com/azward/azward/exposure"
+	"github.com/azward/azward/impact"
 )
 
 // Subject is one question: is this finding of this package exploitable in this
@@ -59,8 +60,7 @@ type surroundings struct {
 
 	criticality      Criticality
 	criticalityWords string
-	blast            int    // see [azward.Priority]
-	blastWords       string // why
+	radius           impact.Radius
 
 	mu       sync.Mutex
 	facts    facts
@@ -85,6 +85,7 @@ func (d *Decider) surroundings(id azward.ResourceID) *surroundings {
 		if s.workload, s.found = tracked.Workload(id); s.found {
 			s.reach = exposure.Reach(tracked, s.workload)
 			s.criticality, s.criticalityWords = criticalityOf(s.workload)
+			s.radius = impact.Of(tracked, s.workload)
 		}
 		s.entrance = entranceOf(id, s)
 	})
@@ -121,6 +122,7 @@ func (d *Decider) Decide(subject Subject) azward.Verdict {
 	}
 	v.Exploitable = azward.All(answers...)
 	v.Prerequisites = needs
+	v.Mitigations, v.Impact = s.radius.Mitigations, s.radius.Consequences
 	v.Result = resultOf(v.Conditions[1].Answer, runs, s.entrance.reachable.Answer, len(needs) > 0)
 	v.Summary = summarise(v)
 	v.Confidence, v.Basis = confidence(v)
@@ -170,7 +172,7 @@ func (d *Decider) After(earlier *Decider) (kept, anew int) {
 		}
 		same := &surroundings{
 			workload: s.workload, found: s.found, reach: s.reach, tracker: s.tracker, entrance: s.entrance,
-			criticality: s.criticality, criticalityWords: s.criticalityWords, blast: s.blast, blastWords: s.blastWords,
+			criticality: s.criticality, criticalityWords: s.criticalityWords, radius: s.radius,
 		}
 		same.once.Do(func() {}) // it is known already
 		d.mu.Lock()
