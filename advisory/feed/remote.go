@@ -15,7 +15,7 @@ import (
 // Source: https://osv-vulnerabilities.storage.googleapis.com/ecosystems.txt
 func Ecosystems() []string {
 	return []string{
-		"AlmaLinux", "Alpine", "Azure Linux", "Debian", "Go", "Maven", "NuGet", "Packagist", "PyPI",
+		"AlmaLinux", "Alpine", "Azure Linux", "Bitnami", "Debian", "Go", "Maven", "NuGet", "Packagist", "PyPI",
 		"Red Hat", "Rocky Linux", "RubyGems", "Ubuntu", "crates.io", "npm",
 	}
 }
