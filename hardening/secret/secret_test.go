@@ -51,8 +51,11 @@ func key32(seed string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-func github(prefix string) string {
-	body := random(alnum, 30, prefix)
+func github(prefix string) string { return longToken(prefix, 30) }
+
+// longToken ends with the checksum of its body.
+func longToken(prefix string, length int) string {
+	body := random(alnum, length, prefix)
 	sum, n := make([]byte, 6), crc32.ChecksumIEEE([]byte(body))
 	for i := range sum {
 		sum[5-i] = alnum[n%62]
@@ -102,7 +105,7 @@ func samples(tb testing.TB) []sample {
 	token := jwt(`{"alg":"RS256","typ":"JWT"}`, `{"iss":"kubernetes/serviceaccount","exp":1700000000}`)
 	private := pemKey(tb)
 	npm := "npm_" + random(alnum, 36, "npm")
-	return []sample{
+	list := []sample{
 		{"storage_connection_string", "app/appsettings.json", `"Storage": "DefaultEndpointsProtocol=https;AccountName=shop;AccountKey=` + storage + `;EndpointSuffix=core.windows.net"`, storage, secret.AzureStorageKey},
 		{"storage_key_of_the_emulator", "app/.env", "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==", "", ""},
 		{"service_bus", "app/local.settings.json", "Endpoint=sb://shop.servicebus.windows.net/;SharedAccessKeyName=Root;SharedAccessKey=" + shared + "\n", shared, secret.AzureSharedAccessKey},
@@ -142,6 +145,59 @@ func samples(tb testing.TB) []sample {
 		{"env_file", "app/.env", "DB_PASSWORD=Kx82hbvQpL\n", "Kx82hbvQpL", secret.Named},
 		{"env_file_reference", "app/.env", "DB_PASSWORD=${DB_PASSWORD}\nSECRET=changeme\nTOKEN_FILE=/run/secrets/x\n", "", ""},
 	}
+	for _, x := range []struct {
+		name, after, alphabet string
+		first, last           int // random characters around the mark
+		kind                  secret.Kind
+	}{
+		{"cosmos", "==", alnum + "+/", 76, 6, secret.AzureKey},
+		{"batch", "==", alnum + "+/", 76, 6, secret.AzureKey},
+		{"service_bus_key", "=", alnum + "+/", 33, 6, secret.AzureSharedAccessKey},
+		{"event_hubs_key", "=", alnum + "+/", 33, 6, secret.AzureSharedAccessKey},
+		{"relay_key", "=", alnum + "+/", 33, 6, secret.AzureSharedAccessKey},
+		{"iot_hub_key", "=", alnum + "+/", 33, 6, secret.AzureSharedAccessKey},
+		{"redis", "=", alnum, 33, 6, secret.AzureKey},
+		{"search", "", alnum, 42, 6, secret.AzureKey},
+		{"functions", "=", alnum + "-_", 44, 7, secret.AzureKey},
+		{"common_annotated", "", alnum, 52, 26, secret.AzureKey},
+	} {
+		mark := map[string]string{
+			"cosmos": "ACDb", "batch": "+ABa", "service_bus_key": "+ASb", "event_hubs_key": "+AEh", "relay_key": "+ARm", "iot_hub_key": "AIoT",
+			"redis": "AzCa", "search": "AzSe", "functions": "AzFu", "common_annotated": "JQQJ99",
+		}[x.name]
+		value := random(x.alphabet, x.first, x.name) + mark + random(alnum, x.last, x.name+"2") + x.after
+		list = append(list, sample{x.name, "app/x.yaml", "key: '" + value + "'", value, x.kind})
+	}
+	for _, x := range []struct {
+		prefix string
+		n      int
+		kind   secret.Kind
+	}{
+		{"gldt-", 20, secret.GitLabToken},
+		{"glrt-", 20, secret.GitLabToken},
+		{"pypi-AgE", 120, secret.RegistryToken},
+		{"dckr_pat_", 27, secret.DockerAuth},
+		{"sk_live_", 24, secret.ServiceToken},
+		{"rk_live_", 24, secret.ServiceToken},
+		{"hvs.", 90, secret.ServiceToken},
+		{"hf_", 34, secret.ServiceToken},
+		{"sk-ant-", 95, secret.ServiceToken},
+		{"sk-proj-", 48, secret.ServiceToken},
+		{"dop_v1_", 64, secret.ServiceToken},
+	} {
+		value := x.prefix + random(alnum, x.n, x.prefix)
+		list = append(list, sample{"prefix_" + x.prefix, "app/x.toml", `token = "` + value + `"`, value, x.kind})
+	}
+	sendgrid := "SG." + random(alnum, 22, "sg") + "." + random(alnum, 43, "sg2")
+	xapp := "xapp-1-" + random(upper+digits, 11, "xa") + "-" + random(digits, 13, "xb") + "-" + random("0123456789abcdef", 64, "xc")
+	hook := "T" + random(upper+digits, 9, "h1") + "/B" + random(upper+digits, 9, "h2") + "/" + random(alnum, 24, "h3")
+	return append(
+		list,
+		sample{"sendgrid", "app/x.toml", sendgrid, sendgrid, secret.ServiceToken},
+		sample{"slack_app", "app/x.toml", xapp, xapp, secret.SlackToken},
+		sample{"slack_hook", "app/x.toml", "https://hooks.slack.com/services/" + hook, hook, secret.SlackToken},
+		sample{"github_refresh", "app/x.toml", longToken("ghr_", 70), longToken("ghr_", 70), secret.GitHubToken},
+	)
 }
 
 func TestFile(t *testing.T) {
