@@ -90,6 +90,7 @@ type Engine struct {
 	missing    []azward.Gap
 	quiet      bool // answers alone are wanted, without places and reasons
 	isolation  map[isolationKey][]selected
+	kept       classes
 }
 
 // New makes an engine for the policies of a cluster that the estate holds.
@@ -129,9 +130,22 @@ func (g *Engine) Answer(from, to Endpoint, protocol string, port uint16) azward.
 	if samePod(from.Pod, to.Pod) {
 		return azward.Yes
 	}
+	protocol = strings.ToLower(protocol)
+	key, answer, held, ok := g.classed(from, to, protocol, port)
+	if held {
+		return answer
+	}
+	answer = g.quietAnswer(flow{from: from, to: to, protocol: protocol, port: port})
+	if ok {
+		g.keep(key, answer)
+	}
+	return answer
+}
+
+func (g *Engine) quietAnswer(f flow) azward.Answer {
 	g.quiet = true
 	defer func() { g.quiet = false }()
-	f := flow{from: from, to: to, protocol: strings.ToLower(protocol), port: port}
+	from, to := f.from, f.to
 	out, in := azward.Yes, azward.Yes
 	if from.Pod != nil {
 		out = g.answer(egress, from.Pod, f, &trace{})
