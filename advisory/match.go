@@ -123,6 +123,9 @@ func newQuestion(pkg *azward.Package) (q question, ok bool) {
 	if base == "Go" && (name == "stdlib" || name == "toolchain") {
 		text = goRelease(text)
 	}
+	if base == "Bitnami" {
+		text = withoutRevision(text)
+	}
 	return question{base: base, release: release, name: NormalName(base, name), label: name, v: newVersion(base, text)}, true
 }
 
@@ -131,6 +134,18 @@ func newQuestion(pkg *azward.Package) (q question, ok bool) {
 func goRelease(text string) string {
 	if rest, ok := strings.CutPrefix(text, "go"); ok {
 		text, _, _ = strings.Cut(rest, " ")
+	}
+	return text
+}
+
+// withoutRevision takes Bitnami's own count of builds off: 2.4.58-3 is the third
+// of 2.4.58, which its advisories speak of, and no pre-release of it.
+//
+// Source: https://github.com/package-url/purl-spec/blob/main/types-doc/bitnami-definition.md
+func withoutRevision(text string) string {
+	version, revision, ok := strings.Cut(text, "-")
+	if ok && number(revision) == len(revision) {
+		return version
 	}
 	return text
 }

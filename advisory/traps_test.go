@@ -135,6 +135,8 @@ func TestTrapsOfMatching(t *testing.T) {
 		{"crates_unmaintained_will_not_be_fixed", "crates.io", "lz4-compress", "", "0.1.1", "RUSTSEC-2017-0007", "yes | will-not-fix | RUSTSEC-2017-0007 | crates.io lz4-compress 0.0.0-0 <= 0.1.1"},
 		{"kubernetes_between_stretches", "kubernetes", "k8s.io/kubelet", "", "1.7.14", "CVE-2017-1002101", ""},
 		{"kubernetes_second_stretch", "kubernetes", "k8s.io/kubelet", "", "1.8.8", "CVE-2017-1002101", "yes | fixed | CVE-2017-1002101 | kubernetes k8s.io/kubelet 1.8.0 <= 1.8.8 < 1.8.9"},
+		{"bitnami_build_of_the_fix_is_fixed", "Bitnami", "apache", "", "2.4.44-3", "CVE-2020-11984", ""},
+		{"bitnami_build_below", "Bitnami", "apache", "", "2.4.43-12", "CVE-2020-11984", "yes | fixed | BIT-apache-2020-11984 | Bitnami apache 2.4.32 <= 2.4.43 < 2.4.44"},
 		{"bitnami", "Bitnami", "apache", "", "2.4.43", "CVE-2020-11984", "yes | fixed | BIT-apache-2020-11984 | Bitnami apache 2.4.32 <= 2.4.43 < 2.4.44"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
