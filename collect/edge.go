@@ -28,14 +28,34 @@ var edge = service{name: "front doors", kinds: []kind{
 				resourceType: "Microsoft.Cdn/profiles/afdEndpoints", path: "afdEndpoints", wanted: isFrontDoor,
 				children: []child{{resourceType: "Microsoft.Cdn/profiles/afdEndpoints/routes", path: "routes"}},
 			},
+			{resourceType: "Microsoft.Cdn/profiles/securityPolicies", path: "securityPolicies", wanted: isFrontDoor},
 			{resourceType: "Microsoft.Cdn/profiles/endpoints", path: "endpoints", wanted: func(b json.RawMessage) bool { return !isFrontDoor(b) }},
 		},
 	},
 	{
 		resourceType: "Microsoft.ApiManagement/service", version: "2022-08-01", decisive: true,
 		children: []child{
-			{resourceType: "Microsoft.ApiManagement/service/apis", path: "apis"},
+			{resourceType: "Microsoft.ApiManagement/service/policies", path: "policies"},
+			{
+				resourceType: "Microsoft.ApiManagement/service/apis", path: "apis",
+				children: []child{
+					{resourceType: "Microsoft.ApiManagement/service/apis/policies", path: "policies"},
+					{
+						resourceType: "Microsoft.ApiManagement/service/apis/operations", path: "operations",
+						children: []child{{resourceType: "Microsoft.ApiManagement/service/apis/operations/policies", path: "policies"}},
+					},
+				},
+			},
 			{resourceType: "Microsoft.ApiManagement/service/backends", path: "backends"},
+		},
+	},
+	{resourceType: "Microsoft.Network/frontDoorWebApplicationFirewallPolicies", version: "2022-05-01"},
+	{resourceType: "Microsoft.Network/applicationGatewayWebApplicationFirewallPolicies", version: networkVersion},
+	{
+		resourceType: "Microsoft.Network/privateDnsZones", version: "2024-06-01",
+		children: []child{
+			{resourceType: "Microsoft.Network/privateDnsZones/virtualNetworkLinks", path: "virtualNetworkLinks", wanted: isLinkZone, spared: true},
+			{resourceType: "Microsoft.Network/privateDnsZones/A", path: "A", wanted: isLinkZone, spared: true},
 		},
 	},
 	{resourceType: "Microsoft.ServiceNetworking/trafficControllers", version: "2023-11-01", decisive: true},
@@ -56,4 +76,15 @@ func isFrontDoor(profile json.RawMessage) bool {
 		} `json:"sku"`
 	}
 	return json.Unmarshal(profile, &v) != nil || strings.HasSuffix(strings.ToLower(v.SKU.Name), "_azurefrontdoor")
+}
+
+// isLinkZone tells the zones that lead names of Azure's services to private
+// endpoints from those of the customer's own names.
+//
+// Source: https://learn.microsoft.com/azure/private-link/private-endpoint-dns
+func isLinkZone(zone json.RawMessage) bool {
+	var v struct {
+		Name string `json:"name"`
+	}
+	return json.Unmarshal(zone, &v) != nil || strings.HasPrefix(strings.ToLower(v.Name), "privatelink.")
 }
