@@ -363,6 +363,10 @@ func (q Question) endToEnd(e *estate.Estate, from, to end, protocol netset.Proto
 				source.toward(e, out, target, flow{source.own, target.own, protocol, uint16(q.Port)})
 				for _, in := range q.filterWays(e, target, inbound, source.own, protocol) {
 					w := out.clone()
+					q.inNetwork(w, source)
+					if !source.vnetID.Equal(target.vnetID) {
+						w.class = VnetPeered
+					}
 					w.extend(in.hops...)
 					w.missing(in.gaps...)
 					ways = append(ways, w)
@@ -379,6 +383,7 @@ func (q Question) toInternet(e *estate.Estate, from, to end, protocol netset.Pro
 	var ways []*way
 	for _, n := range from.interfaces {
 		for _, w := range q.filterWays(e, n, outbound, to.addrs, protocol) {
+			q.inNetwork(w, n)
 			n.outward(e, w, flow{n.own, to.addrs, protocol, uint16(q.Port)})
 			ways = append(ways, w)
 		}

@@ -84,7 +84,7 @@ func (q Question) toService(e *estate.Estate, from, to end) Exposure {
 // inNetwork says of a way that it starts at an interface.
 func (q Question) inNetwork(w *way, n *netInterface) {
 	w.class = VnetLocal
-	w.flows = []Flow{{Protocol: "tcp", Ports: fmt.Sprint(q.Port), Sources: n.own.Strings()}}
+	w.flows = []Flow{{Protocol: strings.ToLower(q.Protocol), Ports: fmt.Sprint(q.Port), Sources: n.own.Strings()}}
 }
 
 // byPublic goes to the public endpoint.
