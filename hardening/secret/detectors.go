@@ -73,15 +73,14 @@ var identifiable = []key{
 }
 
 func (k key) look(text []byte, at int) (match, bool) {
-	start, end := run(text, at, k.class)
-	if at-k.at < start { // part of something else
+	start := at - k.at
+	// What ends in = before it is a name.
+	if !begins(text, start, k.class) && (start <= 0 || text[start-1] != '=') {
 		return match{}, false
 	}
-	if k.class[byte('=')] && at-k.at > start && text[at-k.at-1] == '=' { // what stands before is a name
-		start = at - k.at
-	}
+	end := runEnd(text, start, k.class, k.whole+1)
 	m := match{kind: k.kind, start: start, end: end, name: k.name, token: true}
-	if start != at-k.at || end-start != k.whole {
+	if end-start != k.whole {
 		return m, false
 	}
 	if k.sign == "JQQJ99" && string(text[start+76:start+80]) == "AZDO" {
@@ -119,7 +118,7 @@ var prefixes = []prefix{
 
 func (p prefix) look(text []byte, at int) (match, bool) {
 	body := at + len(p.text)
-	end := runEnd(text, body, p.class)
+	end := runEnd(text, body, p.class, p.max+2)
 	for end > body && text[end-1] == '.' { // the end of a sentence
 		end--
 	}
@@ -132,7 +131,7 @@ func startsWord(text []byte, at int) bool { return at == 0 || !wordByte[text[at-
 
 // keyed takes the base64 after a key's name, of so many bytes decoded.
 func keyed(text []byte, at int, kind Kind, decoded int) (match, bool) {
-	end := runEnd(text, at, base64s)
+	end := runEnd(text, at, base64s, 2*decoded)
 	raw, err := base64.StdEncoding.DecodeString(string(text[at:end]))
 	return match{kind: kind, start: at, end: end, token: true}, err == nil && len(raw) == decoded
 }
@@ -150,20 +149,22 @@ func sharedKey(text []byte, at int) (match, bool) {
 
 var queryBytes = setOf("-_.~%+=&/:;")
 
+// Bounds of a query around a signature, and of the signature, in bytes.
+const (
+	maxQuery     = 2 << 10
+	maxSignature = 150
+)
+
 // sas takes the signature of a shared access signature: HMAC-SHA256 in
 // base64, among the parameters that belong to it.
 //
 // Source: https://learn.microsoft.com/rest/api/storageservices/create-service-sas
 func sas(text []byte, at int) (match, bool) {
-	start, end := run(text, at, queryBytes)
-	if at > start && text[at-1] != '&' && text[at-1] != ';' {
+	if at > 0 && queryBytes[text[at-1]] && text[at-1] != '&' && text[at-1] != ';' {
 		return match{}, false
 	}
 	m := match{kind: AzureSAS, start: at + len("sig="), token: true}
-	m.end = m.start
-	for m.end < end && text[m.end] != '&' && text[m.end] != ';' {
-		m.end++
-	}
+	m.end = runEnd(text, m.start, signature, maxSignature)
 	plain, err := url.PathUnescape(string(text[m.start:m.end]))
 	if err != nil {
 		return m, false
@@ -172,6 +173,11 @@ func sas(text []byte, at int) (match, bool) {
 	if err != nil || len(raw) != 32 {
 		return m, false
 	}
+	start := at
+	for start > 0 && at-start < maxQuery && queryBytes[text[start-1]] {
+		start--
+	}
+	end := runEnd(text, at, queryBytes, maxQuery)
 	parameters := strings.FieldsFunc(strings.ReplaceAll(string(text[start:end]), "&amp;", "&"), func(c rune) bool { return c == '&' })
 	belongs := false
 	for _, p := range parameters {
@@ -211,27 +217,33 @@ func entraSecret(text []byte, at int) (match, bool) {
 	if at < 4 || text[at-1] < '0' || text[at-1] > '9' {
 		return match{}, false
 	}
-	start, end := run(text, at, entra)
+	end := runEnd(text, at, entra, 40)
 	after := end - at - len("Q~")
-	return match{kind: EntraSecret, start: start, end: end, token: true}, start == at-4 && after >= 31 && after <= 34
+	ok := begins(text, at-4, entra) && entra[text[at-2]] && entra[text[at-3]] && entra[text[at-4]]
+	return match{kind: EntraSecret, start: at - 4, end: end, token: true}, ok && after >= 31 && after <= 34
 }
 
 // awsKeyID: the ID of an access key, in base32.
 //
 // Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 func awsKeyID(text []byte, at int) (match, bool) {
-	start, end := run(text, at, alnum)
-	m := match{kind: AWSKeyID, start: start, end: end, token: true}
-	if start != at || end-start != 20 {
+	end := runEnd(text, at, alnum, 21)
+	m := match{kind: AWSKeyID, start: at, end: end, token: true}
+	if !begins(text, at, alnum) || end-at != 20 {
 		return m, false
 	}
-	for _, c := range text[start+4 : end] {
+	for _, c := range text[at+4 : end] {
 		if (c < 'A' || c > 'Z') && (c < '2' || c > '7') {
 			return m, false
 		}
 	}
 	return m, true
 }
+
+// gap is what stands between a name and its value, maxGap how much of it.
+const maxGap = 20
+
+var signature = setOf("%+/=-_")
 
 var gap = func() *set {
 	s := new(set)
@@ -242,8 +254,8 @@ var gap = func() *set {
 }()
 
 func awsSecret(text []byte, at int) (match, bool) {
-	start := runEnd(text, at+len("aws_secret_access_key"), gap)
-	end := runEnd(text, start, base64s)
+	start := runEnd(text, at+len("aws_secret_access_key"), gap, maxGap)
+	end := runEnd(text, start, base64s, 41)
 	return match{kind: AWSSecret, start: start, end: end, token: true}, end-start == 40
 }
 
@@ -251,7 +263,7 @@ func awsSecret(text []byte, at int) (match, bool) {
 //
 // Source: https://github.blog/engineering/behind-githubs-new-authentication-token-formats/
 func github(text []byte, at int) (match, bool) {
-	end := runEnd(text, at+4, alnum)
+	end := runEnd(text, at+4, alnum, 37)
 	m := match{kind: GitHubToken, start: at, end: end, token: true}
 	return m, end-at == 40 && startsWord(text, at) && checksum(text[at+4:end])
 }
@@ -272,18 +284,18 @@ func checksum(token []byte) bool {
 }
 
 func githubRefresh(text []byte, at int) (match, bool) {
-	end := runEnd(text, at+4, alnum)
+	end := runEnd(text, at+4, alnum, 77)
 	return match{kind: GitHubToken, start: at, end: end, token: true}, end-at == 80 && startsWord(text, at) && checksum(text[at+4:end])
 }
 
 func githubFine(text []byte, at int) (match, bool) {
 	body := at + len("github_pat_")
-	end := runEnd(text, body, wordByte)
+	end := runEnd(text, body, wordByte, 83)
 	return match{kind: GitHubToken, start: at, end: end, token: true}, end-body == 82 && text[body+22] == '_' && startsWord(text, at)
 }
 
 func slack(text []byte, at int) (match, bool) {
-	end := runEnd(text, at, dotted)
+	end := runEnd(text, at, dotted, 300)
 	m := match{kind: SlackToken, start: at, end: end, token: true}
 	if end-at < 40 || !startsWord(text, at) || !strings.ContainsRune("abeoprs", rune(text[at+3])) || text[at+4] != '-' && text[at+4] != '.' {
 		return m, false
@@ -293,7 +305,7 @@ func slack(text []byte, at int) (match, bool) {
 
 func slackHook(text []byte, at int) (match, bool) {
 	start := at + len("hooks.slack.com/services/")
-	end := runEnd(text, start, setOf("/"))
+	end := runEnd(text, start, base64s, 100)
 	parts := bytes.Split(text[start:end], []byte("/"))
 	ok := len(parts) == 3 && len(parts[0]) >= 8 && parts[0][0] == 'T' && len(parts[1]) >= 8 && parts[1][0] == 'B' && len(parts[2]) == 24
 	return match{kind: SlackToken, start: start, end: end, name: "webhook", token: true}, ok
@@ -303,12 +315,14 @@ func slackHook(text []byte, at int) (match, bool) {
 //
 // Source: https://cloud.google.com/docs/authentication/api-keys
 func googleKey(text []byte, at int) (match, bool) {
-	start, end := run(text, at, urlSafe)
-	return match{kind: GoogleKey, start: start, end: end, token: true}, start == at && end-start == 39
+	end := runEnd(text, at, urlSafe, 40)
+	return match{kind: GoogleKey, start: at, end: end, token: true}, begins(text, at, urlSafe) && end-at == 39
 }
 
+var npmToken = setOf("_-.+/=")
+
 func npmAuth(text []byte, at int) (match, bool) {
-	start := runEnd(text, at+len("_authToken"), gap)
-	end := runEnd(text, start, setOf("_-.+/="))
+	start := runEnd(text, at+len("_authToken"), gap, maxGap)
+	end := runEnd(text, start, npmToken, 1000)
 	return match{kind: RegistryToken, start: start, end: end, name: "npm", token: true}, end-start >= 16
 }

@@ -96,7 +96,7 @@ func byPath(p string, data []byte) []match {
 		return append(kubeconfigKeys(data), groups(kubeToken, data, KubeconfigKey, false)...)
 	}
 	if settings(base) {
-		return assignments(data)
+		return settingsOf(data)
 	}
 	return nil
 }
@@ -133,7 +133,7 @@ var (
 
 func groups(re *regexp.Regexp, data []byte, kind Kind, password bool) []match {
 	var out []match
-	for _, at := range re.FindAllSubmatchIndex(data, maxFound) {
+	for _, at := range re.FindAllSubmatchIndex(data, maxMatches) {
 		out = append(out, match{kind: kind, start: at[2], end: at[3], password: password, token: !password})
 	}
 	return out

@@ -1,7 +1,9 @@
 package secret
 
 import (
+	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -14,7 +16,7 @@ const telling = `(?:password|passwd|passphrase|secret|token|api_?key|access_?key
 var (
 	sensitiveName = regexp.MustCompile(`(?i)` + telling)
 	// harmless names end in what is no secret: a path, an address, a name.
-	harmlessName = regexp.MustCompile(`(?i)(?:_?(?:file|path|dir|url|uri|endpoint|name|id|type|length|size|expiry|expires|ttl|timeout|policy|enabled|required|version|prefix|header|issuer|audience|field|provider|algorithm|count|limit|min|max|hash|sha256|checksum|regex|pattern|class|store))$`)
+	harmlessName = regexp.MustCompile(`(?i)(?:_?(?:file|path|dir|url|uri|endpoint|name|id|type|length|size|expiry|expires|ttl|timeout|policy|enabled|required|version|prefix|header|issuer|audience|field|provider|algorithm|count|limit|min|max|hash|sha256|checksum|regex|pattern|class|store|manager|region|host|user|username|mode|format))$`)
 	// assignment is NAME=value, NAME: "value" and ENV NAME value.
 	assignment = regexp.MustCompile(`(?i)([a-z0-9_.:-]*` + telling + `[a-z0-9_.-]*)["']?(?:\s*[=]\s*|\s*:\s+|\s*:\s*["'])(?:"([^"\n]*)"|'([^'\n]*)'|([^\s"',;&|]+))`)
 	envForm    = regexp.MustCompile(`(?i)\b(?:ENV|ARG)\s+([a-z0-9_]*` + telling + `[a-z0-9_]*)\s+(?:"([^"\n]*)"|'([^'\n]*)'|([^\s"',;&|]+))`)
@@ -26,14 +28,14 @@ var (
 
 // sensitive says whether a name is that of a secret.
 func sensitive(name string) bool {
-	return sensitiveName.MatchString(name) && !harmlessName.MatchString(name)
+	return sensitiveName.MatchString(name) && !harmlessName.MatchString(name) && !strings.Contains(strings.ToLower(name), "tokeniz")
 }
 
 // assignments gives values that stand beside a telling name.
 func assignments(text []byte) []match {
 	var out []match
 	for _, re := range []*regexp.Regexp{assignment, envForm} {
-		for _, at := range re.FindAllSubmatchIndex(text, maxFound) {
+		for _, at := range re.FindAllSubmatchIndex(text, maxMatches) {
 			name := string(text[at[2]:at[3]])
 			if i := strings.LastIndexByte(name, ':'); i >= 0 {
 				name = name[i+1:]
@@ -44,6 +46,40 @@ func assignments(text []byte) []match {
 			if start, end := value(at[4:]); start < end {
 				out = append(out, match{kind: Named, start: start, end: end, name: name, password: true})
 			}
+		}
+	}
+	return out
+}
+
+// Bounds on what names are looked for in a file, in bytes: settings are short
+// lines. Shapes are found beyond them, too.
+const (
+	maxLine  = 4 << 10
+	maxNamed = 64 << 10
+)
+
+// stems are in every telling name.
+var stems = [][]byte{[]byte("pass"), []byte("secret"), []byte("token"), []byte("key"), []byte("credential"), []byte("conn")}
+
+// settingsOf gives the assignments of a file, by its lines: the expression is
+// slow, and most lines have no telling name.
+func settingsOf(text []byte) []match {
+	var out []match
+	at, looked := 0, 0
+	for line := range bytes.Lines(text) {
+		start := at
+		at += len(line)
+		line = line[:min(len(line), maxLine)]
+		lower := bytes.ToLower(line)
+		if !slices.ContainsFunc(stems, func(stem []byte) bool { return bytes.Contains(lower, stem) }) {
+			continue
+		}
+		if looked += len(line); looked > maxNamed {
+			break
+		}
+		for _, m := range assignments(line) {
+			m.start, m.end = m.start+start, m.end+start
+			out = append(out, m)
 		}
 	}
 	return out
@@ -66,7 +102,7 @@ func commands(text []byte) []match {
 		re   *regexp.Regexp
 		name string
 	}{{options, "option"}, {users, "user"}, {headers, "authorization"}} {
-		for _, at := range form.re.FindAllSubmatchIndex(text, maxFound) {
+		for _, at := range form.re.FindAllSubmatchIndex(text, maxMatches) {
 			if start, end := value(at[2:]); start < end {
 				out = append(out, match{kind: Named, start: start, end: end, name: form.name, password: true})
 			}

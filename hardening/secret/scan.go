@@ -23,22 +23,19 @@ var (
 	entra    = setOf("_-.~")
 )
 
-// run gives the bytes of the class around a place, at most maxValue each way.
-func run(text []byte, at int, s *set) (start, end int) {
-	start, end = at, at
-	for start > 0 && at-start < maxValue && s[text[start-1]] {
-		start--
-	}
-	return start, runEnd(text, end, s)
-}
-
-func runEnd(text []byte, at int, s *set) int {
+// runEnd gives the end of the bytes of the class from a place on, at most so
+// many: what a needle costs must not grow with the text, or a file of nothing
+// but needles would cost its square.
+func runEnd(text []byte, at int, s *set, most int) int {
 	end := at
-	for end < len(text) && end-at < maxValue && s[text[end]] {
+	for end < len(text) && end-at < most && s[text[end]] {
 		end++
 	}
 	return end
 }
+
+// begins says that no byte of the class stands before a place.
+func begins(text []byte, at int, s *set) bool { return at >= 0 && (at == 0 || !s[text[at-1]]) }
 
 // detector looks around a needle that stands at a place.
 type detector struct {
@@ -74,7 +71,8 @@ func newPairs(list []detector) *pairs {
 
 func pairKey(a, b byte) uint16 { return uint16(a)<<8 | uint16(b) }
 
-// scan gives what the detectors see in a text, at most a few times maxFound.
+// scan gives the plausible of what the detectors see in a text, at most a few
+// times maxFound.
 func scan(text []byte) []match {
 	var out []match
 	if len(text) < 2 {
@@ -92,7 +90,7 @@ func scan(text []byte) []match {
 			if at < 0 || len(text)-at < len(d.needle) || string(text[at:at+len(d.needle)]) != d.needle {
 				continue
 			}
-			if m, ok := d.look(text, at); ok && m.start < m.end {
+			if m, ok := d.look(text, at); ok && m.start < m.end && plausible(text[m.start:m.end], m) {
 				if out = append(out, m); len(out) >= 4*maxFound {
 					return out
 				}

@@ -6,6 +6,7 @@
 package secret
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -84,6 +85,9 @@ type match struct {
 // Bounds. A text has maxFound secrets at most: more are the same as that many.
 const (
 	maxFound = 100
+	// maxMatches of one expression are looked at: the rest of a file of settings
+	// with so many values is left.
+	maxMatches = 2_000
 	// maxValue is the longest value that is looked at, in bytes: a private key
 	// of 8,192 bits takes 6,500.
 	maxValue = 16 << 10
@@ -131,17 +135,6 @@ func cleanName(name string) string {
 	return name
 }
 
-// lineOf gives the line that a place is in, from 1.
-func lineOf(text []byte, at int) int {
-	n := 1
-	for _, c := range text[:at] {
-		if c == '\n' {
-			n++
-		}
-	}
-	return n
-}
-
 // settle sorts matches and keeps one of those that overlap: the first in the
 // text, the more telling of the same place.
 func settle(list []match) []match {
@@ -179,17 +172,18 @@ func rank(m match) int {
 // all finds what the detectors and, for settings, the names tell, and leaves
 // out what only looks like a secret.
 func all(text []byte, more []match) []match {
-	list := append(scan(text), more...)
-	list = slices.DeleteFunc(list, func(m match) bool { return !plausible(text[m.start:m.end], m) })
-	return settle(list)
+	more = slices.DeleteFunc(more, func(m match) bool { return !plausible(text[m.start:m.end], m) })
+	return settle(append(scan(text), more...))
 }
 
 func tell(text []byte, list []match, lines bool) []Found {
 	var out []Found
+	line, at := 1, 0
 	for _, m := range list[:min(len(list), maxFound)] {
 		f := found(text, m)
 		if lines {
-			f.Line = lineOf(text, m.start)
+			line += bytes.Count(text[at:m.start], []byte("\n"))
+			f.Line, at = line, m.start
 		}
 		out = append(out, f)
 	}
@@ -232,16 +226,21 @@ func File(path string, data []byte) []Found {
 }
 
 // Redact gives a text with what [Line] finds in it left out, and with values
-// that go by a telling name, whatever they are.
+// that go by a telling name, whatever they are. Of a text with very many of
+// them nothing is left.
 func Redact(text string) string {
 	if len(text) > maxText {
 		text = text[:maxText] + hidden
 	}
 	raw := []byte(text)
-	list := settle(append(all(raw, nil), slices.Concat(assignments(raw), commands(raw))...))
-	if len(list) == 0 {
+	list := slices.Concat(scan(raw), assignments(raw), commands(raw))
+	switch {
+	case len(list) == 0:
 		return text
+	case len(list) >= maxFound: // there may be more
+		return hidden
 	}
+	list = settle(list)
 	var out strings.Builder
 	at := 0
 	for _, m := range list {

@@ -263,6 +263,7 @@ func TestVariable(t *testing.T) {
 		{"signing_key_of_python", "GPG_KEY", "E3FF2839C048B25C084DEBE9B26995E310250568", nil},
 		{"path_to_a_secret", "DB_PASSWORD_FILE", "/run/secrets/db", nil},
 		{"path_in_a_password", "DB_PASSWORD", "/run/secrets/db", nil},
+		{"tokenizer", "TOKENIZER", "bert-base-uncased", nil},
 		{"switch", "TOKEN_ENABLED", "true-and-so-on", nil},
 		{"empty", "API_KEY", "", nil},
 		{"reference", "API_KEY", "$OTHER_VARIABLE", nil},
@@ -353,6 +354,36 @@ func BenchmarkFile(b *testing.B) {
 		if found := secret.File("app/bundle.js", text); len(found) > 0 {
 			b.Fatalf("%+v", found)
 		}
+	}
+}
+
+// TestCost: a file of nothing but the beginnings of secrets costs no more
+// than a few times what ordinary text does. It would take minutes if each
+// beginning were followed to the end.
+func TestCost(t *testing.T) {
+	t.Parallel()
+	var pieces []string
+	for _, s := range samples(t) {
+		if s.value != "" {
+			pieces = append(pieces, s.value[:min(len(s.value), 12)])
+		}
+	}
+	pieces = append(pieces, "AccountKey=", "&sig=", "eyJ", "eyJ.", "AKIA", "xoxb-", "glpat-", "github_pat_", "_authToken=", "://a:b", ";Pwd=aaaaaaa", "8Q~",
+		"-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\n-----END", "+ASt", "JQQJ99", "hooks.slack.com/services/", "AIza", "aws_secret_access_key=", "token=x ")
+	for _, piece := range pieces {
+		text := []byte(strings.Repeat(piece, (1<<18)/len(piece)))
+		start := time.Now()
+		secret.File("app/.env", text)
+		if took := time.Since(start); took > 3*time.Second {
+			t.Errorf("%q took %s", piece, took)
+		}
+	}
+}
+
+func TestRedactMany(t *testing.T) {
+	t.Parallel()
+	if got := secret.Redact(strings.Repeat("A_TOKEN=abcdefg ", 5000)); strings.Contains(got, "abcdefg") {
+		t.Errorf("%.100q", got)
 	}
 }
 

@@ -22,7 +22,7 @@ func privateKey(text []byte, at int) (match, bool) {
 		return match{}, false
 	}
 	inner, _, ok := bytes.Cut(body, []byte("-----END "+kind))
-	if !ok || bytes.Contains(inner, []byte("ENCRYPTED")) {
+	if !ok || bytes.Contains(inner, []byte("-----")) || bytes.Contains(inner, []byte("ENCRYPTED")) {
 		return match{}, false
 	}
 	m := match{kind: PrivateKey, start: at, name: strings.TrimSpace(strings.TrimSuffix(kind, "PRIVATE KEY"))}
@@ -62,11 +62,11 @@ func holdsKey(kind string, body []byte) bool {
 //
 // Source: RFC 7519, RFC 7515 section 3
 func jwt(text []byte, at int) (match, bool) {
-	start, end := run(text, at, dotted)
-	if start != at {
+	if !begins(text, at, dotted) {
 		return match{}, false
 	}
-	parts := bytes.Split(text[start:end], []byte("."))
+	end := runEnd(text, at, dotted, maxValue)
+	parts := bytes.Split(text[at:end], []byte("."))
 	if len(parts) != 3 || len(parts[2]) < 20 {
 		return match{}, false
 	}
@@ -80,7 +80,7 @@ func jwt(text []byte, at int) (match, bool) {
 	if !decode(parts[0], &head) || head.Alg == "" || strings.EqualFold(head.Alg, "none") || !decode(parts[1], &claims) {
 		return match{}, false
 	}
-	m := match{kind: JWT, start: start, end: end, token: true}
+	m := match{kind: JWT, start: at, end: end, token: true}
 	if claims.Exp > 0 && claims.Exp < 1<<36 {
 		m.expires = time.Unix(int64(claims.Exp), 0).UTC()
 	}
@@ -124,7 +124,7 @@ func urlPassword(text []byte, at int) (match, bool) {
 //
 // Source: RFC 2606
 func reserved(rest []byte) bool {
-	host := strings.ToLower(string(rest[:runEnd(rest, 0, dotted)]))
+	host := strings.ToLower(string(rest[:runEnd(rest, 0, dotted, maxUserInfo)]))
 	for _, name := range []string{"example.com", "example.org", "example.net", "example", "host", "hostname"} {
 		if host == name || strings.HasSuffix(host, "."+name) {
 			return true
@@ -142,13 +142,16 @@ func databasePassword(text []byte, at int) (match, bool) {
 	for end < len(text) && end-start < maxUserInfo && text[end] > ' ' && text[end] != ';' && text[end] != '"' && text[end] != '\'' && text[end] != '<' && text[end] != '&' {
 		end++
 	}
+	m := match{kind: DatabasePassword, start: start, end: end, password: true}
+	if end-start < minPassword {
+		return m, false
+	}
 	line := text[from:min(len(text), end+500)]
 	if nl := bytes.LastIndexByte(text[from:at], '\n'); nl >= 0 {
 		line = line[nl+1:]
 	}
 	line, _, _ = bytes.Cut(line, []byte("\n"))
 	lower := strings.ToLower(string(line))
-	m := match{kind: DatabasePassword, start: start, end: end, password: true}
 	if !strings.Contains(lower, ";") {
 		return m, false
 	}
