@@ -53,6 +53,8 @@ const (
 	PartnerNetwork   Prerequisite = "partner-network"    // a machine in a network with an approved private endpoint
 	ConnectedNetwork Prerequisite = "connected-network"  // a machine in a network behind VPN or ExpressRoute
 	PeeredNetwork    Prerequisite = "peered-network"     // a machine in a peered virtual network
+	LocalNetwork     Prerequisite = "local-network"      // a machine in the same virtual network
+	SameCluster      Prerequisite = "same-cluster"       // a pod in the same cluster
 	AdjacentNetwork  Prerequisite = "adjacent-network"   // CVSS AV:A: the same broadcast or administrative domain
 	LocalFoothold    Prerequisite = "local-foothold"     // CVSS AV:L: a login, or a file that the workload opens
 	PhysicalAccess   Prerequisite = "physical-access"    // CVSS AV:P

@@ -21,6 +21,7 @@ import (
 	"github.com/azward/azward"
 	"github.com/azward/azward/advisory"
 	"github.com/azward/azward/estate"
+	"github.com/azward/azward/exposure"
 	"github.com/azward/azward/image"
 	"github.com/azward/azward/verdict"
 )
@@ -46,6 +47,9 @@ type Scan struct {
 	// After is an earlier result on an estate that is nearly the same: what
 	// holds of a workload in both is not decided again. Nil decides all.
 	After *Result
+	// Attacker is the nearest place that an attacker may start from; "" is the
+	// internet. See [verdict.Subject].
+	Attacker exposure.Class
 	// Workers is the number of images read at once; 0 means 4.
 	Workers int
 	// Progress is told of each step, from many goroutines; nil is silent.
@@ -152,7 +156,7 @@ func (s Scan) Run(ctx context.Context, e *estate.Estate, at time.Time) (*Result,
 		}
 		for _, f := range findings[img.digest] {
 			subject := f
-			subject.Workload, subject.Container = u.workload, u.container
+			subject.Workload, subject.Container, subject.Attacker = u.workload, u.container, s.Attacker
 			result.Subjects = append(result.Subjects, subject)
 		}
 	}

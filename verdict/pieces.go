@@ -28,7 +28,7 @@ type Document struct {
 func (d *Decider) Document(subject Subject) (Document, error) {
 	v := d.Decide(subject)
 	doc := Document{Verdict: v}
-	s := d.surroundings(subject.Workload)
+	s := d.surroundings(subject.Workload, subject.Attacker)
 	var err error
 	if doc.Own, err = s.verdictPieces(v, presenceKey{subject.Container, subject.Digest}); err != nil {
 		return doc, err

@@ -77,6 +77,8 @@ var words = map[azward.Prerequisite]string{
 	azward.PartnerNetwork:   "a machine in a network with an approved private endpoint",
 	azward.ConnectedNetwork: "a machine in a network behind the VPN or ExpressRoute gateway",
 	azward.PeeredNetwork:    "a machine in a peered virtual network",
+	azward.LocalNetwork:     "a machine in the same virtual network",
+	azward.SameCluster:      "a pod in the same cluster",
 	azward.AdjacentNetwork:  "a place in the adjacent network",
 	azward.LocalFoothold:    "a local foothold, or a file that the workload opens",
 	azward.PhysicalAccess:   "physical access to the host",

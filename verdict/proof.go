@@ -43,7 +43,7 @@ type Matcher func(record json.RawMessage, pkg azward.Package) ([]azward.Finding,
 // Proof decides the subject and gathers what the decision looked at.
 func (d *Decider) Proof(subject Subject) (Proof, error) {
 	p := Proof{Format: ProofFormat, Verdict: d.Decide(subject), Subject: subject}
-	facts, err := d.surroundings(subject.Workload).looked()
+	facts, err := d.surroundings(subject.Workload, subject.Attacker).looked()
 	if err != nil {
 		return Proof{}, fmt.Errorf("write the facts of %s: %w", p.Verdict.ID, err)
 	}
@@ -85,10 +85,15 @@ func (s *surroundings) looked() (facts, error) {
 // Forget drops the written facts of a workload, which may be large. They are
 // written again when somebody asks.
 func (d *Decider) Forget(workload azward.ResourceID) {
-	s := d.surroundings(workload)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.facts, s.encoded = facts{}, nil
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for at, s := range d.known {
+		if at.workload == workload.Key() {
+			s.mu.Lock()
+			s.facts, s.encoded = facts{}, nil
+			s.mu.Unlock()
+		}
+	}
 }
 
 func joinLines(lines []json.RawMessage) []byte {

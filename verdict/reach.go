@@ -1,6 +1,8 @@
 package verdict
 
 import (
+	"slices"
+
 	"github.com/azward/azward"
 	"github.com/azward/azward/exposure"
 )
@@ -11,10 +13,10 @@ type entrance struct {
 	needs     []azward.Prerequisite
 }
 
-// entranceOf asks whether an attacker who starts outside of the workload's own
-// network can send it packets. No path at all is No for every attack vector,
-// since any use of a vulnerability then needs a foothold first.
-func entranceOf(id azward.ResourceID, s *surroundings) entrance {
+// entranceOf asks whether an attacker can send a workload packets. No path at
+// all is No for every attack vector, since any use of a vulnerability then
+// needs a foothold first.
+func entranceOf(id azward.ResourceID, s *surroundings, attacker exposure.Class) entrance {
 	c := azward.Condition{ID: azward.Reachable, Evidence: []azward.Evidence{}}
 	if !s.found {
 		c.Summary = "the workload is not in the estate"
@@ -24,11 +26,55 @@ func entranceOf(id azward.ResourceID, s *surroundings) entrance {
 	c.Answer, c.Summary = s.reach.Answer, s.reach.Summary
 	c.Evidence = append(c.Evidence, s.reach.Evidence...)
 	c.Gaps = append(c.Gaps, s.reach.Gaps...)
-	var needs []azward.Prerequisite
 	if c.Answer == azward.Yes && s.reach.Class == exposure.Authenticated {
-		needs = append(needs, azward.TenantSignIn)
+		return entrance{c, []azward.Prerequisite{azward.TenantSignIn}}
 	}
-	return entrance{c, needs}
+	if c.Answer == azward.Yes || attacker == "" {
+		return entrance{reachable: c}
+	}
+	return s.nearer(c, attacker)
+}
+
+// places are the classes of attackers who are inside some network, the
+// farthest first, and what they need.
+var places = []struct {
+	class exposure.Class
+	needs azward.Prerequisite
+}{
+	{exposure.PartnerPrivate, azward.PartnerNetwork},
+	{exposure.PrivateConnected, azward.ConnectedNetwork},
+	{exposure.VnetPeered, azward.PeeredNetwork},
+	{exposure.VnetLocal, azward.LocalNetwork},
+	{exposure.SameCluster, azward.SameCluster},
+}
+
+// nearer goes down the ladder to where the attacker may start: the first place
+// that reaches the workload decides; No needs every one of them to be No.
+func (s *surroundings) nearer(c azward.Condition, attacker exposure.Class) entrance {
+	answers := []azward.Answer{c.Answer}
+	for _, p := range places {
+		at := slices.IndexFunc(s.ladder, func(r exposure.Rung) bool { return r.Class == p.class })
+		if at >= 0 {
+			rung := s.ladder[at]
+			if rung.Answer == azward.Yes {
+				s.reach.Class = p.class
+				c.Answer, c.Summary, c.Gaps = azward.Yes, rung.Summary, rung.Gaps
+				c.Evidence = append([]azward.Evidence{}, rung.Evidence...)
+				return entrance{c, []azward.Prerequisite{p.needs}}
+			}
+			answers = append(answers, rung.Answer)
+			c.Evidence = append(c.Evidence, rung.Evidence...)
+			if rung.Answer == azward.Unknown {
+				c.Gaps = append(c.Gaps, rung.Gaps...)
+				c.Summary = rung.Summary
+			}
+		}
+		if p.class == attacker {
+			break
+		}
+	}
+	c.Answer = azward.Any(answers...)
+	return entrance{reachable: c}
 }
 
 // prerequisites says what the way in and the vulnerability ask besides. It is

@@ -34,6 +34,10 @@ type Subject struct {
 	// Record is the advisory record that gave the finding, as the index holds
 	// it, so that a proof can be matched again without the index.
 	Record json.RawMessage `json:"record"`
+	// Attacker is the nearest place that an attacker may start from, one of
+	// exposure's classes from partner-private on: the verdict is about that
+	// place and all that are farther away. "" is the internet alone.
+	Attacker exposure.Class `json:"attacker,omitempty"`
 }
 
 // Decider decides subjects on one estate. It asks about a workload's
@@ -45,7 +49,13 @@ type Decider struct {
 	At time.Time
 
 	mu    sync.Mutex
-	known map[azward.ResourceKey]*surroundings
+	known map[place]*surroundings
+}
+
+// place is a workload as seen from where an attacker starts.
+type place struct {
+	workload azward.ResourceKey
+	attacker exposure.Class
 }
 
 // surroundings is what is true of a workload whatever its vulnerabilities: it
@@ -55,6 +65,7 @@ type surroundings struct {
 	workload estate.Workload
 	found    bool
 	reach    exposure.Exposure
+	ladder   []exposure.Rung // for an attacker who starts nearer than the internet
 	tracker  *estate.Tracker
 	entrance entrance
 
@@ -68,15 +79,16 @@ type surroundings struct {
 	encoded  map[presenceKey]shared
 }
 
-func (d *Decider) surroundings(id azward.ResourceID) *surroundings {
+func (d *Decider) surroundings(id azward.ResourceID, attacker exposure.Class) *surroundings {
+	at := place{id.Key(), attacker}
 	d.mu.Lock()
 	if d.known == nil {
-		d.known = make(map[azward.ResourceKey]*surroundings)
+		d.known = make(map[place]*surroundings)
 	}
-	s, ok := d.known[id.Key()]
+	s, ok := d.known[at]
 	if !ok {
 		s = &surroundings{}
-		d.known[id.Key()] = s
+		d.known[at] = s
 	}
 	d.mu.Unlock()
 	s.once.Do(func() {
@@ -84,10 +96,13 @@ func (d *Decider) surroundings(id azward.ResourceID) *surroundings {
 		s.tracker = tracker
 		if s.workload, s.found = tracked.Workload(id); s.found {
 			s.reach = exposure.Reach(tracked, s.workload)
+			if attacker != "" {
+				s.ladder = exposure.Ladder(tracked, s.workload)
+			}
 			s.criticality, s.criticalityWords = criticalityOf(s.workload)
 			s.radius = impact.Of(tracked, s.workload)
 		}
-		s.entrance = entranceOf(id, s)
+		s.entrance = entranceOf(id, s, attacker)
 	})
 	return s
 }
@@ -96,7 +111,7 @@ func (d *Decider) surroundings(id azward.ResourceID) *surroundings {
 // and At alone. Conditions and their evidence are shared between the verdicts
 // of a workload: readers must not change them.
 func (d *Decider) Decide(subject Subject) azward.Verdict {
-	s := d.surroundings(subject.Workload)
+	s := d.surroundings(subject.Workload, subject.Attacker)
 	profile := ProfileOf(subject.Finding)
 	v := azward.Verdict{
 		ID:            azward.NewVerdictID(subject.Workload, subject.Image, subject.Finding.ID, subject.Package.PURL),
@@ -171,13 +186,13 @@ func (d *Decider) After(earlier *Decider) (kept, anew int) {
 			continue
 		}
 		same := &surroundings{
-			workload: s.workload, found: s.found, reach: s.reach, tracker: s.tracker, entrance: s.entrance,
+			workload: s.workload, found: s.found, reach: s.reach, ladder: s.ladder, tracker: s.tracker, entrance: s.entrance,
 			criticality: s.criticality, criticalityWords: s.criticalityWords, radius: s.radius,
 		}
 		same.once.Do(func() {}) // it is known already
 		d.mu.Lock()
 		if d.known == nil {
-			d.known = make(map[azward.ResourceKey]*surroundings)
+			d.known = make(map[place]*surroundings)
 		}
 		d.known[key] = same
 		d.mu.Unlock()

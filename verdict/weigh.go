@@ -44,8 +44,8 @@ func (d *Decider) Weigh(workload azward.ResourceID, container string, f *Finding
 	if len(f.Subjects) == 0 {
 		return into
 	}
-	s := d.surroundings(workload)
 	first := f.Subjects[0]
+	s := d.surroundings(workload, first.Attacker)
 	first.Workload, first.Container = workload, container
 	runs := d.presence(s, first)
 	results := make([]azward.Result, len(f.kinds))

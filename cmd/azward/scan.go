@@ -16,6 +16,7 @@ import (
 	"github.com/azward/azward/collect"
 	"github.com/azward/azward/connect"
 	"github.com/azward/azward/estate"
+	"github.com/azward/azward/exposure"
 	"github.com/azward/azward/image"
 	"github.com/azward/azward/kube"
 	"github.com/azward/azward/registry"
@@ -104,7 +105,14 @@ type scanFlags struct {
 	noPull        bool
 	plainHTTP     bool
 	subscriptions []string
+	attacker      string
 	failOn        failOn
+}
+
+// attackers are the places that --attacker takes, the farthest first.
+var attackers = map[string]exposure.Class{
+	"internet": "", "partner": exposure.PartnerPrivate, "connected": exposure.PrivateConnected, "peered": exposure.VnetPeered,
+	"local": exposure.VnetLocal, "cluster": exposure.SameCluster,
 }
 
 func scanCommand(a *app) *cobra.Command {
@@ -125,6 +133,9 @@ of az resource list, Kubernetes manifests, or a folder of these.`,
 			if err := f.failOn.check(); err != nil {
 				return err
 			}
+			if _, ok := attackers[f.attacker]; !ok {
+				return &azward.Error{Kind: azward.KindUsage, Op: "read --attacker", Subject: fmt.Sprintf("%.40q", f.attacker), Cause: "there is no such place", Remedy: "use internet, partner, connected, peered, local or cluster"}
+			}
 			return a.scan(cmd.Context(), args, f)
 		},
 	}
@@ -135,6 +146,7 @@ of az resource list, Kubernetes manifests, or a folder of these.`,
 	flags.BoolVar(&f.noPull, "no-pull", false, "read no image; use those that the files or the cache hold")
 	flags.BoolVar(&f.plainHTTP, "plain-http", false, "speak HTTP to registries on loopback")
 	flags.StringSliceVar(&f.subscriptions, "subscription", nil, "read these subscriptions alone")
+	flags.StringVar(&f.attacker, "attacker", "internet", "the nearest place that an attacker may start from: internet, partner, connected, peered, local, cluster")
 	f.failOn.flags(flags)
 	return c
 }
@@ -249,7 +261,7 @@ func (a *app) scanSource(ctx context.Context, s source, f scanFlags) (found scan
 		client: client, tenant: tenant, plainHTTP: f.plainHTTP,
 	}
 	defer images.close()
-	run := scan.Scan{Advisories: index, Progress: func(p scan.Progress) { a.progress.show("%s: %d of %d %s", p.Stage, p.Done, p.Total, p.Note) }}
+	run := scan.Scan{Advisories: index, Attacker: attackers[f.attacker], Progress: func(p scan.Progress) { a.progress.show("%s: %d of %d %s", p.Stage, p.Done, p.Total, p.Note) }}
 	if !f.noPull {
 		run.Images = images
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -248,5 +249,44 @@ func TestWhyNot(t *testing.T) {
 	}
 	if len(seen) != 3 {
 		t.Errorf("the demo shows %v", seen)
+	}
+}
+
+// What is closed to the internet may be open to the pod next door: the verdict
+// says so when it is asked about an attacker who is there, and its proof too.
+func TestAttackerStartsNearer(t *testing.T) {
+	t.Parallel()
+	data, file := demoData(t)
+	find := func(attacker string) azward.Verdict {
+		t.Helper()
+		code, out, errs := runIn(t, data, "scan", "--estate", file, "--no-pull", "--attacker", attacker, "--output", "json")
+		var found struct{ Verdicts []azward.Verdict }
+		if err := json.Unmarshal([]byte(out), &found); code != 0 || err != nil {
+			t.Fatalf("exit code %d, %v: %s", code, err, errs)
+		}
+		for _, v := range found.Verdicts {
+			if v.Workload.Name == "payments/ledger" {
+				return v
+			}
+		}
+		t.Fatal("no verdict about payments/ledger")
+		return azward.Verdict{}
+	}
+	if v := find("internet"); v.Result != azward.NotExploitable {
+		t.Errorf("from the internet: %s: %s", v.Result, v.Summary)
+	}
+	v := find("cluster")
+	if v.Result != azward.Conditional || !slices.Contains(v.Prerequisites, azward.SameCluster) && !slices.Contains(v.Prerequisites, azward.LocalNetwork) {
+		t.Errorf("from the cluster: %s, needing %v: %s", v.Result, v.Prerequisites, v.Summary)
+	}
+	proof := filepath.Join(t.TempDir(), "proof.json")
+	if code, _, errs := runIn(t, data, "explain", string(v.ID), "--output", "proof", "-o", proof); code != 0 {
+		t.Fatal(errs)
+	}
+	if code, _, errs := runIn(t, data, "verify", proof); code != 0 {
+		t.Error(errs)
+	}
+	if code, _, _ := runIn(t, data, "scan", "--estate", file, "--attacker", "moon"); code != 2 {
+		t.Errorf("an unknown place: exit code %d", code)
 	}
 }
