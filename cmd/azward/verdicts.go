@@ -285,7 +285,10 @@ azward verify replays without the estate.`,
 				case "markdown":
 					return report.Markdown(w, v)
 				default:
-					return report.Explain(w, v, a.style())
+					if err := report.Explain(w, v, a.style()); err != nil {
+						return err
+					}
+					return a.writeClosing(cmd.Context(), w, v)
 				}
 			})
 		},

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/exposure"
 	"github.com/azward/azward/report"
 	"github.com/azward/azward/store"
 )
@@ -23,6 +24,9 @@ type whyNot struct {
 	Blocks []azward.Condition `json:"blocks"`
 	// Missing is what would settle an unknown verdict.
 	Missing []missing `json:"missing"`
+	// Settings are what would open a path that is closed, or close the one that
+	// is open; each set was tried on the last scan's estate.
+	Settings []exposure.Counterfactual `json:"settings"`
 }
 
 // missing is one gap of an unknown verdict.
@@ -36,10 +40,11 @@ type missing struct {
 
 func whyNotCommand(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "why-not VERDICT", Short: "Show what keeps a verdict from being exploitable, or known", Args: cobra.ExactArgs(1),
+		Use: "why-not VERDICT", Short: "Show what keeps a verdict from being exploitable, or known, and what would change that", Args: cobra.ExactArgs(1),
 		Long: `For a verdict that is not exploitable: every condition that blocks it, each with
 the facts to watch. For one that is unknown: what is missing, which action on
-which scope supplies it, and how many verdicts that would settle.`,
+which scope supplies it, and how many verdicts that would settle. For one that is
+exploitable: the settings that would close the way in.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := a.only("table", "json"); err != nil {
 				return err
@@ -63,6 +68,9 @@ which scope supplies it, and how many verdicts that would settle.`,
 				}
 			}
 			if found.Missing, err = a.missingOf(cmd.Context(), v); err != nil {
+				return err
+			}
+			if found.Settings, err = a.settingsOf(cmd.Context(), v); err != nil {
 				return err
 			}
 			return a.write(func(w io.Writer) error {
@@ -108,14 +116,67 @@ func (a *app) missingOf(ctx context.Context, v azward.Verdict) ([]missing, error
 	return list, nil
 }
 
+// settingsOf asks which settings would change whether the verdict's workload is
+// reached. Without an estate there are none.
+func (a *app) settingsOf(ctx context.Context, v azward.Verdict) ([]exposure.Counterfactual, error) {
+	none := []exposure.Counterfactual{}
+	e, _, err := a.lastEstate(ctx, "")
+	if azward.KindOf(err) == azward.KindNotFound && err != nil {
+		return none, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	w, ok := e.Workload(v.Workload.ID)
+	if !ok { // another connection's scan was the last
+		return none, nil
+	}
+	return exposure.Counterfactuals(e, w)
+}
+
+// writeSettings tells them, the shortest sets first as they come.
+func writeSettings(b *strings.Builder, list []exposure.Counterfactual) {
+	const shown = 5
+	for i, c := range list {
+		if i == shown {
+			fmt.Fprintf(b, "  and %d more: azward why-not --output json\n", len(list)-shown)
+			return
+		}
+		for _, s := range c.Settings {
+			fmt.Fprintf(b, "  %s\n      %s %s\n      %s\n", s.Summary, s.Resource, cmp.Or(s.Property, "(whole)"), becomes(s))
+		}
+		fmt.Fprintf(b, "      then: %s\n", c.Then)
+	}
+}
+
+func becomes(s exposure.Setting) string {
+	switch {
+	case len(s.Becomes) == 0 && len(s.Was) == 0:
+		return "goes"
+	case len(s.Becomes) == 0:
+		return "goes, was " + factText(s.Was)
+	case len(s.Was) == 0:
+		return factText(s.Becomes) + ", is not set"
+	}
+	return factText(s.Becomes) + ", was " + factText(s.Was)
+}
+
 func (n whyNot) write(w io.Writer, v azward.Verdict) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", v.Summary)
 	switch v.Exploitable {
 	case azward.Yes:
 		b.WriteString("\nnothing keeps it from being exploitable; azward explain shows the way in\n")
+		if len(n.Settings) > 0 {
+			b.WriteString("\nwhat would close the way in, tried on the last scan's estate:\n")
+			writeSettings(&b, n.Settings)
+		}
 	case azward.No:
-		fmt.Fprintf(&b, "\n%d conditions block it, each of them alone:\n", len(n.Blocks))
+		if len(n.Blocks) == 1 {
+			b.WriteString("\none condition blocks it:\n")
+		} else {
+			fmt.Fprintf(&b, "\n%d conditions block it, each of them alone:\n", len(n.Blocks))
+		}
 		for _, c := range n.Blocks {
 			fmt.Fprintf(&b, "\n%s: %s\n", c.ID, c.Summary)
 			for _, e := range c.Evidence {
@@ -123,6 +184,10 @@ func (n whyNot) write(w io.Writer, v azward.Verdict) error {
 					fmt.Fprintf(&b, "    %s\n        %s = %s\n", e.Resource, cmp.Or(e.Property, "(whole)"), factText(e.Value))
 				}
 			}
+		}
+		if len(n.Settings) > 0 {
+			b.WriteString("\nwhat would open the way, tried on the last scan's estate:\n")
+			writeSettings(&b, n.Settings)
 		}
 		b.WriteString("\ntry a change with azward what-if before somebody makes it\n")
 	default:
@@ -138,5 +203,22 @@ func (n whyNot) write(w io.Writer, v azward.Verdict) error {
 		}
 	}
 	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// writeClosing ends the explanation of an exploitable verdict with what would
+// close the way in.
+func (a *app) writeClosing(ctx context.Context, w io.Writer, v azward.Verdict) error {
+	if v.Exploitable != azward.Yes {
+		return nil
+	}
+	settings, err := a.settingsOf(ctx, v)
+	if err != nil || len(settings) == 0 {
+		return err
+	}
+	var b strings.Builder
+	b.WriteString("\nwhat would close the way in, tried on the last scan's estate:\n")
+	writeSettings(&b, settings)
+	_, err = io.WriteString(w, b.String())
 	return err
 }
