@@ -302,29 +302,6 @@ type KubernetesNode struct {
 	} `json:"status"`
 }
 
-// KubernetesRoute is any route of the Gateway API: its parents and the
-// Services that it leads to.
-type KubernetesRoute struct {
-	Metadata ObjectMeta `json:"metadata"`
-	Spec     struct {
-		ParentRefs []struct {
-			Group     *string `json:"group"`
-			Kind      *string `json:"kind"`
-			Name      string  `json:"name"`
-			Namespace string  `json:"namespace"`
-		} `json:"parentRefs"`
-		Rules []struct {
-			BackendRefs []struct {
-				Group     *string `json:"group"`
-				Kind      *string `json:"kind"`
-				Name      string  `json:"name"`
-				Namespace string  `json:"namespace"`
-				Port      int     `json:"port"`
-			} `json:"backendRefs"`
-		} `json:"rules"`
-	} `json:"spec"`
-}
-
 // NetworkPolicy is a NetworkPolicy of networking.k8s.io/v1.
 type NetworkPolicy struct {
 	Metadata ObjectMeta `json:"metadata"`

@@ -132,8 +132,8 @@ func (a arrival) visitor(e *estate.Estate, target *netInterface) visitor {
 		}
 		return v
 	}
-	known := false
-	if v.sources, known = from.addresses(e); !known {
+	sources, known := from.addresses(e)
+	if v.sources = sources; !known {
 		v.doubt = "from which addresses " + from.title + " sends was not read"
 	}
 	return v
@@ -421,8 +421,8 @@ func gatewayWays(e *estate.Estate, n *netInterface, inner []door) []*way {
 }
 
 // concerns is a quick look at whether a gateway may lead to the interface.
-func (v *gatewayView) concerns(n *netInterface, inner []door) bool {
-	return len(v.unread) > 0 || slices.ContainsFunc(v.legs, func(leg gatewayLeg) bool {
+func (g *gatewayView) concerns(n *netInterface, inner []door) bool {
+	return len(g.unread) > 0 || slices.ContainsFunc(g.legs, func(leg gatewayLeg) bool {
 		return leg.holds(n) || slices.ContainsFunc(leg.pool.Properties.BackendAddresses, func(b struct {
 			FQDN      string `json:"fqdn"`
 			IPAddress string `json:"ipAddress"`

@@ -89,7 +89,7 @@ func customRules(r *estate.Resource, v *estate.WAFPolicy) (rest netset.Addrs, ci
 		if state := cmp.Or(c.State, c.EnabledState); state != "" && !strings.EqualFold(state, "Enabled") {
 			continue
 		}
-		access := netset.Unclear
+		var access netset.Access
 		switch strings.ToLower(c.Action) {
 		case "allow":
 			access = netset.Allow
