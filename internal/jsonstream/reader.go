@@ -18,6 +18,11 @@ const maxDepth = 64
 // is longer is none that a person or a tool meant.
 const maxText = 1 << 20
 
+// MaxValue is the longest single value, in bytes, that a reader of [NewWindow]
+// holds at a time: a text, or a whole value for [Reader.Raw]. The largest
+// findings of scanners take some hundred kB.
+const MaxValue = 16 << 20
+
 // Reader walks a document that somebody else wrote, value by value and in the
 // order of the document, without having it whole in memory. What the body of a
 // loop over [Reader.Fields] or [Reader.Items] does not read is skipped. null
@@ -35,6 +40,33 @@ func NewReader(r io.Reader) *Reader {
 	dec := json.NewDecoder(r)
 	dec.UseNumber()
 	return &Reader{dec: dec}
+}
+
+// NewWindow reads one document from r as [NewReader] does, and holds at most
+// [MaxValue] bytes of it at a time: a longer value is an error.
+func NewWindow(r io.Reader) *Reader {
+	in := &window{r: r}
+	reader := NewReader(in)
+	in.dec = reader.dec
+	return reader
+}
+
+// window is what the decoder reads from. It ends with an error before the
+// decoder holds more than [MaxValue] bytes that it has not given out yet.
+type window struct {
+	r    io.Reader
+	dec  *json.Decoder
+	read int64
+}
+
+func (w *window) Read(p []byte) (int, error) {
+	room := MaxValue - (w.read - w.dec.InputOffset())
+	if room <= 0 {
+		return 0, fmt.Errorf("a value is larger than %d bytes", MaxValue)
+	}
+	n, err := w.r.Read(p[:min(int64(len(p)), room)])
+	w.read += int64(n)
+	return n, err
 }
 
 // Fields gives the names of the object that comes next; their values are read
@@ -119,6 +151,27 @@ func (r *Reader) Text() string {
 		r.wrong("a text", v)
 		return ""
 	}
+}
+
+// Raw gives the value that comes next as it stands, nil for null. It is the
+// caller's own.
+func (r *Reader) Raw() json.RawMessage {
+	if r.err != nil {
+		return nil
+	}
+	r.moved++
+	var raw json.RawMessage
+	if err := r.dec.Decode(&raw); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		r.fail(err)
+		return nil
+	}
+	if string(raw) == "null" {
+		return nil
+	}
+	return raw
 }
 
 // Skip passes over the value that comes next, whatever it is.

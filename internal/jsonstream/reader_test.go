@@ -3,6 +3,7 @@ package jsonstream_test
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 
@@ -99,4 +100,51 @@ func FuzzReader(f *testing.F) {
 			t.Errorf("accepts %q", doc)
 		}
 	})
+}
+
+func TestRaw(t *testing.T) {
+	t.Parallel()
+	r := jsonstream.NewReader(strings.NewReader(`{"a": [{"x": [1, "<é>"]}, null, 2], "b": {"c": 1.50}}`))
+	var got []string
+	for name := range r.Fields() {
+		switch name {
+		case "a":
+			for range r.Items() {
+				got = append(got, string(r.Raw()))
+			}
+		case "b":
+			got = append(got, string(r.Raw()))
+		}
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{`{"x": [1, "<é>"]}`, "", "2", `{"c": 1.50}`}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A document without end in one value is not collected in memory.
+func TestLargeValue(t *testing.T) {
+	t.Parallel()
+	for _, read := range []func(*jsonstream.Reader){
+		func(r *jsonstream.Reader) { r.Skip() },
+		func(r *jsonstream.Reader) { r.Raw() },
+	} {
+		long := io.MultiReader(strings.NewReader(`"`), endless('x'))
+		r := jsonstream.NewWindow(long)
+		read(r)
+		if err := r.Close(); err == nil || !strings.Contains(err.Error(), "larger than") {
+			t.Errorf("a text without end gives %v", err)
+		}
+	}
+}
+
+type endless byte
+
+func (e endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = byte(e)
+	}
+	return len(p), nil
 }
