@@ -63,6 +63,7 @@ func FuzzPURL(f *testing.F) {
 	f.Add("pypi", "Zope_Interface", "5.0", "")
 	f.Add("generic", "a/b@c?d=e#f", "1@2", "")
 	f.Add("conda", "é", "1 2", "linux-64")
+	f.Add("npm", "a/b:c", "1", "")
 	f.Fuzz(func(t *testing.T, kind, name, version, arch string) {
 		if ecosystemOf[kind] == "" && kind != "deb" && kind != "rpm" && kind != "apk" && kind != "alpm" {
 			t.Skip("a type that no extractor gives")
@@ -86,7 +87,7 @@ func FuzzPURL(f *testing.F) {
 		if back.Type != kind || back.Version != want {
 			t.Fatalf("%s has type %q and version %q, not %q and %q", s, back.Type, back.Version, kind, want)
 		}
-		last := name[strings.LastIndexAny(name, "/:")+1:]
+		last := name[strings.LastIndexByte(name, '/')+1:]
 		same := func(a string) bool {
 			return strings.EqualFold(strings.ReplaceAll(back.Name, "_", "-"), strings.ReplaceAll(a, "_", "-"))
 		}
