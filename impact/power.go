@@ -90,6 +90,8 @@ func (can power) on(e *estate.Estate, scope azward.ResourceID) (string, bool) {
 		if _, missing := e.Absence(scope.SubscriptionScope(), can.target); len(missing) == 0 {
 			return "", false
 		}
+		kind := can.target[strings.LastIndexByte(can.target, '/')+1:]
+		return fmt.Sprintf(can.words, kind+" in "+scopeWords(scope)+", as far as there are any"), true
 	}
 	return fmt.Sprintf(can.words, scopeWords(scope)), true
 }

@@ -39,21 +39,42 @@ func Explain(w io.Writer, v azward.Verdict, style Style) error {
 		p.line("decided        %s", v.DecidedAt.Format(time.RFC3339))
 	}
 	for _, c := range v.Conditions {
-		p.condition(c, style, "")
+		p.condition(c, style)
 	}
-	for _, c := range v.Mitigations {
-		p.condition(c, style, "mitigation ")
-	}
-	for _, c := range v.Impact {
-		p.condition(c, style, "impact ")
-	}
+	p.context("mitigations", "what makes an attack harder; none of it decides", v.Mitigations)
+	p.context("impact", "what follows from a success", v.Impact)
 	return p.err
 }
 
-// condition writes one with its answer and the facts beneath it.
-func (p *printer) condition(c azward.Condition, style Style, kind string) {
+// context writes what stands beside the conditions, a line or two each: JSON
+// and the proof have every fact.
+func (p *printer) context(name, what string, list []azward.Condition) {
+	if len(list) == 0 {
+		return
+	}
 	p.line("")
-	p.line("%-13s %s", kind+string(c.ID), style.mark(c.Answer))
+	p.line("%-13s %s", name, what)
+	for i, c := range list {
+		first, rest := branch(i, len(list))
+		if c.Answer == azward.Unknown {
+			p.line("%snot known: %s", first, c.Summary)
+			for _, g := range c.Gaps[:min(len(c.Gaps), 1)] {
+				p.line("%s%s", rest, g.Error)
+			}
+			continue
+		}
+		p.line("%s%s", first, c.Summary)
+		if n := len(c.Evidence); n > 0 { // a right is given by the last but one, and described by the last
+			e := c.Evidence[max(n-2, 0)]
+			p.line("%s%s %s", rest, e.Resource, orDash(e.Property))
+		}
+	}
+}
+
+// condition writes one with its answer and the facts beneath it.
+func (p *printer) condition(c azward.Condition, style Style) {
+	p.line("")
+	p.line("%-13s %s", c.ID, style.mark(c.Answer))
 	p.line("    %s", c.Summary)
 	facts, listings := splitListings(c.Evidence)
 	entries := len(facts) + len(c.Gaps) + min(len(listings), 1)

@@ -58,8 +58,14 @@ func verdicts() []azward.Verdict {
 			Gaps: append([]azward.Gap{}, gaps...), DecidedAt: at,
 		}
 	}
+	reached := verdict("storefront", azward.Yes, azward.ConfidenceHigh, "reached from any address on tcp 443 through load balancer kubernetes", []azward.Evidence{fact})
+	reached.Mitigations = []azward.Condition{{ID: "non-root", Answer: azward.Yes, Summary: "no container runs as root", Evidence: []azward.Evidence{fact}}}
+	reached.Impact = []azward.Condition{
+		{ID: "identity", Answer: azward.Yes, Summary: "identity id-web reads all secrets of kv-prod", Evidence: []azward.Evidence{fact, fact}},
+		{ID: "service-account", Summary: "what else the service account may do is not known", Evidence: []azward.Evidence{}, Gaps: []azward.Gap{gap}},
+	}
 	return []azward.Verdict{
-		verdict("storefront", azward.Yes, azward.ConfidenceHigh, "reached from any address on tcp 443 through load balancer kubernetes", []azward.Evidence{fact}),
+		reached,
 		verdict("search", azward.Unknown, azward.ConfidenceNone, "cannot be told: not everything that could lead to it was read", []azward.Evidence{}, gap),
 		verdict("ledger", azward.No, azward.ConfidenceHigh, "no public load balancer, ingress or node port leads to it", []azward.Evidence{fact, listing(cluster, "services"), listing(cluster, "ingresses.networking.k8s.io"), listing("/subscriptions/00000000-0000-0000-0000-000000000001", "Microsoft.Cdn/profiles")}),
 	}
