@@ -2,7 +2,6 @@ package verdict
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/estate"
@@ -46,74 +45,143 @@ func (d *Decider) deployed(subject Subject, s *surroundings) (p presence) {
 		c.Gaps = []azward.Gap{{Scope: subject.Workload, Kind: azward.GapNotRead, Reads: "the workload", Error: "it is not in the estate"}}
 		return p
 	}
-	at := slices.IndexFunc(s.workload.Containers, func(k estate.Container) bool { return k.Name == subject.Container })
-	if at < 0 {
-		c.Answer = azward.No
+	containers := s.named(subject.Container)
+	if len(containers) == 0 {
 		c.Summary = fmt.Sprintf("no container %s is in the workload", subject.Container)
-		c.Evidence = append(c.Evidence, s.workload.Resource.Evidence("", "the workload as read"))
+		if c.Gaps = s.workload.Gaps; len(c.Gaps) == 0 {
+			c.Answer = azward.No
+			c.Evidence = append(c.Evidence, s.workload.Resource.Evidence("", "the workload as read"))
+		}
 		return p
 	}
-	container := s.workload.Containers[at]
 	if s.workload.Running == azward.No { // decides whatever image it would run
 		c.Answer, c.Evidence = azward.No, append(c.Evidence, s.workload.Evidence...)
 		c.Summary = "the workload does not run: " + meaningOf(s.workload.Evidence)
 		var other azward.Condition
-		runs, _ := d.runsImage(container, subject, &other)
+		runs, _ := d.runsImage(s, containers, subject, &other)
 		p.dormant = runs != azward.No
 		return p
 	}
-	c.Evidence = append(c.Evidence, container.Evidence...)
-	runs, how := d.runsImage(container, subject, c)
+	runs, how := d.runsImage(s, containers, subject, c)
 	c.Answer = azward.All(runs, s.workload.Running)
 	c.Evidence = append(c.Evidence, s.workload.Evidence...)
+	what := "container " + subject.Container
+	if subject.Container == "" {
+		what = "the machine"
+	}
 	switch {
+	case runs == azward.No && how != "":
+		c.Summary = what + how
 	case runs == azward.No:
-		c.Summary = fmt.Sprintf("container %s runs another digest", container.Name)
+		c.Summary = what + " runs another digest"
 	case runs == azward.Unknown:
-		c.Summary = fmt.Sprintf("which digest container %s runs is not known", container.Name)
+		c.Summary = fmt.Sprintf("which digest %s runs is not known", what)
 	case s.workload.Running == azward.Unknown:
 		c.Summary = "whether the workload runs is not known"
 		c.Gaps = append(c.Gaps, s.workload.Gaps...)
 	default:
-		c.Summary = fmt.Sprintf("container %s runs this image%s", container.Name, how)
+		c.Summary = what + " runs this image" + how
 	}
 	return p
 }
 
-// runsImage compares what the container runs with the image that was read. A
+// named are the containers of a name: several while a rollout is under way. A
+// machine, whose packages an inventory of its disk tells, counts as one
+// without a name, whose image goes by the machine's ID.
+func (s *surroundings) named(name string) []estate.Container {
+	var found []estate.Container
+	for _, c := range s.workload.Containers {
+		if c.Name == name {
+			found = append(found, c)
+		}
+	}
+	if name == "" && len(s.workload.Containers) == 0 {
+		found = append(found, estate.Container{
+			Image: string(s.workload.ID), Evidence: []azward.Evidence{s.workload.Resource.Evidence("/id", "the machine that was taken stock of")},
+		})
+	}
+	return found
+}
+
+// runsImage asks whether any of the containers runs the image that was read. No
+// needs every container to be known.
+func (d *Decider) runsImage(s *surroundings, containers []estate.Container, subject Subject, c *azward.Condition) (runs azward.Answer, how string) {
+	var answers []azward.Answer
+	var gaps []azward.Gap
+	for _, container := range containers {
+		c.Evidence = append(c.Evidence, container.Evidence...)
+		answer, words, missing := d.containerRuns(container, subject, c)
+		if answer == azward.Yes {
+			if !container.Init || s.onHostNetwork() {
+				return azward.Yes, words
+			}
+			c.Evidence = append(c.Evidence, azward.Evidence{
+				Resource: "https://kubernetes.io/docs/concepts/workloads/pods/init-containers/", Property: "init", Value: azward.JSONValue(container.Name),
+				Meaning: "an init container ends before the others start, and no Service leads to its ports", Source: azward.SourceDocumented,
+			})
+			answer, how = azward.No, " is an init container: it has ended when the workload serves"
+		}
+		answers, gaps = append(answers, answer), append(gaps, missing...)
+	}
+	runs = azward.Any(answers...)
+	if runs == azward.No && len(s.workload.Gaps) > 0 { // it may run in what was not read
+		runs, gaps = azward.Unknown, s.workload.Gaps
+	}
+	if runs == azward.Unknown {
+		c.Gaps = append(c.Gaps, gaps...)
+	}
+	return runs, how
+}
+
+// onHostNetwork says that the pods have their nodes' addresses, which their
+// init containers may listen on.
+func (s *surroundings) onHostNetwork() bool {
+	for _, pointer := range []string{"/spec/template/spec/hostNetwork", "/spec/hostNetwork", "/spec/jobTemplate/spec/template/spec/hostNetwork"} {
+		if v, ok := s.workload.Resource.At(pointer); ok && string(v) == "true" {
+			return true
+		}
+	}
+	return false
+}
+
+// containerRuns compares what a container runs with the image that was read. A
 // digest of the running container decides; where only the tag is known, the
 // registry's answer for that tag does, and weighs less.
-func (d *Decider) runsImage(container estate.Container, subject Subject, c *azward.Condition) (runs azward.Answer, how string) {
-	if container.Digest != "" {
-		if container.Digest == subject.Digest {
-			return azward.Yes, ""
-		}
-		// The runtime may name the index that holds the platform's manifest.
-		if image, ok := d.Estate.Image(subject.Digest); ok {
-			if rec, err := estate.Decode[imageRecord](image); err == nil && rec.names(string(container.Digest)) {
-				return azward.Yes, ""
-			}
-		}
-		return azward.No, ""
-	}
+func (d *Decider) containerRuns(container estate.Container, subject Subject, c *azward.Condition) (runs azward.Answer, how string, missing []azward.Gap) {
+	var rec *imageRecord
 	if image, ok := d.Estate.Image(subject.Digest); ok {
-		if rec, err := estate.Decode[imageRecord](image); err == nil {
-			for _, ref := range rec.References {
-				if ref.Reference == container.Image {
-					c.Evidence = append(c.Evidence, azward.Evidence{
-						Resource: azward.ResourceID(ref.Reference), Property: "digest", Value: azward.JSONValue(subject.Digest),
-						Meaning: "the tag names this digest", Source: azward.SourceRegistry, ReadAt: ref.ResolvedAt,
-					})
-					return azward.Yes, " (by its tag; the running instance may hold an earlier digest of it)"
-				}
-			}
+		if decoded, err := estate.Decode[imageRecord](image); err == nil {
+			rec = decoded
 		}
 	}
-	c.Gaps = append(c.Gaps, azward.Gap{
+	if container.Digest != "" {
+		// The runtime may name the index that holds the platform's manifest.
+		if container.Digest == subject.Digest || rec != nil && rec.names(string(container.Digest)) {
+			return azward.Yes, "", nil
+		}
+		return azward.No, "", nil
+	}
+	if rec != nil {
+		for _, ref := range rec.References {
+			if ref.Reference != container.Image {
+				continue
+			}
+			e := azward.Evidence{
+				Resource: azward.ResourceID(ref.Reference), Property: "digest", Value: azward.JSONValue(subject.Digest),
+				Meaning: "the tag names this digest", Source: azward.SourceRegistry, ReadAt: ref.ResolvedAt,
+			}
+			how = " (by its tag; the running instance may hold an earlier digest of it)"
+			if container.Name == "" {
+				e.Meaning, how = "the inventory of the machine's disk", " (by the inventory of its disk)"
+			}
+			c.Evidence = append(c.Evidence, e)
+			return azward.Yes, how, nil
+		}
+	}
+	return azward.Unknown, "", []azward.Gap{{
 		Scope: subject.Workload, Kind: azward.GapNotRead, Reads: "the digest of " + container.Image,
 		Needs: "the registry's answer for this tag", Error: "only a tag is known, and it was not resolved",
-	})
-	return azward.Unknown, ""
+	}}
 }
 
 func meaningOf(evidence []azward.Evidence) string {
