@@ -57,7 +57,7 @@ func (p *printer) context(name, what string, list []azward.Condition) {
 	for i, c := range list {
 		first, rest := branch(i, len(list))
 		if c.Answer == azward.Unknown {
-			p.line("%snot known: %s", first, c.Summary)
+			p.line("%s? %s", first, c.Summary)
 			for _, g := range c.Gaps[:min(len(c.Gaps), 1)] {
 				p.line("%s%s", rest, g.Error)
 			}
