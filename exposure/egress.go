@@ -42,7 +42,7 @@ func (n *netInterface) egressOf(e *estate.Estate) egress {
 		out.hop.Evidence = []azward.Evidence{n.holder.Evidence(n.pointer+"/properties/publicIPAddressConfiguration", out.hop.Summary)}
 		return out
 	case len(p.LoadBalancerBackendAddressPools) > 0:
-		return n.balancerEgress(e)
+		return n.balancerEgress()
 	}
 	return n.defaultEgress(e)
 }
@@ -97,7 +97,7 @@ func addressOf(e *estate.Estate, id azward.ResourceID) netset.Addrs {
 // does not follow.
 //
 // Source: https://learn.microsoft.com/azure/load-balancer/load-balancer-outbound-connections
-func (n *netInterface) balancerEgress(e *estate.Estate) egress {
+func (n *netInterface) balancerEgress() egress {
 	pool := n.conf.Properties.LoadBalancerBackendAddressPools[0].ID
 	name := pool.Parent().Name()
 	why := "whether load balancer " + name + " gives it a way out is not followed"

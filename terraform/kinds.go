@@ -61,10 +61,10 @@ func init() { // a variable would refer to itself through idOf
 		"azurerm_public_ip":                       {id: inGroup(typeAddress), edit: publicAddress},
 		"azurerm_network_interface":               {id: inGroup(typeNIC), edit: networkInterface},
 		"azurerm_lb":                              {id: inGroup(typeBalancer), edit: balancer},
-		"azurerm_lb_backend_address_pool":         partOfID("loadbalancer_id", typeBalancer, "backendAddressPools", nothing),
-		"azurerm_lb_rule":                         partOfID("loadbalancer_id", typeBalancer, "loadBalancingRules", balancerRule),
-		"azurerm_lb_nat_rule":                     partOfID("loadbalancer_id", typeBalancer, "inboundNatRules", balancerRule),
-		"azurerm_lb_nat_pool":                     partOfID("loadbalancer_id", typeBalancer, "inboundNatPools", natPool),
+		"azurerm_lb_backend_address_pool":         balancerPart("backendAddressPools", nothing),
+		"azurerm_lb_rule":                         balancerPart("loadBalancingRules", balancerRule),
+		"azurerm_lb_nat_rule":                     balancerPart("inboundNatRules", balancerRule),
+		"azurerm_lb_nat_pool":                     balancerPart("inboundNatPools", natPool),
 		"azurerm_linux_virtual_machine":           {id: inGroup(typeMachine), edit: machine},
 		"azurerm_windows_virtual_machine":         {id: inGroup(typeMachine), edit: machine},
 		"azurerm_virtual_machine":                 {id: inGroup(typeMachine), edit: machine},
@@ -128,10 +128,10 @@ func partOf(parent, armType, list string, of func(values) fields) kind {
 	return listPart(id, list, of)
 }
 
-// partOfID is the same where an attribute holds the other one's ID.
-func partOfID(parent, armType, list string, of func(values) fields) kind {
+// balancerPart is the same for a load balancer, whose ID its parts hold.
+func balancerPart(list string, of func(values) fields) kind {
 	id := func(v values) azward.ResourceID {
-		holder, name := v.ref(parent, armType), v.text("name")
+		holder, name := v.ref("loadbalancer_id", typeBalancer), v.text("name")
 		if holder == "" || name == "" {
 			return ""
 		}

@@ -38,7 +38,7 @@ func tenant(t testing.TB, stream string) *estate.Estate {
 			t.Fatal(err)
 		}
 	}
-	b.AddListing(estate.Listing{Scope: sub, Type: estate.AllTypes, Status: estate.ListingComplete})
+	b.AddListing(estate.Listing{Scope: "/", Type: estate.AllTypes, Status: estate.ListingComplete})
 	return b.Build()
 }
 

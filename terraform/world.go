@@ -156,11 +156,11 @@ func merge(into, from map[string]any) {
 
 // item sets properties of a named item in a list of a resource's body, such
 // as a rule of a security group. A resource that is not there is a gap.
-func (w *world) item(c *change, parent azward.ResourceID, list, name string, properties map[string]any) map[string]any {
+func (w *world) item(c *change, parent azward.ResourceID, list, name string, properties map[string]any) {
 	b, ok := w.body(parent)
 	if !ok {
 		w.gap(c, list, "it is part of "+parent.Name()+", which neither the estate nor the plan holds")
-		return nil
+		return
 	}
 	p := propertiesOf(b)
 	items, _ := p[list].([]any)
@@ -170,9 +170,9 @@ func (w *world) item(c *change, parent azward.ResourceID, list, name string, pro
 		at = len(items) - 1
 		p[list] = items
 	}
-	one, _ := items[at].(map[string]any)
-	merge(propertiesOf(one), properties)
-	return one
+	if one, ok := items[at].(map[string]any); ok {
+		merge(propertiesOf(one), properties)
+	}
 }
 
 func indexOf(items []any, name string) int {

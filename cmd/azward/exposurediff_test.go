@@ -34,6 +34,9 @@ kind: NetworkPolicy
 metadata: {name: nobody, namespace: shop}
 spec: {podSelector: {matchLabels: {app: nobody}}}
 `)
+	unmapped := write("plan.json", `{"format_version":"1.2","terraform_version":"1.9.5","resource_changes":[
+{"address":"azurerm_kubernetes_cluster.a","mode":"managed","type":"azurerm_kubernetes_cluster","name":"a","change":{"actions":["create"],"after":{"name":"a"}}}]}`)
+	state := write("state.json", `{"format_version":"1.0","terraform_version":"1.9.5","values":{}}`)
 	for _, tc := range []struct {
 		name string
 		args []string
@@ -43,6 +46,8 @@ spec: {podSelector: {matchLabels: {app: nobody}}}
 		{"same_estate", []string{"--before", estate, "--after", estate}, 0, "no workload is reached otherwise"},
 		{"policy_opens", []string{"--before", estate, "--plan", open, "--cluster", "aks-prod"}, 3, "opened  Deployment  shop/recommend"},
 		{"policy_for_nobody", []string{"--before", estate, "--plan", same, "--cluster", "aks-prod"}, 0, "no workload is reached otherwise"},
+		{"terraform_type_unmapped", []string{"--before", estate, "--plan", unmapped}, 4, "not followed: azurerm_kubernetes_cluster"},
+		{"terraform_state", []string{"--before", estate, "--plan", state}, 1, "it is a state, not a plan"},
 		{"nothing_to_compare", []string{"--before", estate}, 2, "one of --after and --plan"},
 		{"no_such_file", []string{"--before", estate, "--after", filepath.Join(folder, "none.json")}, 2, "none.json"},
 	} {
