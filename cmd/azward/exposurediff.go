@@ -119,16 +119,16 @@ const planHeadBytes = 4 << 10
 // read is left to who reads the other files.
 func readPlan(file string) (*terraform.Plan, error) {
 	if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
-		return nil, nil //nolint:nilerr // whoever reads the other files says what is wrong
+		return nil, nil // whoever reads the other files says what is wrong
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, nil //nolint:nilerr // as above
+		return nil, nil
 	}
 	defer f.Close()
 	in := bufio.NewReaderSize(f, planHeadBytes)
 	if head, err := in.Peek(planHeadBytes); err != nil && len(head) == 0 || !terraform.IsPlan(head) {
-		return nil, nil //nolint:nilerr // as above
+		return nil, nil
 	}
 	return terraform.Read(in, file)
 }
