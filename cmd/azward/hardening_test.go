@@ -296,6 +296,7 @@ func TestHardeningGate(t *testing.T) {
 		{"no_secret", []string{"image", "scan", host + "/shop/api:2.0", "--plain-http", "--fail-on", "secret"}, 0, ""},
 		{"no_misconfiguration", []string{"image", "scan", host + "/shop/api:2.0", "--plain-http", "--fail-on", "misconfiguration"}, 0, ""},
 		{"beside_severities", []string{"image", "scan", host + "/shop/api:2.0", "--plain-http", "--fail-on", "secret,low"}, 0, ""},
+		{"known_exploited_without_a_catalogue", []string{"image", "scan", host + "/shop/api:2.0", "--plain-http", "--fail-on", "kev"}, 4, "holds no catalogue"},
 		{"registry", []string{"registry", "scan", host, "--plain-http", "--fail-on", "secret"}, 3, "met in shop/cart:1.4"},
 		{"fixable_with_secret_still_counts", []string{"image", "scan", host + "/shop/cart:1.4", "--plain-http", "--fail-on", "fixable,secret"}, 3, "1 findings meet it"},
 	} {

@@ -349,6 +349,9 @@ func (g *findingGate) flags(flags *pflag.FlagSet) {
 func (g *findingGate) judge(index *advisory.Index, images []*registry.Image, gaps int) error {
 	vulnerabilities := findingGate{slices.DeleteFunc(slices.Clone(g.on), func(on string) bool { return on == onSecret || on == onMisconfiguration })}
 	err, weak := vulnerabilities.judgeFindings(images, gaps), g.judgeWeak(images, index, time.Now())
+	if err == nil && slices.Contains(g.on, "kev") {
+		err = wantKEV(index)
+	}
 	if err == nil || azward.KindOf(err) == azward.KindUndecided && azward.KindOf(weak) == azward.KindFailOn {
 		return weak
 	}
@@ -382,6 +385,18 @@ func (g *findingGate) judgeFindings(images []*registry.Image, gaps int) error {
 		}
 	}
 	return nil
+}
+
+// wantKEV makes a gate on known exploitation undecided where the index has no
+// catalogue to tell it from.
+func wantKEV(index *advisory.Index) error {
+	if index.Status().KEV.Entries > 0 {
+		return nil
+	}
+	return &azward.Error{
+		Kind: azward.KindUndecided, Op: "count known exploited vulnerabilities", Cause: "the advisory index holds no catalogue of them",
+		Remedy: "azward advisory update",
+	}
 }
 
 func (g *findingGate) meets(f azward.Finding) bool {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -360,7 +361,14 @@ func (a *app) writeScans(ctx context.Context, results []scanned, f failOn) error
 	if err != nil {
 		return err
 	}
-	return f.judge(verdicts, len(gaps))
+	if err := f.judge(verdicts, len(gaps)); err != nil || !f.kev || len(f.on) == 0 {
+		return err
+	}
+	index, err := a.advisories()
+	if err != nil {
+		return err
+	}
+	return errors.Join(wantKEV(index), index.Close())
 }
 
 // summary is what a person reads after a scan.
