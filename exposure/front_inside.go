@@ -43,6 +43,10 @@ func otherFrontWays(e *estate.Estate, n *netInterface, inner []door) []*way {
 		if x.leg != nil || strings.EqualFold(x.front.Type, gatewayType) {
 			continue
 		}
+		if w := unreadLink(e, x, inner); w != nil {
+			ways = append(ways, w)
+			continue
+		}
 		inside := x.from.inside != nil && x.from.inside.reaches(e, n) != azward.No
 		if x.to.unknown != "" && !inside {
 			continue // reaches public addresses alone, and those are judged by themselves
@@ -65,6 +69,23 @@ func otherFrontWays(e *estate.Estate, n *netInterface, inner []door) []*way {
 		}
 	}
 	return dedupeWays(ways)
+}
+
+// unreadLink is the way by a private link service that a front names and that
+// was not read: it may lead to the private frontends before the interface.
+func unreadLink(e *estate.Estate, x exit, inner []door) *way {
+	if len(inner) == 0 || !strings.EqualFold(x.from.link.Type(), "Microsoft.Network/privateLinkServices") {
+		return nil
+	}
+	if _, ok := e.Resource(x.from.link); ok {
+		return nil // its load balancer names it, and the frontend is judged there
+	}
+	w := &way{class: InternetAny, by: x.what, flows: []Flow{}}
+	w.doubt(Hop{
+		Resource: x.from.link, Kind: "privateLinkService", Name: x.from.link.Name(), Summary: x.what + " has a private link to " + x.from.link.Name() + ", which was not read and may lead to it",
+		Evidence: []azward.Evidence{x.front.Evidence("/properties", "names the private link service")},
+	}, *unreadRef(e, x.from.link))
+	return w
 }
 
 // landing is a backend place of an interface: by which address or port a front gets there.
