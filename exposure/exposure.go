@@ -1,9 +1,10 @@
 // Package exposure answers who can reach what. [Reach] tells for one workload
-// whether, on which ports and along which hops the internet gets to it;
-// [Check] answers one flow. Both compute effective rules from an estate with
-// exact sets, keep the deciding rule in each piece of a set, and answer
-// Unknown, naming what is missing, wherever a fact was not read or is not
-// modelled. Nothing here does I/O.
+// whether, on which ports and along which hops the internet gets to it,
+// [Ladder] for every source class; [Check] answers one flow, and
+// [Counterfactuals] says which settings would change an answer. All compute
+// effective rules from an estate with exact sets, keep the deciding rule in
+// each piece of a set, and answer Unknown, naming what is missing, wherever a
+// fact was not read or is not modelled. Nothing here does I/O.
 package exposure
 
 import (
