@@ -136,8 +136,8 @@ func (s linkService) consumer(i int) []*way {
 func (s linkService) known(w *way, pe *estate.Resource, pointer string) []*way {
 	addresses := endpointAddressesOf(s.e, pe)
 	for _, x := range readFronts(s.e).exits {
-		if x.to.address.IsValid() && addresses.Contains(x.to.address) {
-			w.doubt(s.hop(pointer, azward.Unknown, x.what+" leads to its consumer, private endpoint "+pe.Name), azward.Gap{
+		if x.to.address.IsValid() && (addresses.IsEmpty() || addresses.Contains(x.to.address)) || x.to.unknown != "" && x.from.inside != nil {
+			w.doubt(s.hop(pointer, azward.Unknown, x.what+" may lead to its consumer, private endpoint "+pe.Name), azward.Gap{
 				Scope: s.r.ID, Kind: azward.GapUnsupported, Reads: pointer, Error: "azward does not follow " + x.what + " through private endpoint " + pe.Name,
 			})
 			return []*way{w}
@@ -145,6 +145,10 @@ func (s linkService) known(w *way, pe *estate.Resource, pointer string) []*way {
 	}
 	for _, r := range s.e.OfType(firewallType) {
 		f := firewallOf(s.e, r)
+		if len(f.missing) > 0 {
+			w.doubt(s.hop(pointer, azward.Unknown, "firewall "+r.Name+", whose rules were not all read, may lead to its consumer, private endpoint "+pe.Name), f.missing[0])
+			return []*way{w}
+		}
 		for _, rule := range f.nat {
 			if !rule.translated.IsValid() || addresses.Contains(rule.translated) || addresses.IsEmpty() {
 				w.doubt(s.hop(pointer, azward.Unknown, "firewall "+r.Name+" may lead to its consumer, private endpoint "+pe.Name), azward.Gap{
