@@ -48,7 +48,7 @@ const (
 	NoEscalation    azward.ConditionID = "no-privilege-escalation"
 	NoCapabilities  azward.ConditionID = "capabilities-dropped"
 	SeccompProfile  azward.ConditionID = "seccomp"
-	NoAccountToken  azward.ConditionID = "no-service-account-token"
+	NoAccountToken  azward.ConditionID = "service-account-not-mounted"
 	maxConsequences                    = 20 // shown; the rest is counted
 )
 

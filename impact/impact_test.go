@@ -38,7 +38,7 @@ func world(t testing.TB, without string, docs ...string) *estate.Estate {
 			t.Fatalf("%v in %s", err, doc)
 		}
 		from := estate.Provenance{Source: azward.SourceARM, APIVersion: "2024-01-01", ReadAt: readAt}
-		err := error(nil)
+		var err error
 		if head.Kind != "" {
 			from.Source = azward.SourceKubernetes
 			err = b.AddKubernetes(cluster, json.RawMessage(doc), from)

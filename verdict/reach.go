@@ -79,7 +79,7 @@ func (s *surroundings) nearer(c azward.Condition, attacker exposure.Class) entra
 
 // prerequisites says what the way in and the vulnerability ask besides. It is
 // Yes: an attacker may have it all, and nothing here shows that none does.
-func prerequisites(subject Subject, s *surroundings, p Profile, needs []azward.Prerequisite) azward.Condition {
+func prerequisites(subject Subject, p Profile, needs []azward.Prerequisite) azward.Condition {
 	c := azward.Condition{ID: azward.Prerequisites, Answer: azward.Yes, Evidence: []azward.Evidence{}}
 	vector := azward.Evidence{
 		Resource: azward.ResourceID(subject.Finding.Record), Property: "/severity", Value: azward.JSONValue(subject.Finding.Vector),

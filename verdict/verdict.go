@@ -129,7 +129,7 @@ func (d *Decider) Decide(subject Subject) azward.Verdict {
 	runs := d.presence(s, subject)
 	needs := slices.Concat(s.entrance.needs, profile.needs())
 	v.Conditions = []azward.Condition{
-		runs.condition, d.affected(subject), s.entrance.reachable, prerequisites(subject, s, profile, needs),
+		runs.condition, d.affected(subject), s.entrance.reachable, prerequisites(subject, profile, needs),
 	}
 	answers := make([]azward.Answer, 0, len(v.Conditions))
 	for _, c := range v.Conditions {

@@ -241,7 +241,7 @@ func TestCompare(t *testing.T) {
 		of(func(v *azward.Verdict) { v.Priority.Criticality = "high" }),
 		of(func(v *azward.Verdict) { v.Finding.EPSS = 0.06 }),
 		of(func(v *azward.Verdict) { v.Finding.CVSS = 8.1 }),
-		of(func(v *azward.Verdict) {}),
+		of(func(*azward.Verdict) {}),
 		of(func(v *azward.Verdict) { v.ID = "v-2" }),
 		of(func(v *azward.Verdict) { v.Priority.Criticality = "low" }),
 		of(func(v *azward.Verdict) { v.Priority.Distance, v.Finding.KEV = 3, true }),

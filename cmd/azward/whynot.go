@@ -121,10 +121,11 @@ func (a *app) missingOf(ctx context.Context, v azward.Verdict) ([]missing, error
 func (a *app) settingsOf(ctx context.Context, v azward.Verdict) ([]exposure.Counterfactual, error) {
 	none := []exposure.Counterfactual{}
 	e, _, err := a.lastEstate(ctx, "")
-	if azward.KindOf(err) == azward.KindNotFound && err != nil {
-		return none, nil
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case azward.KindOf(err) == azward.KindNotFound:
+		return none, nil //nolint:nilerr // no estate is kept: then nothing can be tried
+	default:
 		return nil, err
 	}
 	w, ok := e.Workload(v.Workload.ID)
