@@ -124,7 +124,7 @@ func (a *app) settingsOf(ctx context.Context, v azward.Verdict) ([]exposure.Coun
 	switch {
 	case err == nil:
 	case azward.KindOf(err) == azward.KindNotFound:
-		return none, nil //nolint:nilerr // no estate is kept: then nothing can be tried
+		return none, nil // no estate is kept: then nothing can be tried
 	default:
 		return nil, err
 	}
