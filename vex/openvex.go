@@ -1,16 +1,19 @@
 // Package vex says verdicts in VEX, for the scanners and dashboards that read
-// it. [OpenVEX] writes one document.
+// it: [OpenVEX], [CSAF] and [CycloneDX], one document each.
 //
 // A statement holds for one environment, so its product is the deployment and
 // the image beneath it is a component of that product: a scanner of the bare
 // image is not told that a package is harmless because one cluster shields it.
+// Whoever wants that all the same, asks for [Images].
+//
+// [Check] counts, before a document is used, how many findings of a scanner's
+// report it will match, by the scanner's own rules.
 package vex
 
 import (
-	"bytes"
+	"encoding/json"
 	"fmt"
-	"net/url"
-	"strings"
+	"io"
 	"time"
 
 	"github.com/openvex/go-vex/pkg/vex"
@@ -22,131 +25,126 @@ import (
 type Options struct {
 	// Author of the document; "azward" when empty.
 	Author string
+	// Namespace is a URL that the author controls, for CSAF; azward's page when
+	// empty.
+	Namespace string
 	// Issued is the document's time; required, since nothing here has a clock.
 	Issued time.Time
+	// Version of azward, "" when it is not known.
+	Version string
+	// Product is what statements are about.
+	Product Product
 	// AssertNotAffected states workloads without a way in as not affected
-	// (vulnerable_code_cannot_be_controlled_by_adversary). Without it they stay
-	// affected and the statement says what blocks them: a network block is a
-	// property of today's configuration, not of the product.
+	// (vulnerable_code_cannot_be_controlled_by_adversary) in OpenVEX and CSAF.
+	// Without it they stay affected and the statement says what blocks them: a
+	// network block is a property of today's configuration, not of the product.
 	AssertNotAffected bool
 }
 
+func (o Options) author() string {
+	if o.Author == "" {
+		return "azward"
+	}
+	return plain(o.Author)
+}
+
 // OpenVEX writes the verdicts as an OpenVEX 0.2.0 document, one statement
-// each, in the order given.
+// each, ordered by vulnerability. Without verdicts it has no statements, which
+// its readers take although its schema does not.
 //
 // Source: https://github.com/openvex/spec/blob/main/OPENVEX-SPEC.md
-func OpenVEX(verdicts []azward.Verdict, o Options) ([]byte, error) {
+func OpenVEX(w io.Writer, verdicts []azward.Verdict, o Options) error {
+	doc, err := openVEX(verdicts, o)
+	if err != nil {
+		return err
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(doc); err != nil {
+		return fmt.Errorf("write OpenVEX document: %w", err)
+	}
+	return nil
+}
+
+func openVEX(verdicts []azward.Verdict, o Options) (*vex.VEX, error) {
 	issued := o.Issued.UTC()
-	doc := vex.VEX{Metadata: vex.Metadata{
-		Context: vex.ContextLocator(), Author: o.Author, Timestamp: &issued, Version: 1, Tooling: "azward",
-	}}
-	if doc.Author == "" {
-		doc.Author = "azward"
+	doc := &vex.VEX{
+		Metadata:   vex.Metadata{Context: vex.ContextLocator(), Author: o.author(), Timestamp: &issued, Version: 1, Tooling: "azward"},
+		Statements: []vex.Statement{},
 	}
-	for _, v := range verdicts {
-		s := statement(v, o)
-		if err := s.Validate(); err != nil {
-			return nil, fmt.Errorf("state verdict %s as OpenVEX: %w", v.ID, err)
+	list, _ := subjects(verdicts, o.Product)
+	for _, s := range list {
+		one := s.openVEX(o)
+		if err := one.Validate(); err != nil {
+			return nil, fmt.Errorf("state verdict %s as OpenVEX: %w", s.verdict.ID, err)
 		}
-		doc.Statements = append(doc.Statements, s)
-	}
-	if doc.Statements == nil {
-		doc.Statements = []vex.Statement{}
+		doc.Statements = append(doc.Statements, one)
 	}
 	if _, err := doc.GenerateCanonicalID(); err != nil {
 		return nil, fmt.Errorf("name OpenVEX document: %w", err)
 	}
-	var out bytes.Buffer
-	if err := doc.ToJSON(&out); err != nil {
-		return nil, fmt.Errorf("encode OpenVEX document: %w", err)
-	}
-	return out.Bytes(), nil
+	return doc, nil
 }
 
-func statement(v azward.Verdict, o Options) vex.Statement {
-	decided := v.DecidedAt.UTC()
-	s := vex.Statement{
-		ID:            "urn:azward:verdict:" + string(v.ID),
-		Vulnerability: vex.Vulnerability{ID: vulnerabilityURL(v.Vulnerability), Name: vex.VulnerabilityID(v.Vulnerability)},
-		Products:      []vex.Product{product(v)},
-		StatusNotes:   v.Summary,
+func (s subject) openVEX(o Options) vex.Statement {
+	p, v := s.stated(o), s.verdict
+	one := vex.Statement{
+		ID:            s.id,
+		Vulnerability: vex.Vulnerability{ID: vulnerabilityURL(v.Vulnerability), Name: vex.VulnerabilityID(plain(v.Vulnerability))},
+		Timestamp:     s.decided(),
+		Products:      []vex.Product{s.product(o.Product)},
+		StatusNotes:   plain(p.notes),
 	}
-	if !decided.IsZero() {
-		s.Timestamp = &decided
+	for _, alias := range s.aliases() {
+		one.Vulnerability.Aliases = append(one.Vulnerability.Aliases, vex.VulnerabilityID(alias))
 	}
-	for _, alias := range v.Finding.Aliases {
-		s.Vulnerability.Aliases = append(s.Vulnerability.Aliases, vex.VulnerabilityID(alias))
+	switch p.status {
+	case affected:
+		one.Status, one.ActionStatement = vex.StatusAffected, plain(p.action)
+	case notAffected:
+		one.Status, one.ImpactStatement = vex.StatusNotAffected, s.impact(p)
+		one.Justification = map[reason]vex.Justification{
+			absent: vex.VulnerableCodeNotPresent, unexecuted: vex.VulnerableCodeNotInExecutePath, perimeter: vex.VulnerableCodeCannotBeControlledByAdversary,
+		}[p.reason]
+	default:
+		one.Status = vex.StatusUnderInvestigation
 	}
-	switch {
-	case v.Exploitable == azward.Yes:
-		s.Status, s.ActionStatement = vex.StatusAffected, action(v)
-	case v.Exploitable == azward.Unknown:
-		s.Status = vex.StatusUnderInvestigation
-	case answerOf(v, azward.Affected) == azward.No && v.Finding.Affected != azward.No: // the version is, but its code does not run here
-		s.Status, s.Justification = vex.StatusNotAffected, vex.VulnerableCodeNotInExecutePath
-	case answerOf(v, azward.Affected) == azward.No:
-		s.Status, s.Justification = vex.StatusNotAffected, vex.VulnerableCodeNotPresent
-	case answerOf(v, azward.Reachable) == azward.No && o.AssertNotAffected:
-		s.Status, s.Justification = vex.StatusNotAffected, vex.VulnerableCodeCannotBeControlledByAdversary
-		s.ImpactStatement = v.Summary
-	case answerOf(v, azward.Reachable) == azward.No:
-		s.Status, s.ActionStatement = vex.StatusAffected, "blocked today, not fixed: "+v.Summary
-	default: // does not run now; it may again without anybody deploying it
-		s.Status = vex.StatusUnderInvestigation
-	}
-	return s
+	return one
 }
 
-// action tells what to do about an exploitable verdict.
-func action(v azward.Verdict) string {
-	if len(v.Finding.FixedIn) > 0 {
-		return fmt.Sprintf("update %s to %s", v.Finding.PURL, strings.Join(v.Finding.FixedIn, " or "))
-	}
-	return "no fixed version is published; close the path: " + v.Summary
-}
-
-func answerOf(v azward.Verdict, id azward.ConditionID) azward.Answer {
-	for _, c := range v.Conditions {
-		if c.ID == id {
-			return c.Answer
+// product names the deployment by its address at Azure with image and package
+// beneath it, or the image with the package beneath it.
+func (s subject) product(of Product) vex.Product {
+	image := vex.Component{ID: ociPURL(s.verdict.Image)}
+	if image.ID != "" {
+		image.Identifiers = map[vex.IdentifierType]string{vex.PURL: barePURL(s.verdict.Image)}
+		if hash := sha256Of(s.verdict.Image); hash != "" {
+			image.Hashes = map[vex.Algorithm]vex.Hash{vex.SHA256: vex.Hash(hash)}
 		}
 	}
-	return azward.Unknown
-}
-
-// product names the deployment by its ARM URL, and beneath it the package by
-// purl with the image's digest as a hash.
-func product(v azward.Verdict) vex.Product {
-	p := vex.Product{Component: vex.Component{ID: "https://management.azure.com" + string(v.Workload.ID)}}
-	if oci := ociPURL(v.Image); oci != "" {
-		p.Subcomponents = append(p.Subcomponents, vex.Subcomponent{Component: vex.Component{
-			ID: oci, Identifiers: map[vex.IdentifierType]string{vex.PURL: oci},
-		}})
+	if of == Images {
+		return vex.Product{Component: image, Subcomponents: s.packages()}
 	}
-	p.Subcomponents = append(p.Subcomponents, vex.Subcomponent{Component: vex.Component{
-		ID: v.Finding.PURL, Identifiers: map[vex.IdentifierType]string{vex.PURL: v.Finding.PURL},
-	}})
+	p := vex.Product{Component: vex.Component{ID: armURL(s.verdict.Workload)}}
+	if image.ID != "" {
+		p.Subcomponents = append(p.Subcomponents, vex.Subcomponent{Component: image})
+	}
+	p.Subcomponents = append(p.Subcomponents, s.packages()...)
 	return p
 }
 
-// ociPURL writes "registry/repository@sha256:…" as a purl of type oci, "" when
-// the image is not named by digest.
-//
-// Source: https://github.com/package-url/purl-spec (oci definition)
-func ociPURL(image string) string {
-	repository, digest, ok := strings.Cut(image, "@")
-	if !ok {
-		return ""
+// packages names the package, once for each way in which scanners spell it.
+func (s subject) packages() []vex.Subcomponent {
+	id := packageOf(s.verdict)
+	list := []vex.Subcomponent{{Component: vex.Component{ID: id}}}
+	for n, spelling := range spellings(id) {
+		if n == 0 {
+			list[0].Identifiers = map[vex.IdentifierType]string{vex.PURL: spelling}
+			continue
+		}
+		list = append(list, vex.Subcomponent{Component: vex.Component{
+			ID: spelling, Identifiers: map[vex.IdentifierType]string{vex.PURL: spelling},
+		}})
 	}
-	name := repository[strings.LastIndexByte(repository, '/')+1:]
-	return "pkg:oci/" + strings.ToLower(name) + "@" + url.QueryEscape(digest) + "?repository_url=" + url.QueryEscape(repository)
-}
-
-func vulnerabilityURL(id string) string {
-	switch {
-	case strings.HasPrefix(id, "CVE-"):
-		return "https://nvd.nist.gov/vuln/detail/" + id
-	default:
-		return "https://osv.dev/vulnerability/" + url.PathEscape(id)
-	}
+	return list
 }

@@ -1,11 +1,7 @@
 package vex_test
 
 import (
-	"bytes"
-	"flag"
-	"os"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	openvex "github.com/openvex/go-vex/pkg/vex"
@@ -14,91 +10,81 @@ import (
 	"github.com/azward/azward/vex"
 )
 
-var update = flag.Bool("update", false, "write the golden file")
-
-const workload = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/Microsoft.App/containerApps/orders"
-
-func verdict(id azward.VerdictID, answers [3]azward.Answer, fixed ...string) azward.Verdict {
-	v := azward.Verdict{
-		ID: id, Exploitable: azward.All(answers[:]...), Vulnerability: "CVE-2023-39325", Summary: "the sentence of " + string(id),
-		Workload: azward.Workload{ID: workload, Kind: azward.ContainerApp, Name: "orders"},
-		Image:    "contoso.azurecr.io/orders/api@sha256:aa", DecidedAt: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC),
-		Finding: azward.Finding{ID: "CVE-2023-39325", Aliases: []string{"GO-2023-2102"}, PURL: "pkg:golang/golang.org/x/net@v0.15.0", FixedIn: fixed},
-	}
-	for i, c := range []azward.ConditionID{azward.Deployed, azward.Affected, azward.Reachable} {
-		v.Conditions = append(v.Conditions, azward.Condition{ID: c, Answer: answers[i]})
-	}
-	return v
-}
-
 func TestOpenVEX(t *testing.T) {
 	t.Parallel()
-	const yes, no, unknown = azward.Yes, azward.No, azward.Unknown
-	verdicts := []azward.Verdict{
-		verdict("v-exploitable", [3]azward.Answer{yes, yes, yes}, "0.17.0"),
-		verdict("v-no-fix", [3]azward.Answer{yes, yes, yes}),
-		verdict("v-no-path", [3]azward.Answer{yes, yes, no}),
-		verdict("v-not-affected", [3]azward.Answer{yes, no, yes}),
-		verdict("v-stopped", [3]azward.Answer{no, yes, yes}),
-		verdict("v-unknown", [3]azward.Answer{yes, yes, unknown}),
+	const ui, aff, not = openvex.StatusUnderInvestigation, openvex.StatusAffected, openvex.StatusNotAffected
+	want := map[string]openvex.Status{
+		"exploitable": aff, "conditional": aff, "no-fix": aff, "declined": aff, "dismissed": aff, "by-tag": aff,
+		"stopped": ui, "another-digest": ui, "undecided": ui, "stale": ui,
+		"kernel": not, "not-affected": not,
 	}
-	for _, tc := range []struct {
-		name   string
-		assert bool
-		noPath openvex.Status
-	}{
-		{"a_network_block_is_no_property_of_the_product", false, openvex.StatusAffected},
-		{"asserted", true, openvex.StatusNotAffected},
-	} {
-		raw, err := vex.OpenVEX(verdicts, vex.Options{Issued: verdicts[0].DecidedAt, AssertNotAffected: tc.assert})
-		if err != nil {
-			t.Fatalf("%s: %v", tc.name, err)
+	justified := map[string]openvex.Justification{"kernel": openvex.VulnerableCodeNotInExecutePath, "not-affected": openvex.VulnerableCodeNotPresent}
+	for _, assert := range []bool{false, true} {
+		want["no-path"] = aff // a network block is no property of the product
+		if assert {
+			want["no-path"], justified["no-path"] = not, openvex.VulnerableCodeCannotBeControlledByAdversary
 		}
-		doc, err := openvex.Parse(raw)
+		o := options
+		o.AssertNotAffected = assert
+		doc, err := openvex.Parse(written(t, formats()[0], verdicts(), o))
 		if err != nil {
-			t.Fatalf("%s: %v", tc.name, err)
+			t.Fatal(err)
 		}
-		var got []openvex.Status
+		byID := map[string]azward.Verdict{}
+		for _, v := range verdicts() {
+			byID["urn:azward:verdict:"+string(v.ID)] = v
+		}
+		got, why := map[string]openvex.Status{}, map[string]openvex.Justification{}
 		for i := range doc.Statements {
 			s := &doc.Statements[i]
-			got = append(got, s.Status)
-			if err := s.Validate(); err != nil {
-				t.Errorf("%s: statement %s: %v", tc.name, s.ID, err)
+			v := byID[s.ID]
+			got[v.Workload.Name] = s.Status
+			if s.Justification != "" {
+				why[v.Workload.Name] = s.Justification
 			}
-			if s.Products[0].ID != "https://management.azure.com"+workload {
-				t.Errorf("%s: the product is %s and not the deployment", tc.name, s.Products[0].ID)
+			if s.Products[0].ID != "https://management.azure.com"+string(v.Workload.ID) {
+				t.Errorf("the product is %s and not the deployment", s.Products[0].ID)
+			}
+			if s.Status == not && s.ImpactStatement == "" {
+				t.Errorf("%s: not affected without an impact statement", v.Workload.Name)
 			}
 		}
-		want := []openvex.Status{openvex.StatusAffected, openvex.StatusAffected, tc.noPath, openvex.StatusNotAffected, openvex.StatusUnderInvestigation, openvex.StatusUnderInvestigation}
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s: statuses (-want +got):\n%s", tc.name, diff)
+			t.Errorf("asserted %v: statuses (-want +got):\n%s", assert, diff)
+		}
+		if diff := cmp.Diff(justified, why); diff != "" {
+			t.Errorf("asserted %v: justifications (-want +got):\n%s", assert, diff)
 		}
 	}
 }
 
-func TestOpenVEXGolden(t *testing.T) {
+// TestImageIsAsBadAsItsWorstDeployment: an image is spoken free only when all
+// deployments of it are.
+func TestImageIsAsBadAsItsWorstDeployment(t *testing.T) {
 	t.Parallel()
-	v := verdict("v-exploitable", [3]azward.Answer{azward.Yes, azward.Yes, azward.Yes}, "0.17.0")
-	got, err := vex.OpenVEX([]azward.Verdict{v}, vex.Options{Issued: v.DecidedAt})
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := vex.OpenVEX([]azward.Verdict{v}, vex.Options{Issued: v.DecidedAt})
-	if err != nil || !bytes.Equal(got, again) {
-		t.Errorf("written twice, the document differs: %v", err)
-	}
-	const file = "testdata/exploitable.openvex.json"
-	if *update {
-		if err := os.WriteFile(file, got, 0o600); err != nil {
-			t.Fatal(err)
+	shielded := verdict("shielded", [3]azward.Answer{yes, yes, no})
+	for name, c := range map[string]struct {
+		other []azward.Verdict
+		want  openvex.Status
+	}{
+		"alone":                 {nil, openvex.StatusNotAffected},
+		"beside_exploitable":    {[]azward.Verdict{verdict("open", [3]azward.Answer{yes, yes, yes})}, openvex.StatusAffected},
+		"beside_undecided":      {[]azward.Verdict{verdict("odd", [3]azward.Answer{yes, yes, unknown})}, openvex.StatusUnderInvestigation},
+		"beside_another_digest": {[]azward.Verdict{verdict("new", [3]azward.Answer{yes, yes, yes}, func(v *azward.Verdict) { v.Image = "contoso.azurecr.io/orders/api@sha256:" + digest[8:] + "0" })}, openvex.StatusNotAffected},
+		"copied_elsewhere":      {[]azward.Verdict{verdict("copy", [3]azward.Answer{yes, yes, yes}, func(v *azward.Verdict) { v.Image = "other.azurecr.io/api@" + digest })}, openvex.StatusAffected},
+	} {
+		o := options
+		o.AssertNotAffected, o.Product = true, vex.Images
+		for _, order := range [][]azward.Verdict{append([]azward.Verdict{shielded}, c.other...), append(append([]azward.Verdict{}, c.other...), shielded)} {
+			doc, err := openvex.Parse(written(t, formats()[0], order, o))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range doc.Statements {
+				if s.Products[0].Matches(digest[len("sha256:"):], "pkg:golang/golang.org/x/net@v0.15.0") && s.Status != c.want {
+					t.Errorf("%s: %s, want %s", name, s.Status, c.want)
+				}
+			}
 		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("document (-want +got):\n%s", diff)
 	}
 }

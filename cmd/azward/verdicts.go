@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -167,7 +168,14 @@ func verdictsCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return gate.judge(verdicts, gaps)
+			if err := gate.judge(verdicts, gaps); err != nil || !gate.kev || len(gate.on) == 0 {
+				return err
+			}
+			index, err := a.advisories()
+			if err != nil {
+				return err
+			}
+			return errors.Join(wantKEV(index), index.Close())
 		},
 	}
 	flags := c.Flags()
@@ -231,12 +239,7 @@ func writeOpenVEX(w io.Writer, verdicts []azward.Verdict, assert bool) error {
 			issued = v.DecidedAt
 		}
 	}
-	raw, err := vex.OpenVEX(verdicts, vex.Options{Issued: issued, AssertNotAffected: assert})
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(raw)
-	return err
+	return vex.OpenVEX(w, verdicts, vex.Options{Issued: issued, AssertNotAffected: assert})
 }
 
 func explainCommand(a *app) *cobra.Command {
