@@ -72,7 +72,7 @@ func Azward() Rules {
 	return Rules{
 		Module:      "github.com/azward/azward",
 		Rows:        rows(),
-		Neighbours:  [][2]string{{"collect", "azure"}, {"verdict", "exposure"}, {"verdict", "impact"}, {"hardening", "hardening/secret"}},
+		Neighbours:  [][2]string{{"collect", "azure"}, {"verdict", "exposure"}, {"verdict", "impact"}, {"foreign", "sbom"}, {"hardening", "hardening/secret"}},
 		Impure:      impure(),
 		Confined:    confined(),
 		TestSupport: testSupport(),
@@ -92,7 +92,7 @@ func rows() []Row {
 		},
 	}
 	for level, folders := range map[Level][]string{
-		LevelEngine:  {"exposure", "impact", "policy", "advisory", "verdict", "vex", "report", "sbom", "remediation", "hardening", "hardening/secret", "terraform"},
+		LevelEngine:  {"exposure", "impact", "policy", "advisory", "verdict", "vex", "report", "sbom", "foreign", "remediation", "hardening", "hardening/secret", "terraform"},
 		LevelAdapter: {"collect", "azure", "kube", "image", "advisory/feed", "store", "seal"},
 		LevelUseCase: {"scan", "registry", "connect", "broker", "operate"},
 		LevelDoor:    {"api", "web", "mcp", "jobs"},
