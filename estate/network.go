@@ -61,6 +61,7 @@ type IPConfiguration struct {
 		LoadBalancerBackendAddressPools       []ResourceRef `json:"loadBalancerBackendAddressPools"`
 		ApplicationGatewayBackendAddressPools []ResourceRef `json:"applicationGatewayBackendAddressPools"`
 		LoadBalancerInboundNATPools           []ResourceRef `json:"loadBalancerInboundNatPools"` // of scale sets
+		LoadBalancerInboundNATRules           []ResourceRef `json:"loadBalancerInboundNatRules"`
 		GatewayLoadBalancer                   *ResourceRef  `json:"gatewayLoadBalancer"`
 		ApplicationSecurityGroups             []ResourceRef `json:"applicationSecurityGroups"`
 		// PublicIPAddressConfiguration is set in a scale set's profile.

@@ -205,20 +205,28 @@ func balancerDoors(e *estate.Estate, machine *estate.Resource, n *netInterface) 
 		named[r.ID.Key()] = true
 		balancers = append(balancers, r)
 	}
-	for _, pool := range n.conf.Properties.LoadBalancerBackendAddressPools {
-		id := pool.ID.Parent()
-		if named[id.Key()] {
-			continue
+	for _, says := range []struct {
+		refs            []estate.ResourceRef
+		property, words string
+	}{
+		{n.conf.Properties.LoadBalancerBackendAddressPools, "loadBalancerBackendAddressPools", "is in a load balancer's pool"},
+		{n.conf.Properties.LoadBalancerInboundNATRules, "loadBalancerInboundNatRules", "is behind an inbound NAT rule"},
+	} {
+		for _, ref := range says.refs {
+			id := ref.ID.Parent()
+			if named[id.Key()] {
+				continue
+			}
+			named[id.Key()] = true
+			if r, ok := e.Resource(id); ok {
+				balancers = append(balancers, r)
+				continue
+			}
+			doors = append(doors, door{doubt: unreadRef(e, id), hops: []Hop{{
+				Resource: id, Kind: "loadBalancer", Name: id.Name(), Summary: "a load balancer leads to it that could not be read",
+				Evidence: []azward.Evidence{n.holder.Evidence(n.pointer+"/properties/"+says.property, says.words)},
+			}}})
 		}
-		named[id.Key()] = true
-		if r, ok := e.Resource(id); ok {
-			balancers = append(balancers, r)
-			continue
-		}
-		doors = append(doors, door{doubt: unreadRef(e, id), hops: []Hop{{
-			Resource: id, Kind: "loadBalancer", Name: id.Name(), Summary: "a load balancer leads to it that could not be read",
-			Evidence: []azward.Evidence{n.holder.Evidence(n.pointer+"/properties/loadBalancerBackendAddressPools", "is in a load balancer's pool")},
-		}}})
 	}
 	for _, pool := range n.poolsByAddress(e) {
 		if !named[pool.balancer.ID.Key()] {
@@ -281,7 +289,8 @@ func doorsOf(e *estate.Estate, r, machine *estate.Resource, n *netInterface) []d
 		}
 	}
 	for i, rule := range v.Properties.InboundNATRules {
-		direct := rule.Properties.BackendIPConfiguration != nil && mine(rule.Properties.BackendIPConfiguration.ID)
+		direct := rule.Properties.BackendIPConfiguration != nil && mine(rule.Properties.BackendIPConfiguration.ID) ||
+			slices.ContainsFunc(n.conf.Properties.LoadBalancerInboundNATRules, func(ref estate.ResourceRef) bool { return ref.ID.Equal(rule.ID) })
 		pooled := rule.Properties.BackendAddressPool != nil && pools[rule.Properties.BackendAddressPool.ID.Key()]
 		if direct || pooled {
 			doors = append(doors, ruleDoor(e, r, v, rule, fmt.Sprintf("/properties/inboundNatRules/%d/properties", i), n))
