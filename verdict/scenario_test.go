@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -376,8 +377,11 @@ func (s scenario) subject(t testing.TB) (subject verdict.Subject, later time.Dur
 		Package: s.image.Packages[at], Record: s.record, Attacker: exposure.Class(m[5]),
 	}
 	if m[6] != "" {
-		days := 0
-		fmt.Sscan(m[6], &days)
+		var days int
+		var err error
+		if days, err = strconv.Atoi(m[6]); err != nil {
+			t.Fatal(err)
+		}
 		later = time.Duration(days) * 24 * time.Hour
 	}
 	findings, err := advisory.Rematch(s.record, subject.Package)
