@@ -1,7 +1,7 @@
 // Package report writes verdicts for people and for other tools: a table, the
-// proof as a person reads it ([Explain]), JSON, Markdown and SARIF; and what
-// images have as SARIF and CSV ([ImageSARIF], [FoundCSV]). It derives nothing:
-// every word comes from the verdict or the finding.
+// proof as a person reads it ([Explain]), JSON, Markdown, SARIF, CSV, JUnit and
+// OCSF; and what images have as SARIF and CSV ([ImageSARIF], [FoundCSV]). It
+// derives nothing: every word comes from the verdict or the finding.
 package report
 
 import (
@@ -108,15 +108,15 @@ func Table(w io.Writer, verdicts []azward.Verdict, style Style) error {
 	for _, v := range verdicts {
 		t.AppendRow(table.Row{
 			style.markResult(v.Result), clean(v.Vulnerability) + kevMark(v), v.Finding.Severity,
-			clean(packageOf(v)), clean(place(v.Workload)), clean(why(v)), v.ID,
+			clean(packageOf(v)), clean(Place(v.Workload)), clean(why(v)), v.ID,
 		})
 	}
 	_, err := fmt.Fprintln(w, t.Render())
 	return err
 }
 
-// place names a workload so that two clusters' Deployments of one name differ.
-func place(w azward.Workload) string {
+// Place names a workload so that two clusters' Deployments of one name differ.
+func Place(w azward.Workload) string {
 	if cluster, path := w.ID.SplitKubernetes(); path != "" {
 		return w.Name + " (" + cluster.Name() + ")"
 	}

@@ -29,44 +29,60 @@ func (f *estateFlags) add(c *cobra.Command) {
 	flags.BoolVar(&f.complete, "complete", false, "the files leave nothing out: on your word, at the price of confidence")
 }
 
-func (f *estateFlags) open(c *cobra.Command) (*estate.Estate, error) {
-	return estate.Open(c.Context(), estate.ReadOptions{Cluster: f.cluster, Complete: f.complete}, f.files...)
+// open reads the files; without any, the estate of the last scan.
+func (f *estateFlags) open(a *app, c *cobra.Command) (*estate.Estate, error) {
+	if len(f.files) > 0 {
+		return estate.Open(c.Context(), estate.ReadOptions{Cluster: f.cluster, Complete: f.complete}, f.files...)
+	}
+	e, _, err := a.lastEstate(c.Context(), "")
+	if azward.KindOf(err) == azward.KindNotFound {
+		return nil, &azward.Error{
+			Kind: azward.KindUsage, Op: "open estate", Cause: "no file is named, and no scan is kept",
+			Remedy: "name files with --estate, or scan first: azward scan", Err: err,
+		}
+	}
+	return e, err
 }
 
 func exposureCommand(a *app) *cobra.Command {
 	var f estateFlags
 	var to string
+	var ladder bool
 	c := &cobra.Command{
-		Use: "exposure --estate FILE", Short: "Who can reach what from the internet", Args: cobra.NoArgs,
+		Use: "exposure", Short: "Who can reach what, and which rule decides", Args: cobra.NoArgs,
+		Long: `Tell for every workload whether the internet reaches it, on which ports, from
+which addresses and along which hops. With --ladder, tell it for every source
+class: a list of addresses, any customer of Azure, behind a sign-in, a private
+endpoint's consumer, behind the gateway, peered networks, its own network.
+With --to, all about one workload: its path, its ladder, and the settings that
+would close it or open it.
+
+Without --estate the estate of the last scan is read.`,
+		Example: `  azward exposure
+  azward exposure --estate tenant.ndjson.zst --ladder
+  azward exposure --to vm-web --output svg -o vm-web.svg`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := a.only("table", "json", "svg", "dot"); err != nil {
 				return err
 			}
-			e, err := f.open(cmd)
+			e, err := f.open(a, cmd)
 			if err != nil {
 				return err
 			}
 			if e, err = a.withServiceTags(e); err != nil {
 				return err
 			}
-			all := []exposure.Exposure{}
-			if to == "" {
-				all = append(all, exposure.All(e)...)
-			} else {
-				id, err := azward.ParseResourceID(to)
-				if err != nil {
-					return err
-				}
-				one, err := exposure.Of(e, id)
-				if err != nil {
-					return err
-				}
-				all = append(all, one)
+			if to != "" {
+				return a.exposureOf(e, to)
+			}
+			all := exposure.All(e)
+			if ladder && a.output != "svg" && a.output != "dot" {
+				return a.ladders(e, all)
 			}
 			return a.write(func(w io.Writer) error {
 				switch a.output {
 				case "json":
-					return report.JSON(w, all)
+					return report.JSON(w, append([]exposure.Exposure{}, all...))
 				case "svg", "dot":
 					pictures := make([]draw.Picture, 0, len(all))
 					for _, x := range all {
@@ -78,7 +94,8 @@ func exposureCommand(a *app) *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&to, "to", "", "this workload alone, by its resource ID")
+	c.Flags().StringVar(&to, "to", "", "this workload alone: its resource ID, or the last part of it")
+	c.Flags().BoolVar(&ladder, "ladder", false, "answer for every source class, not for the internet alone")
 	f.add(c)
 	c.AddCommand(exposureCheckCommand(a, &f), exposureDiffCommand(a))
 	return c
@@ -100,7 +117,7 @@ func exposureTable(w io.Writer, all []exposure.Exposure) error {
 		for _, f := range x.Flows {
 			flows = append(flows, f.Protocol+" "+f.Ports)
 		}
-		t.AppendRow(table.Row{x.Answer, x.Workload.Kind, x.Workload.Name, x.Class, strings.Join(flows, ", "), x.Summary})
+		t.AppendRow(table.Row{x.Answer, x.Workload.Kind, report.Place(x.Workload), x.Class, strings.Join(flows, ", "), x.Summary})
 	}
 	_, err := fmt.Fprintln(w, t.Render())
 	return err
@@ -124,7 +141,7 @@ Exit code 3 when an expectation is not met. With --flows, --output sarif and
 			if err := a.only(known...); err != nil {
 				return err
 			}
-			e, err := f.open(cmd)
+			e, err := f.open(a, cmd)
 			if err != nil {
 				return err
 			}

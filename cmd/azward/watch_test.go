@@ -290,3 +290,35 @@ func TestAttackerStartsNearer(t *testing.T) {
 		t.Errorf("an unknown place: exit code %d", code)
 	}
 }
+
+// Without a file the last scan's estate is looked at.
+func TestExposureOfTheLastScan(t *testing.T) {
+	t.Parallel()
+	data, _ := demoData(t)
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		says []string
+	}{
+		{"all", nil, 0, []string{"payments/ledger (aks-prod)", "internet-any"}},
+		{"ladder", []string{"--ladder"}, 0, []string{"PEERED", "● reached", "vm-sql"}},
+		{"ladder_for_machines", []string{"--ladder", "--output", "json"}, 0, []string{`"ladder"`, `"same-cluster"`}},
+		{"one", []string{"--to", "deployments/ledger"}, 0, []string{"no public load balancer", "● same-cluster"}},
+		{"one_that_is_reached", []string{"--to", "aci-sftp"}, 0, []string{"yes: reached from any address on tcp 22", "the path, from the source on", "what would close it"}},
+		{"one_for_machines", []string{"--to", "aci-sftp", "--output", "json"}, 0, []string{`"settings"`}},
+		{"one_as_a_picture", []string{"--to", "aci-sftp", "--output", "svg"}, 0, []string{"<svg"}},
+		{"no_workload", []string{"--to", "kv-contoso-prod"}, 1, []string{"no workload of this ID"}},
+		{"two_of_a_name", []string{"--to", "deployments/cart"}, 2, []string{"2 IDs end so"}},
+	} {
+		code, out, errs := runIn(t, data, append([]string{"exposure"}, c.args...)...)
+		for _, says := range c.says {
+			if code != c.code || !strings.Contains(out+errs, says) {
+				t.Errorf("%s: exit code %d, want %d, saying %q: %s%s", c.name, code, c.code, says, out, errs)
+			}
+		}
+	}
+	if code, _, errs := runIn(t, t.TempDir(), "exposure"); code != 2 || !strings.Contains(errs, "--estate") {
+		t.Errorf("nothing to look at: exit code %d: %s", code, errs)
+	}
+}
