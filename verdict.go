@@ -146,7 +146,10 @@ type Verdict struct {
 	// Impact is what follows from a success: what the workload may do to its
 	// node, its cluster and to Azure.
 	Impact []Condition `json:"impact,omitempty"`
-	Gaps   []Gap       `json:"gaps"`
+	// Opinions are what reports of other scanners say of it; empty where none
+	// was brought.
+	Opinions []Opinion `json:"opinions,omitempty"`
+	Gaps     []Gap     `json:"gaps"`
 	// DecidedAt is the time the facts were complete, given by the caller; it is
 	// an input of the decision, never the clock.
 	DecidedAt time.Time `json:"decidedAt,omitzero"`
@@ -155,6 +158,24 @@ type Verdict struct {
 	// Dismissed is a person's decision to leave it, while that holds; nil for
 	// none. It changes neither the answer nor the proof.
 	Dismissed *Dismissal `json:"dismissed,omitempty"`
+}
+
+// Opinion is what the report of another scanner says of a verdict's
+// vulnerability in its package. It never makes an answer more certain.
+type Opinion struct {
+	Scanner string `json:"scanner"` // name and version: "Trivy 0.58.1"
+	Report  string `json:"report"`  // the file
+	// By is what joined the report to the workload: "digest", "image-id",
+	// "layers", "resource", or "tag", which is less.
+	By       string   `json:"by"`
+	Affected Answer   `json:"affected"`
+	Severity Severity `json:"severity"`
+	FixedIn  []string `json:"fixedIn"`
+	// Differs says in what it disagrees with the verdict or with the other
+	// scanners; "" where it does not.
+	Differs string `json:"differs,omitempty"`
+	// Evidence cites the report's entry.
+	Evidence Evidence `json:"evidence"`
 }
 
 // Dismissal is a person's decision to leave a verdict as it is. It ends by

@@ -10,6 +10,9 @@ import (
 // affected asks whether the package's version is in an affected range, and
 // whether what the package holds can run in a container at all.
 func (d *Decider) affected(subject Subject) azward.Condition {
+	if subject.Borrowed {
+		return d.borrowed(subject)
+	}
 	f := subject.Finding
 	c := azward.Condition{ID: azward.Affected, Answer: f.Affected, Evidence: []azward.Evidence{d.packageEvidence(subject), {
 		Resource: azward.ResourceID(f.Record), Property: "/affected", Value: azward.JSONValue(f.Range),
@@ -19,12 +22,7 @@ func (d *Decider) affected(subject Subject) azward.Condition {
 	case f.Affected == azward.No:
 		c.Summary = fmt.Sprintf("%s %s is not affected: %s", subject.Package.Name, subject.Package.Version, f.Range)
 	case hostKernel(subject.Package):
-		c.Answer = azward.No
-		c.Summary = fmt.Sprintf("%s is a part of the Linux kernel, and a container runs on its host's kernel, not on its image's", subject.Package.Name)
-		c.Evidence = append(c.Evidence, azward.Evidence{
-			Resource: "https://learn.microsoft.com/azure/aks/concepts-clusters-workloads", Property: "kernel", Value: azward.JSONValue(subject.Package.Name),
-			Meaning: "containers share the kernel of their node", Source: azward.SourceDocumented,
-		})
+		onHostKernel(&c, subject.Package)
 	case f.Affected == azward.Yes:
 		c.Summary = fmt.Sprintf("%s %s is affected: %s", subject.Package.Name, subject.Package.Version, f.Range)
 	default:
@@ -34,6 +32,16 @@ func (d *Decider) affected(subject Subject) azward.Condition {
 		}}
 	}
 	return c
+}
+
+// onHostKernel answers for what a container's image holds of a kernel.
+func onHostKernel(c *azward.Condition, p azward.Package) {
+	c.Answer = azward.No
+	c.Summary = fmt.Sprintf("%s is a part of the Linux kernel, and a container runs on its host's kernel, not on its image's", p.Name)
+	c.Evidence = append(c.Evidence, azward.Evidence{
+		Resource: "https://learn.microsoft.com/azure/aks/concepts-clusters-workloads", Property: "kernel", Value: azward.JSONValue(p.Name),
+		Meaning: "containers share the kernel of their node", Source: azward.SourceDocumented,
+	})
 }
 
 // kernelPackages are the names under which distributions ship the kernel, its

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/azward/azward"
@@ -29,7 +30,7 @@ func confidence(v azward.Verdict) (azward.Confidence, azward.Basis) {
 	case azward.Yes:
 		b.Grade = 3
 		for _, c := range v.Conditions {
-			b.Grade = min(b.Grade, weakest(c))
+			b.Grade = min(b.Grade, weakest(c), disputed(v, c))
 			b.Oldest = older(b.Oldest, oldest(c))
 		}
 	case azward.No:
@@ -38,7 +39,7 @@ func confidence(v azward.Verdict) (azward.Confidence, azward.Basis) {
 				continue
 			}
 			b.Cuts++
-			if grade := weakest(c); grade > b.Grade || b.Cuts == 1 {
+			if grade := min(weakest(c), disputed(v, c)); grade > b.Grade || b.Cuts == 1 {
 				b.Grade, b.Oldest = grade, oldest(c)
 			}
 		}
@@ -69,6 +70,9 @@ func basisWords(v azward.Verdict, b azward.Basis, age time.Duration) string {
 	if age > freshFor {
 		s += fmt.Sprintf("; the oldest is %d days old", int(age/(24*time.Hour)))
 	}
+	if v.Exploitable == azward.Yes && disputed(v, v.Conditions[1]) < 3 {
+		s += "; a scanner disagrees about what is affected"
+	}
 	if v.Exploitable == azward.No && b.Cuts > 1 {
 		s += fmt.Sprintf("; %d conditions block it, each alone", b.Cuts)
 	}
@@ -86,6 +90,21 @@ func weakest(c azward.Condition) int {
 		grade = min(grade, e.Grade())
 	}
 	return grade
+}
+
+// disputed is the grade that is left to a condition: where scanners do not
+// agree whether the package is affected, whoever is followed is followed on
+// somebody's word.
+func disputed(v azward.Verdict, c azward.Condition) int {
+	if c.ID != azward.Affected || slices.ContainsFunc(c.Evidence, func(e azward.Evidence) bool { return e.Source == azward.SourceDocumented }) {
+		return 3 // a kernel in a container's image does not run, whatever its version
+	}
+	for _, o := range v.Opinions {
+		if o.Affected != azward.Unknown && o.Affected != c.Answer {
+			return 1
+		}
+	}
+	return 3
 }
 
 // oldest time at which a fact of the condition was read from something that

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/estate"
@@ -45,6 +46,9 @@ func (d *Decider) deployed(subject Subject, s *surroundings) (p presence) {
 		c.Gaps = []azward.Gap{{Scope: subject.Workload, Kind: azward.GapNotRead, Reads: "the workload", Error: "it is not in the estate"}}
 		return p
 	}
+	if subject.onMachine() {
+		return s.runsMachine()
+	}
 	containers := s.named(subject.Container)
 	if len(containers) == 0 {
 		c.Summary = fmt.Sprintf("no container %s is in the workload", subject.Container)
@@ -81,6 +85,25 @@ func (d *Decider) deployed(subject Subject, s *surroundings) (p presence) {
 		c.Gaps = append(c.Gaps, s.workload.Gaps...)
 	default:
 		c.Summary = what + " runs this image" + how
+	}
+	return p
+}
+
+// runsMachine asks whether the machine runs that a report is about.
+func (s *surroundings) runsMachine() (p presence) {
+	p.condition = azward.Condition{ID: azward.Deployed, Answer: s.workload.Running, Evidence: slices.Clone(s.workload.Evidence)}
+	if len(p.condition.Evidence) == 0 {
+		p.condition.Evidence = []azward.Evidence{s.workload.Resource.Evidence("/id", "the machine as read")}
+	}
+	switch s.workload.Running {
+	case azward.Yes:
+		p.condition.Summary = "the machine runs"
+	case azward.No:
+		p.condition.Summary = "the workload does not run: " + meaningOf(s.workload.Evidence)
+		p.dormant = true
+	default:
+		p.condition.Summary = "whether the machine runs is not known"
+		p.condition.Gaps = slices.Clone(s.workload.Gaps)
 	}
 	return p
 }

@@ -273,15 +273,20 @@ func (p Proof) world() (*estate.Estate, error) {
 
 // checkFacts compares every cited value with the document it cites.
 func checkFacts(world *estate.Estate, p Proof) (checked int, problem string) {
+	var all []azward.Evidence
 	for _, c := range slices.Concat(p.Verdict.Conditions, p.Verdict.Mitigations, p.Verdict.Impact) {
-		for _, e := range c.Evidence {
-			ok, problem := checkFact(world, p.Subject, e)
-			if problem != "" {
-				return checked, problem
-			}
-			if ok {
-				checked++
-			}
+		all = append(all, c.Evidence...)
+	}
+	for _, o := range p.Verdict.Opinions {
+		all = append(all, o.Evidence)
+	}
+	for _, e := range all {
+		ok, problem := checkFact(world, p.Subject, e)
+		if problem != "" {
+			return checked, problem
+		}
+		if ok {
+			checked++
 		}
 	}
 	return checked, ""
@@ -295,6 +300,11 @@ func checkFact(world *estate.Estate, subject Subject, e azward.Evidence) (checke
 	case azward.SourceAdvisory:
 		if got := sha256Hex(subject.Record); got != e.SHA256 {
 			return false, fmt.Sprintf("the advisory record %s has SHA-256 %s, the evidence cites %s", e.Resource, got, e.SHA256)
+		}
+		return true, ""
+	case azward.SourceScanner:
+		if !slices.ContainsFunc(subject.Reports, func(r Report) bool { return sha256Hex(r.Record) == e.SHA256 }) {
+			return false, fmt.Sprintf("the entry %s with SHA-256 %s is missing", e.Resource, e.SHA256)
 		}
 		return true, ""
 	case azward.SourceImage:
@@ -333,23 +343,52 @@ func compacted(raw json.RawMessage) []byte {
 	return out.Bytes()
 }
 
-// checkMatch matches the package against the record once more. KEV and EPSS
-// come from other lists and are not part of the record.
+// checkMatch matches the package against the record once more, and reads the
+// entries of other scanners again. KEV and EPSS come from other lists and are
+// not part of a record.
 func checkMatch(subject Subject, match Matcher) (problem string) {
 	if match == nil {
 		return ""
 	}
-	findings, err := match(subject.Record, subject.Package)
-	if err != nil {
-		return fmt.Sprintf("the advisory record %s cannot be matched again: %v", subject.Finding.Record, err)
+	for _, r := range subject.Reports {
+		if problem := checkRecord(r.Finding, r.Record, subject.Package, match); problem != "" {
+			return problem
+		}
 	}
-	claimed := subject.Finding
-	if !slices.ContainsFunc(findings, func(f azward.Finding) bool {
-		return f.Record == claimed.Record && f.Affected == claimed.Affected && f.Range == claimed.Range
-	}) {
-		return fmt.Sprintf("the advisory record %s does not give this finding for %s", claimed.Record, subject.Package.PURL)
+	if subject.Borrowed {
+		if len(subject.Reports) == 0 || !sameClaim(subject.Finding, subject.Reports[0].Finding) {
+			return fmt.Sprintf("no scanner's entry gives the finding %s", subject.Finding.Record)
+		}
+		return ""
+	}
+	return checkRecord(subject.Finding, subject.Record, subject.Package, match)
+}
+
+func checkRecord(claimed azward.Finding, record json.RawMessage, pkg azward.Package, match Matcher) (problem string) {
+	findings, err := match(record, pkg)
+	if err != nil {
+		return fmt.Sprintf("the advisory record %s cannot be matched again: %v", claimed.Record, err)
+	}
+	found := slices.ContainsFunc(findings, func(f azward.Finding) bool { return sameClaim(f, claimed) })
+	if claimed.Affected == azward.No && !found { // a record that is about the package and does not hold its version
+		found = len(findings) == 0 && namesRecord(record, claimed.Record)
+	}
+	if !found {
+		return fmt.Sprintf("the advisory record %s does not give this finding for %s", claimed.Record, pkg.PURL)
 	}
 	return ""
+}
+
+func sameClaim(a, b azward.Finding) bool {
+	return a.Record == b.Record && a.Affected == b.Affected && a.Range == b.Range
+}
+
+// namesRecord reports whether the raw record is the one of that ID.
+func namesRecord(raw json.RawMessage, id string) bool {
+	var r struct {
+		ID string `json:"id"`
+	}
+	return json.Unmarshal(raw, &r) == nil && r.ID == id
 }
 
 // firstDifference shows where two documents part.

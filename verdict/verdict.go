@@ -38,6 +38,11 @@ type Subject struct {
 	// exposure's classes from partner-private on: the verdict is about that
 	// place and all that are farther away. "" is the internet alone.
 	Attacker exposure.Class `json:"attacker,omitempty"`
+	// Reports are what other scanners say of this vulnerability in this package.
+	Reports []Report `json:"reports,omitempty"`
+	// Borrowed says that no record of our own tells of it: Finding is that of
+	// the first report.
+	Borrowed bool `json:"borrowed,omitempty"`
 }
 
 // Decider decides subjects on one estate. It asks about a workload's
@@ -138,6 +143,7 @@ func (d *Decider) Decide(subject Subject) azward.Verdict {
 	v.Exploitable = azward.All(answers...)
 	v.Prerequisites = needs
 	v.Mitigations, v.Impact = s.radius.Mitigations, s.radius.Consequences
+	v.Opinions = opinions(subject)
 	v.Result = resultOf(v.Conditions[1].Answer, runs, s.entrance.reachable.Answer, len(needs) > 0)
 	v.Summary = summarise(v)
 	v.Confidence, v.Basis = confidence(v)
