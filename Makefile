@@ -30,7 +30,7 @@ demo: ## run the whole job on a simulated tenant and print the answers
 	$(GO) run ./cmd/azward demo --once
 
 test: ## run every test, with the race detector (fuzz seeds and golden files included)
-	$(GO) test $(RACE) -timeout 10m $(PKG)
+	$(GO) test $(RACE) -timeout 20m $(PKG)
 
 lint: ## gofumpt, go vet and golangci-lint; nothing may be reported
 	.ci/lint.sh
