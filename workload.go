@@ -110,6 +110,8 @@ type Finding struct {
 	// Scores are all that the records give, the best kind first; CVSS and
 	// Vector above are those of the first.
 	Scores []Score `json:"scores,omitempty"`
+	// CWE is the weakness behind it, such as "CWE-79"; "" when nobody says.
+	CWE string `json:"cwe,omitempty"`
 	// SSVC is CISA's assessment, empty when there is none.
 	SSVC SSVC `json:"ssvc,omitzero"`
 	// EPSSPercentile is the share (0 to 1) of all scored vulnerabilities that
@@ -135,10 +137,18 @@ const (
 
 // Score is one rating of a vulnerability, as one record gives it.
 type Score struct {
-	Source string  `json:"source"` // the record's ID, or the CVE's where the score came by other records of it
+	// Source is the record's ID, the CVE's where the score came by other records
+	// of it, or [ScoreOfCVE].
+	Source string  `json:"source"`
 	Vector string  `json:"vector"` // "CVSS:3.1/…", "CVSS:4.0/…", "AV:N/AC:…"
 	Score  float64 `json:"score"`  // base score, 0 to 10
 }
+
+// ScoreOfCVE is the source of a score that no advisory gives: it is that of the
+// CVE's own record, by whoever assigned the CVE or by CISA.
+//
+// Source: https://github.com/cisagov/vulnrichment
+const ScoreOfCVE = "vulnrichment"
 
 // SSVC holds CISA's decision points for one CVE, in CISA's words.
 //

@@ -3,6 +3,7 @@ package advisory
 import (
 	"cmp"
 	"slices"
+	"strconv"
 
 	"github.com/azward/azward"
 )
@@ -122,8 +123,15 @@ func (ix *Index) weighName(f *azward.Finding, name string) {
 	if c, ok := ix.cve(name); ok {
 		f.KEV = f.KEV || c.kev
 		f.EPSS = max(f.EPSS, round(c.epss))
+		if c.cwe != 0 && (f.CWE == "" || name == f.ID) {
+			f.CWE = "CWE-" + strconv.Itoa(int(c.cwe))
+		}
+		source := name
+		if c.own {
+			source = azward.ScoreOfCVE
+		}
 		if !slices.ContainsFunc(f.Scores, func(s azward.Score) bool { return s.Vector == c.vector }) {
-			f.Scores = appendScore(f.Scores, name, c.vector)
+			f.Scores = appendScore(f.Scores, source, c.vector)
 		}
 	}
 	o := ix.opinion(name)

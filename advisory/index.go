@@ -200,6 +200,8 @@ func (ix *Index) cve(id string) (c cve, ok bool) {
 	r := row(i)
 	c.epss = math.Float32frombits(binary.LittleEndian.Uint32(r[8:]))
 	c.kev = r[12] == 1
+	cwe := binary.LittleEndian.Uint16(r[14:])
+	c.cwe, c.own = cwe&^ownVector, cwe&ownVector != 0
 	at, size := binary.LittleEndian.Uint64(r[16:]), uint64(r[13])
 	if at >= ix.foot.vectors && at+size <= ix.foot.meta {
 		c.vector = string(ix.data[at : at+size])

@@ -30,6 +30,7 @@ type Writer struct {
 	ecos   map[string]*EcosystemStatus
 	// exports are the ecosystems of which all records were read.
 	exports map[string]bool
+	vectors map[string]string // of the CVEs' own records, each once
 	enc     encoder
 }
 
@@ -37,7 +38,14 @@ type cve struct {
 	epss   float32
 	kev    bool
 	vector string
+	// own says that vector is of the CVE's own record, not of an advisory.
+	own bool
+	cwe uint16 // number of the weakness; 0 is none
 }
+
+// ownVector is set beside the number of a weakness where the vector is of the
+// CVE's own record: weaknesses have numbers below 2,000.
+const ownVector = 1 << 15
 
 // NewWriter starts an index on w. At is the build time written into it.
 func NewWriter(w io.Writer, at time.Time) *Writer {
@@ -127,9 +135,54 @@ func (w *Writer) rate(r *Record) {
 			continue
 		}
 		c := w.cves[k]
+		if c.own {
+			c.vector, c.own = "", false
+		}
 		c.vector = best([]string{vector, c.vector})
 		w.cves[k] = c
 	}
+}
+
+// AddWeakness adds what a CVE's own record says of it: CVSS vectors, of which
+// one counts where no advisory gives a score, and its weakness ("CWE-79"). What
+// is neither is left out; it says whether there was anything.
+func (w *Writer) AddWeakness(id string, vectors []string, cwe string) bool {
+	k, ok := cveKey(id)
+	vector, number := best(vectors), weakness(cwe)
+	if !ok || vector == "" && number == 0 {
+		return false
+	}
+	c := w.cves[k]
+	if number != 0 {
+		c.cwe = number
+	}
+	if vector != "" && (c.own || c.vector == "") {
+		c.vector, c.own = w.same(vector), true
+	}
+	w.cves[k] = c
+	return true
+}
+
+// same keeps one copy of a vector: a hundred thousand CVEs share some thousand.
+func (w *Writer) same(vector string) string {
+	if kept, ok := w.vectors[vector]; ok {
+		return kept
+	}
+	if w.vectors == nil {
+		w.vectors = map[string]string{}
+	}
+	vector = strings.Clone(vector)
+	w.vectors[vector] = vector
+	return vector
+}
+
+// weakness reads the number of "CWE-79"; 0 for what is none.
+func weakness(cwe string) uint16 {
+	n, err := strconv.ParseUint(strings.TrimPrefix(cwe, "CWE-"), 10, 16)
+	if err != nil || n >= ownVector || !strings.HasPrefix(cwe, "CWE-") {
+		return 0
+	}
+	return uint16(n)
 }
 
 // AddKEV marks a CVE as known to be exploited.
@@ -252,7 +305,12 @@ func (w *Writer) writeCVEs(sum hash.Hash32, vectors uint64) {
 		if c.kev {
 			flag = 1
 		}
-		row = append(row, flag, byte(len(c.vector)), 0, 0)
+		row = append(row, flag, byte(len(c.vector)))
+		cwe := c.cwe
+		if c.own {
+			cwe |= ownVector
+		}
+		row = binary.LittleEndian.AppendUint16(row, cwe)
 		w.table(sum, binary.LittleEndian.AppendUint64(row, place))
 	}
 	w.table(sum, pool)

@@ -43,7 +43,7 @@ func built(tb testing.TB, files fstest.MapFS) (*advisory.Index, feed.Stats, erro
 	return ix, stats, nil
 }
 
-const assessed = `{"dataType":"CVE_RECORD","cveMetadata":{"state":"PUBLISHED","cveId":"CVE-2024-21413"},"containers":{"cna":{"metrics":[]},
+const assessed = `{"dataType":"CVE_RECORD","cveMetadata":{"state":"PUBLISHED","cveId":"CVE-2024-21413"},"containers":{"cna":{"metrics":[{"format":"CVSS","cvssV3_1":{"vectorString":"CVSS:3.1/AV:L/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}}],"problemTypes":[{"descriptions":[{"lang":"en","cweId":"CWE-20","type":"CWE"}]}]},
 	"adp":[{"title":"CVE Program Container"},{"metrics":[
 	{"cvssV3_1":{"vectorString":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}},
 	{"other":{"content":{"dateAdded":"2025-02-06","reference":"https://www.cisa.gov/","options":"none"},"type":"kev"}},
@@ -114,6 +114,44 @@ func TestOverlays(t *testing.T) {
 	if s.EPSSModel != "v2025.03.14" || !s.EPSS.Date.Equal(time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)) || !s.EndOfLife.Date.Equal(day("2026-11-19")) ||
 		s.SSVC.Date.Format(time.DateOnly) != "2025-02-06" || s.KEV.Date.Format(time.DateOnly) != "2026-08-21" || len(s.Sources) != 7 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// A notice without a score is rated by the CVE's own record; one with a score
+// is not.
+func TestOverlays_scoreOfCVE(t *testing.T) {
+	t.Parallel()
+	const own, other = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:L/I:N/A:N"
+	notice := func(id, cve, severity string) string {
+		return fmt.Sprintf(`{"id":%q,"upstream":[%q],%s"affected":[{"package":{"ecosystem":"Azure Linux:3","name":%[1]q},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"}]}]}]}`, id, cve, severity)
+	}
+	ix, _, err := built(t, fstest.MapFS{
+		"osv/Azure Linux/all.zip": zipped(t,
+			"a.json", notice("silent", "CVE-2024-21413", ""), "b.json", notice("tabled", "CVE-1999-0006", ""), "d.json", notice("unknown", "CVE-2001-1", ""),
+			"c.json", strings.ReplaceAll(notice("scored", "CVE-1999-0013", `"severity":[{"type":"CVSS_V3","score":"`+other+`"}],`), "upstream", "aliases")),
+		"ssvc/CVE-2024-21413.json": {Data: []byte(assessed)},
+		"ssvc/table.csv":           {Data: []byte("cve,ssvc_exploitation,cvss_vector,cwe\nCVE-1999-0006,none," + own + ",CWE-125 CWE-122\nCVE-1999-0013,none," + own + ",CWE-79\nCVE-2001-1,none,AV:X,NVD-CWE-noinfo\n")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rated := func(source, vector string, points float64, s azward.Severity, cwe string) azward.Finding {
+		return azward.Finding{CVSS: points, Vector: vector, Severity: s, CWE: cwe, Scores: []azward.Score{{Source: source, Vector: vector, Score: points}}}
+	}
+	for name, want := range map[string]azward.Finding{
+		"silent":  rated(azward.ScoreOfCVE, own, 9.8, azward.SeverityCritical, "CWE-20"),
+		"tabled":  rated(azward.ScoreOfCVE, own, 9.8, azward.SeverityCritical, "CWE-125"),
+		"scored":  rated("scored", other, 3.7, azward.SeverityLow, "CWE-79"),
+		"unknown": {Severity: azward.SeverityUnknown},
+	} {
+		found, err := ix.Match(azward.Package{Ecosystem: "Azure Linux:3.0", Name: name, Version: "1-1.azl3"})
+		if err != nil || len(found) != 1 {
+			t.Fatalf("%s: %+v, %v", name, found, err)
+		}
+		f := found[0]
+		if diff := cmp.Diff(want, azward.Finding{CVSS: f.CVSS, Vector: f.Vector, Severity: f.Severity, CWE: f.CWE, Scores: f.Scores}); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
 	}
 }
 

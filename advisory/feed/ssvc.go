@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -12,10 +13,13 @@ import (
 	"github.com/azward/azward/advisory"
 )
 
-// assessment is what CISA says of one CVE.
+// assessment is what CISA says of one CVE, and what is in the CVE's record
+// beside that: scores, and the weakness.
 type assessment struct {
-	cve  string
-	ssvc advisory.SSVC
+	cve     string
+	ssvc    advisory.SSVC
+	vectors []string
+	cwe     string
 }
 
 // decide sets one decision point by the name that CISA gives it. A word that
@@ -45,6 +49,7 @@ func decide(s *advisory.SSVC, point, word string) {
 
 // assess adds one assessment and says whether there was one.
 func (b *builder) assess(a assessment) bool {
+	b.w.AddWeakness(a.cve, a.vectors, a.cwe)
 	if !b.w.AddSSVC(a.cve, a.ssvc) {
 		return false
 	}
@@ -59,9 +64,9 @@ func (b *builder) assess(a assessment) bool {
 func (b *builder) readSSVC(r io.Reader) (n int, err error) {
 	points := []string{"Exploitation", "Automatable", "Technical Impact"}
 	err = table{
-		columns: []string{"cve", "ssvc_exploitation", "ssvc_automatable", "ssvc_technical_impact", "ssvc_timestamp"},
+		columns: []string{"cve", "ssvc_exploitation", "ssvc_automatable", "ssvc_technical_impact", "ssvc_timestamp", "cvss_vector", "cwe"},
 		row: func(fields []string) error {
-			a := assessment{cve: fields[0], ssvc: advisory.SSVC{At: date(fields[4])}}
+			a := assessment{cve: fields[0], ssvc: advisory.SSVC{At: date(fields[4])}, vectors: fields[5:6], cwe: firstCWE(fields[6])}
 			for i, point := range points {
 				decide(&a.ssvc, point, fields[i+1])
 			}
@@ -103,8 +108,11 @@ func assessmentOf(text string) (a assessment, err error) {
 		if name == "cveMetadata" {
 			return l.members([]string{"cveId"}, func(string) error { return l.str(&a.cve) })
 		}
-		return l.members([]string{"adp"}, func(string) error {
-			return l.array(func() error { return l.adp(&a.ssvc) })
+		return l.members([]string{"cna", "adp"}, func(name string) error {
+			if name == "cna" {
+				return l.container(&a, new(advisory.SSVC))
+			}
+			return l.array(func() error { return l.container(&a, &a.ssvc) })
 		})
 	})
 	if err == nil {
@@ -119,12 +127,65 @@ func assessmentOf(text string) (a assessment, err error) {
 	return a, nil
 }
 
-func (l *lexer) adp(s *advisory.SSVC) error {
-	return l.members([]string{"metrics"}, func(string) error {
-		return l.array(func() error {
-			return l.members([]string{"other"}, func(string) error { return l.metric(s) })
+// container reads what one organisation says of the CVE; s takes its SSVC.
+func (l *lexer) container(a *assessment, s *advisory.SSVC) error {
+	if l.peek() != '{' {
+		return l.skip()
+	}
+	return l.members([]string{"metrics", "problemTypes"}, func(name string) error {
+		switch {
+		case l.peek() != '[':
+			return l.skip()
+		case name == "metrics":
+			return l.array(func() error { return l.metrics(a, s) })
+		}
+		return l.array(func() error { return l.problem(a) })
+	})
+}
+
+// metricFields are the members of a metric that are read: other has CISA's
+// decisions, the rest a CVSS vector each.
+var metricFields = []string{"other", "cvssV4_0", "cvssV3_1", "cvssV3_0", "cvssV2_0"}
+
+func (l *lexer) metrics(a *assessment, s *advisory.SSVC) error {
+	return l.members(metricFields, func(name string) error {
+		if name == "other" {
+			return l.metric(s)
+		}
+		return l.words([]string{"vectorString"}, func(string) error {
+			var vector string
+			err := l.str(&vector)
+			if len(a.vectors) < maxVectors {
+				a.vectors = append(a.vectors, vector)
+			}
+			return err
 		})
 	})
+}
+
+// maxVectors that are kept of one CVE record: assigner and CISA give one of
+// each version at most.
+const maxVectors = 16
+
+// problem reads {"descriptions": [{"cweId": "CWE-79"}, …]}; the first weakness
+// of the record counts.
+func (l *lexer) problem(a *assessment) error {
+	return l.members([]string{"descriptions"}, func(string) error {
+		return l.array(func() error {
+			return l.words([]string{"cweId"}, func(string) error {
+				var cwe string
+				err := l.str(&cwe)
+				a.cwe = cmp.Or(a.cwe, cwe)
+				return err
+			})
+		})
+	})
+}
+
+// firstCWE is the first of a list of weaknesses.
+func firstCWE(list string) string {
+	first, _, _ := strings.Cut(strings.TrimSpace(list), " ")
+	return first
 }
 
 // metric reads {"type": "ssvc", "content": …}; the type may come last.
