@@ -219,11 +219,13 @@ func TestOCSF(t *testing.T) {
 		}
 	}
 	for name, spoil := range map[string]func(map[string]any){
-		"missing":   func(e map[string]any) { delete(e, "metadata") },
-		"unknown":   func(e map[string]any) { e["verdict_uid"] = "v-1" },
-		"enum":      func(e map[string]any) { e["severity_id"] = 42.0 },
-		"type":      func(e map[string]any) { e["message"] = true },
-		"just_one":  func(e map[string]any) { e["vulnerabilities"] = []any{map[string]any{"title": "neither CVE nor advisory"}} },
+		"missing": func(e map[string]any) { delete(e, "metadata") },
+		"unknown": func(e map[string]any) { e["verdict_uid"] = "v-1" },
+		"enum":    func(e map[string]any) { e["severity_id"] = 42.0 },
+		"type":    func(e map[string]any) { e["message"] = true },
+		"just_one": func(e map[string]any) {
+			e["vulnerabilities"] = []any{map[string]any{"title": "neither CVE nor advisory"}}
+		},
 		"no_object": func(e map[string]any) { e["finding_info"] = map[string]any{} },
 	} {
 		var event map[string]any
