@@ -50,3 +50,20 @@ func (h *head) tellsOf(vulnerability string) bool {
 	}
 	return false
 }
+
+// Weigh fills in what the index knows of a vulnerability that somebody else
+// found: KEV, EPSS, SSVC, and the CVE's own score where the finding has none.
+func (ix *Index) Weigh(f *azward.Finding) {
+	for _, name := range append([]string{f.ID}, f.Aliases...) {
+		if strings.HasPrefix(name, "CVE-") {
+			ix.weighName(f, name)
+		}
+	}
+	sortScores(f.Scores)
+	if f.Vector == "" && len(f.Scores) > 0 {
+		f.Vector, f.CVSS = f.Scores[0].Vector, f.Scores[0].Score
+	}
+	if f.Severity == azward.SeverityUnknown && f.Vector != "" {
+		f.Severity = Rate(f.CVSS)
+	}
+}

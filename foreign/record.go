@@ -105,6 +105,17 @@ func Rematch(raw json.RawMessage, pkg azward.Package) ([]azward.Finding, error) 
 	return []azward.Finding{f.Of(pkg)}, nil
 }
 
+// Or is [Rematch] for the records of this package, and the other matcher, which
+// reads advisories, for all others.
+func Or(other func(json.RawMessage, azward.Package) ([]azward.Finding, error)) func(json.RawMessage, azward.Package) ([]azward.Finding, error) {
+	return func(raw json.RawMessage, pkg azward.Package) ([]azward.Finding, error) {
+		if Is(raw) {
+			return Rematch(raw, pkg)
+		}
+		return other(raw, pkg)
+	}
+}
+
 // read makes a finding of a record, the same each time.
 func read(raw json.RawMessage) (Finding, error) {
 	var rec record

@@ -22,6 +22,7 @@ import (
 	"github.com/azward/azward/advisory"
 	"github.com/azward/azward/estate"
 	"github.com/azward/azward/exposure"
+	"github.com/azward/azward/foreign"
 	"github.com/azward/azward/image"
 	"github.com/azward/azward/verdict"
 )
@@ -36,6 +37,10 @@ type Advisories interface {
 	MatchAll(scope azward.ResourceID, pkgs []azward.Package) (advisory.Result, error)
 	Match(pkg azward.Package) ([]azward.Finding, error)
 	Excerpt(pkg azward.Package, record string) (json.RawMessage, error)
+	// About finds a record that tells of a vulnerability in the package.
+	About(pkg azward.Package, vulnerability string) (record string, err error)
+	// Weigh adds what else is known of a vulnerability that others found.
+	Weigh(f *azward.Finding)
 }
 
 // Scan is how to run. Advisories is required.
@@ -44,6 +49,8 @@ type Scan struct {
 	// estate already holds are matched.
 	Images     Images
 	Advisories Advisories
+	// Reports of other scanners are joined to what is found here.
+	Reports []*foreign.Report
 	// After is an earlier result on an estate that is nearly the same: what
 	// holds of a workload in both is not decided again. Nil decides all.
 	After *Result
@@ -74,6 +81,8 @@ type Result struct {
 	Packages int
 	// Kept counts the workloads whose surroundings were taken over from After.
 	Kept int
+	// Brought is what became of the reports, in their order.
+	Brought []Brought
 	// Blind are workloads whose packages nobody can see: machines, code-only
 	// sites, images that could not be read.
 	Blind int
@@ -127,7 +136,9 @@ func (s Scan) Run(ctx context.Context, e *estate.Estate, at time.Time) (*Result,
 	var b estate.Builder
 	b.Add(e)
 	for _, g := range gaps {
-		b.AddGap(g)
+		if s.Images != nil || !slices.ContainsFunc(e.Gaps(), func(had azward.Gap) bool { return had.Scope == g.Scope && had.Reads == g.Reads }) {
+			b.AddGap(g) // who reads no image adds nothing to what an earlier run said of it
+		}
 	}
 	result := &Result{Blind: blind}
 	for digest, img := range images.byDigest {
@@ -160,7 +171,14 @@ func (s Scan) Run(ctx context.Context, e *estate.Estate, at time.Time) (*Result,
 			result.Subjects = append(result.Subjects, subject)
 		}
 	}
-	return result, s.decide(ctx, result)
+	if err := s.bring(ctx, result, images); err != nil {
+		return nil, err
+	}
+	if err := s.decide(ctx, result); err != nil {
+		return nil, err
+	}
+	result.differ()
+	return result, nil
 }
 
 // usesOf lists every container with an image, by workload; blind counts the

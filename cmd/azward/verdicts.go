@@ -14,6 +14,7 @@ import (
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/advisory"
+	"github.com/azward/azward/foreign"
 	"github.com/azward/azward/internal/bound"
 	"github.com/azward/azward/report"
 	"github.com/azward/azward/store"
@@ -314,7 +315,7 @@ func verifyCommand(a *app) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("read %s: %w", args[0], err)
 			}
-			replay, err := verdict.Verify(raw, advisory.Rematch)
+			replay, err := verdict.Verify(raw, foreign.Or(advisory.Rematch))
 			if err != nil {
 				return err
 			}

@@ -15,7 +15,6 @@ import (
 	"github.com/azward/azward/estate"
 	"github.com/azward/azward/report"
 	"github.com/azward/azward/scan"
-	"github.com/azward/azward/store"
 	"github.com/azward/azward/verdict"
 )
 
@@ -73,34 +72,15 @@ value is JSON, or text as it is.`,
 
 // lastEstate opens the estate of the last scan that gave verdicts.
 func (a *app) lastEstate(ctx context.Context, connection string) (*estate.Estate, time.Time, error) {
+	last, err := a.lastScan(ctx, connection)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
 	kept, err := a.store(ctx)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	const recent = 1000
-	scans, err := kept.Scans(ctx, recent)
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	at := slices.IndexFunc(scans, func(s store.Scan) bool { // newest first
-		finished := s.State == store.ScanComplete || s.State == store.ScanPartial
-		return finished && s.Estate != "" && (connection == "" || s.Source == connection)
-	})
-	if at < 0 {
-		return nil, time.Time{}, &azward.Error{
-			Kind: azward.KindNotFound, Op: "find last scan", Subject: connection, Cause: "no finished scan is kept", Remedy: "azward scan",
-		}
-	}
-	in, err := kept.OpenEstate(ctx, scans[at].ID)
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	defer in.Close()
-	var b estate.Builder
-	if err := estate.Read(in, scans[at].Estate, estate.ReadOptions{}, &b); err != nil {
-		return nil, time.Time{}, err
-	}
-	return b.Build(), scans[at].StartedAt.Truncate(time.Second), nil
+	return a.estateOf(ctx, kept, last)
 }
 
 // compareEstates decides on both; on the second, only what depends on what
