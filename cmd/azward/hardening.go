@@ -53,24 +53,6 @@ func newWeakSpots(r hardening.Report, secrets []hardening.Secret, at time.Time) 
 	}
 }
 
-// String is the spots in a cell of a table.
-func (w weakSpots) String() string {
-	var parts []string
-	if w.Live > 0 {
-		parts = append(parts, counted(w.Live, "secret"))
-	}
-	if w.Counts.Fail > 0 {
-		parts = append(parts, fmt.Sprintf("%d not met", w.Counts.Fail))
-	}
-	if w.Counts.Unknown > 0 {
-		parts = append(parts, fmt.Sprintf("%d unknown", w.Counts.Unknown))
-	}
-	if len(parts) == 0 {
-		return "none"
-	}
-	return strings.Join(parts, ", ")
-}
-
 func counted(n int, word string) string {
 	if n == 1 {
 		return "1 " + word
@@ -194,12 +176,9 @@ func (r *imageReport) hardened(w io.Writer) error {
 			return err
 		}
 	}
-	var open []string
-	for _, x := range r.Hardening.Open() {
-		open = append(open, x.ID+" ("+x.Reason+")")
-	}
-	if len(open) > 0 {
-		if _, err := fmt.Fprintf(w, "  unknown: %s\n", some(open)); err != nil {
+	open := r.Hardening.Open()
+	for _, x := range open[:min(len(open), maxControlsShown)] {
+		if _, err := fmt.Fprintf(w, "  %-7s unknown: %s: %s\n", x.Severity, x.ID, x.Reason); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/pflag"
 
 	"github.com/azward/azward"
@@ -62,7 +60,7 @@ func advise(v *registry.View, i *registry.Image, index *advisory.Index) (advised
 }
 
 // maxImagesShown keeps a registry's summary on one screen.
-const maxImagesShown = 20
+const maxImagesShown = 15
 
 func (a *app) writeView(v *registry.View, s *registrySummary, index *advisory.Index) error {
 	shown := v.Images
@@ -102,24 +100,16 @@ func nameAll(list []*registry.Image) []string {
 }
 
 func (a *app) viewTable(w io.Writer, v *registry.View, s *registrySummary, images []advised) error {
-	width := cmp.Or(a.style().Width, 180)
-	t := newTable("image", "runs", "findings", "known exploited", "hardening", "from the base", "do first")
-	t.SetColumnConfigs([]table.ColumnConfig{
-		{Name: "image", WidthMax: 40},
-		{Name: "hardening", WidthMax: 20, WidthMaxEnforcer: text.WrapSoft},
-		{Name: "from the base", WidthMax: 30, WidthMaxEnforcer: text.WrapSoft},
-		{Name: "do first", WidthMax: max(30, width-147), WidthMaxEnforcer: text.WrapSoft},
-	})
-	for _, i := range images {
-		t.AppendRow(table.Row{i.Name, runsText(v, i.Image), brief(i.Counts), i.Counts.KEV, i.Hardening, baseShare(i.Image), doFirst(i)})
-	}
-	if _, err := fmt.Fprintf(w, "%s\n\n", t.Render()); err != nil {
+	if err := (imageTable{v, images, a.columns()}).write(w); err != nil {
 		return err
 	}
 	if more := len(v.Images) - len(images); more > 0 {
-		if _, err := fmt.Fprintf(w, "and %d more images: --output json has them all\n", more); err != nil {
+		if _, err := fmt.Fprintf(w, "and %s: --output json has them all\n", counted(more, "more image")); err != nil {
 			return err
 		}
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
 	}
 	if err := viewFacts(w, v); err != nil {
 		return err
@@ -168,18 +158,6 @@ func brief(c remediation.Counts) string {
 	return strings.Join(parts, ", ")
 }
 
-func baseShare(i *registry.Image) string {
-	switch {
-	case i.Base == nil:
-		return "base not known"
-	case i.Base.Layers == 0:
-		return "? of " + baseText(i)
-	case i.Counts.Total() == 0:
-		return baseText(i)
-	}
-	return fmt.Sprintf("%d of %s", i.BaseCounts.Total(), baseText(i))
-}
-
 func baseText(i *registry.Image) string {
 	switch {
 	case i.Base == nil:
@@ -188,17 +166,6 @@ func baseText(i *registry.Image) string {
 		return i.Base.Reference + " (has moved since)"
 	}
 	return i.Base.Reference
-}
-
-func doFirst(i advised) string {
-	if len(i.Actions) == 0 {
-		if i.Counts.Total() > 0 {
-			return "no fix is known"
-		}
-		return ""
-	}
-	first := i.Actions[0]
-	return fmt.Sprintf("%s: clears %d of %d", first.Title, first.Counts.Total(), i.Counts.Total())
 }
 
 // viewFacts tells of tags and digests.
@@ -213,15 +180,29 @@ func viewFacts(w io.Writer, v *registry.View) error {
 		artifacts += len(r.Artifacts)
 		unread += len(r.Unread)
 	}
-	_, err := fmt.Fprintf(w, "%s: %d repositories, %d tags, %d images, %d other artifacts, %d distinct packages\n", v.Registry, len(v.Repositories), tags, len(v.Images), artifacts, v.Packages)
+	repositories := fmt.Sprintf("%d repositories", len(v.Repositories))
+	if len(v.Repositories) == 1 {
+		repositories = "1 repository"
+	}
+	_, err := fmt.Fprintf(w, "%s: %s, %s, %s, %s, %s\n", v.Registry, repositories, counted(tags, "tag"), counted(len(v.Images), "image"),
+		counted(artifacts, "other artifact"), counted(v.Packages, "distinct package"))
 	if err == nil && unread > 0 {
-		_, err = fmt.Fprintf(w, "%d images could not be read\n", unread)
+		_, err = fmt.Fprintf(w, "%s could not be read\n", counted(unread, "image"))
+	}
+	var moved []string
+	for _, i := range v.Images {
+		if i.Base != nil && i.Base.Moved != "" {
+			moved = append(moved, i.Name())
+		}
+	}
+	if err == nil && len(moved) > 0 {
+		_, err = fmt.Fprintf(w, "%s built on a base whose tag has moved since: %s\n", counted(len(moved), "image"), some(moved))
 	}
 	if untagged := v.Untagged(); err == nil && len(untagged) > 0 {
-		_, err = fmt.Fprintf(w, "%d images run although no tag names them: %s\n", len(untagged), some(nameAll(untagged)))
+		_, err = fmt.Fprintf(w, "%s that run although no tag names them: %s\n", counted(len(untagged), "image"), some(nameAll(untagged)))
 	}
 	if idle := v.Idle(); err == nil && len(idle) > 0 {
-		_, err = fmt.Fprintf(w, "%d tags that nothing of the estate runs: %s\n", len(idle), some(idle))
+		_, err = fmt.Fprintf(w, "%s that nothing of the estate runs: %s\n", counted(len(idle), "tag"), some(idle))
 	}
 	if err == nil && !v.Estate {
 		_, err = fmt.Fprintf(w, "what runs is not known: azward scan, or --estate FILE\n")
@@ -241,8 +222,8 @@ func some(list []string) string {
 // write tells what the run did.
 func (s *registrySummary) write(w io.Writer) error {
 	sum := s.transfers.sum()
-	_, err := fmt.Fprintf(w, "this run: %d images read, %d known; %d layers read (%.1f MB), %d from the cache; tags: %d new, %d moved, %d removed; %.1f s\n",
-		s.Images, s.Known, sum.layers-sum.cached, float64(sum.bytes)/1e6, sum.cached, s.Moves.New, s.Moves.Moved, s.Moves.Removed, s.took.Seconds())
+	_, err := fmt.Fprintf(w, "this run: %s read, %d known; %s read (%.1f MB), %d from the cache; tags: %d new, %d moved, %d removed; %.1f s\n",
+		counted(s.Images, "image"), s.Known, counted(sum.layers-sum.cached, "layer"), float64(sum.bytes)/1e6, sum.cached, s.Moves.New, s.Moves.Moved, s.Moves.Removed, s.took.Seconds())
 	return err
 }
 
