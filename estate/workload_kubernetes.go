@@ -113,14 +113,28 @@ func (e *Estate) replicated(r *Resource, w *Workload) {
 	case v.Status.ReadyReplicas > 0:
 		w.decide(azward.Yes, r.Evidence("/status/readyReplicas", "this many pods are ready"))
 	case v.Spec.Replicas != nil && *v.Spec.Replicas == 0 && v.Status.Replicas == 0:
-		if scaler, pointer := e.startsFromZero(r); scaler != nil {
-			w.decide(azward.Yes, scaler.Evidence(pointer, "starts it from zero when there is work"))
-			return
-		}
-		w.decide(azward.No, r.Evidence("/spec/replicas", "no pod is asked for"))
+		w.atZero(e, r)
 	default:
 		w.asksForPods(r)
 	}
+}
+
+// atZero decides for a controller without pods: an autoscaler may start it when
+// there is work, and that there is none takes a look at all of them.
+func (w *Workload) atZero(e *Estate, r *Resource) {
+	scaler, pointer, unread := e.startsFromZero(r)
+	if scaler != nil {
+		w.decide(azward.Yes, scaler.Evidence(pointer, "starts it from zero when there is work"))
+		return
+	}
+	asked := r.Evidence("/spec/replicas", "no pod is asked for")
+	proof, missing := e.Absence(namespaceScope(r), "horizontalpodautoscalers.autoscaling", "scaledobjects.keda.sh")
+	if missing = append(missing, unread...); len(missing) > 0 {
+		w.decide(azward.Unknown, asked)
+		w.Gaps = append(w.Gaps, missing...)
+		return
+	}
+	w.decide(azward.No, append([]azward.Evidence{asked}, proof...)...)
 }
 
 // asksForPods leaves Running open: pods are asked for, and none was seen.
@@ -242,7 +256,8 @@ func (e *Estate) pod(r *Resource, w *Workload) bool {
 	return true
 }
 
-// clusterStopped decides No for everything in a cluster that is shut down.
+// clusterStopped decides No for everything in a cluster that is shut down, and
+// leaves open what a cluster in a state that nobody knows does.
 //
 // Source: https://learn.microsoft.com/azure/aks/start-stop-cluster
 func (e *Estate) clusterStopped(w *Workload) bool {
@@ -250,11 +265,17 @@ func (e *Estate) clusterStopped(w *Workload) bool {
 		return false
 	}
 	const pointer = "/properties/powerState/code"
-	code, _ := w.Cluster.At(pointer)
-	if !strings.EqualFold(string(code), `"Stopped"`) {
+	switch code, _ := w.Cluster.At(pointer); strings.ToLower(string(code)) {
+	case "", "null", `"running"`:
 		return false
+	case `"stopped"`:
+		w.decide(azward.No, w.Cluster.Evidence(pointer, "the cluster is stopped"))
+	default:
+		w.decide(azward.Unknown, w.Cluster.Evidence(pointer, "the power state is none that azward knows"))
+		w.Gaps = append(w.Gaps, azward.Gap{
+			Scope: w.Cluster.ID, Kind: azward.GapUnparsed, Reads: pointer, Error: "the cluster's power state is none that azward knows", Remedy: "read the cluster again",
+		})
 	}
-	w.decide(azward.No, w.Cluster.Evidence(pointer, "the cluster is stopped"))
 	return true
 }
 

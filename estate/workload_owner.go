@@ -21,7 +21,7 @@ type ownerKey struct {
 type owners struct {
 	named   map[ownerKey]*Resource    // workload kinds
 	owned   map[*Resource][]*Resource // by owner, in order of key
-	scalers map[ownerKey][]scaler     // autoscalers by target
+	scalers map[ownerKey][]scaler     // autoscalers by target; by namespace alone those whose target cannot be read
 }
 
 // ownerKinds are the kinds that own pods, ownedKinds those that a controller
@@ -178,7 +178,9 @@ func (o *owners) addScaler(r *Resource) {
 			ScaleTargetRef ownerReference `json:"scaleTargetRef"`
 		} `json:"spec"`
 	}
-	if json.Unmarshal(r.Body, &v) != nil {
+	if json.Unmarshal(r.Body, &v) != nil { // it may be anybody's in the namespace
+		key := ownerKey{cluster: r.Cluster.Key(), namespace: r.Namespace}
+		o.scalers[key] = append(o.scalers[key], scaler{resource: r})
 		return
 	}
 	s, target := scaler{resource: r}, v.Spec.ScaleTargetRef
@@ -204,14 +206,22 @@ func (o *owners) addScaler(r *Resource) {
 }
 
 // startsFromZero returns the autoscaler that starts a workload's pods from
-// zero, and the property that says so.
-func (e *Estate) startsFromZero(r *Resource) (*Resource, string) {
+// zero, and the property that says so. Gaps are autoscalers that may do so, but
+// cannot be read.
+func (e *Estate) startsFromZero(r *Resource) (by *Resource, pointer string, gaps []azward.Gap) {
 	e.tracker.note(lookup{kind: scalersOf, a: string(r.key)})
-	for _, s := range e.ownership().scalers[ownerKey{r.Cluster.Key(), strings.ToLower(r.Kind), r.Namespace, r.Name}] {
+	scalers := e.ownership().scalers
+	for _, s := range scalers[ownerKey{r.Cluster.Key(), strings.ToLower(r.Kind), r.Namespace, r.Name}] {
 		e.tracker.touch(s.resource)
 		if s.fromZero != "" {
-			return s.resource, s.fromZero
+			return s.resource, s.fromZero, nil
 		}
 	}
-	return nil, ""
+	for _, s := range scalers[ownerKey{cluster: r.Cluster.Key(), namespace: r.Namespace}] {
+		e.tracker.touch(s.resource)
+		gaps = append(gaps, azward.Gap{
+			Scope: s.resource.ID, Kind: azward.GapUnparsed, Reads: "/spec/scaleTargetRef", Error: "what the autoscaler scales has an unexpected shape",
+		})
+	}
+	return nil, "", gaps
 }
