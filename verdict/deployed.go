@@ -3,6 +3,7 @@ package verdict
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/estate"
@@ -63,7 +64,7 @@ func (d *Decider) deployed(subject Subject, s *surroundings) (p presence) {
 		c.Summary = "the workload does not run: " + meaningOf(s.workload.Evidence)
 		var other azward.Condition
 		runs, _ := d.runsImage(s, containers, subject, &other)
-		p.dormant = runs != azward.No
+		p.dormant = runs != azward.No && !s.ended()
 		return p
 	}
 	runs, how := d.runsImage(s, containers, subject, c)
@@ -133,7 +134,7 @@ func (d *Decider) runsImage(s *surroundings, containers []estate.Container, subj
 	var gaps []azward.Gap
 	for _, container := range containers {
 		c.Evidence = append(c.Evidence, container.Evidence...)
-		answer, words, missing := d.containerRuns(container, subject, c)
+		answer, words, missing := d.containerRuns(s, container, subject, c)
 		if answer == azward.Yes {
 			if !container.Init || s.onHostNetwork() {
 				return azward.Yes, words
@@ -170,7 +171,7 @@ func (s *surroundings) onHostNetwork() bool {
 // containerRuns compares what a container runs with the image that was read. A
 // digest of the running container decides; where only the tag is known, the
 // registry's answer for that tag does, and weighs less.
-func (d *Decider) containerRuns(container estate.Container, subject Subject, c *azward.Condition) (runs azward.Answer, how string, missing []azward.Gap) {
+func (d *Decider) containerRuns(s *surroundings, container estate.Container, subject Subject, c *azward.Condition) (runs azward.Answer, how string, missing []azward.Gap) {
 	var rec *imageRecord
 	if image, ok := d.Estate.Image(subject.Digest); ok {
 		if decoded, err := estate.Decode[imageRecord](image); err == nil {
@@ -184,7 +185,7 @@ func (d *Decider) containerRuns(container estate.Container, subject Subject, c *
 		}
 		return azward.No, "", nil
 	}
-	if rec != nil {
+	if missing = s.unreadPods(); rec != nil && len(missing) == 0 {
 		for _, ref := range rec.References {
 			if ref.Reference != container.Image {
 				continue
@@ -201,10 +202,30 @@ func (d *Decider) containerRuns(container estate.Container, subject Subject, c *
 			return azward.Yes, how, nil
 		}
 	}
-	return azward.Unknown, "", []azward.Gap{{
+	return azward.Unknown, "", append(missing, azward.Gap{
 		Scope: subject.Workload, Kind: azward.GapNotRead, Reads: "the digest of " + container.Image,
 		Needs: "the registry's answer for this tag", Error: "only a tag is known, and it was not resolved",
-	}}
+	})
+}
+
+// unreadPods are what keeps the pods of a workload in a cluster from being
+// known: a pod tells its digest, which its tag's digest of today may not be.
+func (s *surroundings) unreadPods() []azward.Gap {
+	if s.workload.Resource.Cluster == "" {
+		return nil
+	}
+	return slices.Clone(s.workload.Gaps)
+}
+
+// ended says that the workload has run to its end and nothing starts it again:
+// a Job that is complete or has failed, a pod of its own in a final phase.
+//
+// Source: https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions
+func (s *surroundings) ended() bool {
+	final := map[azward.WorkloadKind]string{azward.Job: "/status/conditions/", azward.Pod: "/status/phase"}[s.workload.Kind]
+	return final != "" && slices.ContainsFunc(s.workload.Evidence, func(e azward.Evidence) bool {
+		return e.Resource.Equal(s.workload.ID) && strings.HasPrefix(e.Property, final)
+	})
 }
 
 func meaningOf(evidence []azward.Evidence) string {
