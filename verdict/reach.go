@@ -86,6 +86,9 @@ func prerequisites(subject Subject, p Profile, needs []azward.Prerequisite) azwa
 		Meaning: "attack vector " + p.Vector + ", privileges " + p.Privileges + ", user interaction " + p.Interaction,
 		Source:  azward.SourceAdvisory, SHA256: sha256Hex(subject.Record),
 	}
+	if subject.Borrowed && len(subject.Reports) > 0 {
+		vector.Source, vector.SHA256, vector.ReadAt = azward.SourceScanner, sha256Hex(subject.Reports[0].Record), subject.Reports[0].At
+	}
 	if !p.Stated {
 		vector.Value, vector.Meaning = azward.JSONValue(nil), "no record states a vector, so the worst is assumed: over the network, without privileges"
 	}
