@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,7 +92,8 @@ type (
 )
 
 // CycloneDX writes the verdicts as a CycloneDX 1.6 document of vulnerabilities
-// with their analysis, one statement each, piece by piece. Components are
+// with their analysis, one statement each, the worst of each vulnerability
+// first, piece by piece. Components are
 // packages, once for each place that they are in, and lie side by side, since
 // readers look for them by reference and package URL; what is beneath what is
 // in the dependencies. What has no way in is not_affected,
@@ -125,8 +127,15 @@ func CycloneDX(w io.Writer, verdicts []azward.Verdict, o Options) error {
 	}
 	j.End()
 	j.Array("vulnerabilities")
-	for _, s := range list {
-		j.Value("", s.cycloneDX(parts.place(s.verdict)))
+	for _, group := range byVulnerability(list) {
+		// Some readers (Grype since 2026) take the first entry of an ID for all
+		// that have it: it is the worst.
+		slices.SortStableFunc(group, func(a, b subject) int {
+			return cmp.Or(cmp.Compare(a.position.status, b.position.status), cmp.Compare(a.position.reason, b.position.reason))
+		})
+		for _, s := range group {
+			j.Value("", s.cycloneDX(parts.place(s.verdict)))
+		}
 	}
 	j.End()
 	j.End()

@@ -2,9 +2,12 @@ package vex_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/azward/azward"
 )
 
 func TestCycloneDX(t *testing.T) {
@@ -16,6 +19,7 @@ func TestCycloneDX(t *testing.T) {
 		} `json:"components"`
 		Vulnerabilities []struct {
 			Ref      string `json:"bom-ref"`
+			ID       string `json:"id"`
 			Source   struct{ Name string }
 			Analysis struct{ State, Justification string }
 			Affects  []struct{ Ref string }
@@ -29,8 +33,17 @@ func TestCycloneDX(t *testing.T) {
 		purls[c.Ref] = c.PURL
 	}
 	got := map[string]string{}
-	for i, v := range doc.Vulnerabilities {
-		want := verdicts()[i]
+	byID, last := map[string]azward.Verdict{}, map[string]string{}
+	for _, v := range verdicts() {
+		byID["urn:azward:verdict:"+string(v.ID)] = v
+	}
+	order := "exploitable in_triage not_affected"
+	for _, v := range doc.Vulnerabilities {
+		want := byID[v.Ref]
+		if strings.Index(order, last[v.ID]) > strings.Index(order, v.Analysis.State) {
+			t.Errorf("%s is %s after %s: some readers take the first alone", v.ID, v.Analysis.State, last[v.ID])
+		}
+		last[v.ID] = v.Analysis.State
 		got[want.Workload.Name] = v.Analysis.State + " " + v.Analysis.Justification
 		if len(v.Affects) != 1 || purls[v.Affects[0].Ref] != want.Finding.PURL {
 			t.Errorf("%s affects %v and not its package", want.Workload.Name, v.Affects)

@@ -13,8 +13,8 @@ import (
 type Product string
 
 const (
-	// Deployments, the default: what runs, with the image and the package
-	// beneath it. A verdict holds there and nowhere else.
+	// Deployments is what runs, with the image and the package beneath it. A
+	// verdict holds there and nowhere else.
 	Deployments Product = ""
 	// Images is for readers that know images alone. A vulnerability in an image
 	// is as bad as in the worst of the deployments that were given; of others
@@ -113,4 +113,12 @@ func (s subject) impact(p position) string {
 		asOf = " as of " + at.Format(time.RFC3339)
 	}
 	return plain("no attacker can send it packets" + asOf + "; this is a property of the deployment's network, not of the software: " + p.notes)
+}
+
+// LeftOut counts the verdicts that have no place in a document about the
+// product: with [Images] those whose image is known by a tag alone, or whose
+// package has no package URL.
+func LeftOut(verdicts []azward.Verdict, product Product) int {
+	_, without := subjects(verdicts, product)
+	return without
 }
