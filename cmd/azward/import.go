@@ -15,6 +15,7 @@ import (
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/estate"
+	"github.com/azward/azward/exposure"
 	"github.com/azward/azward/foreign"
 	"github.com/azward/azward/report"
 	"github.com/azward/azward/scan"
@@ -23,7 +24,7 @@ import (
 )
 
 func importCommand(a *app) *cobra.Command {
-	var connection, format string
+	var connection, format, attacker string
 	var gate failOn
 	c := &cobra.Command{
 		Use: "import FILE…", Short: "Bring the findings of other scanners", Args: cobra.MinimumNArgs(1),
@@ -49,14 +50,25 @@ without the reports: give them to it with azward scan --findings FILE.`,
 			if err := gate.check(); err != nil {
 				return err
 			}
-			return a.importReports(cmd.Context(), args, foreign.Format(format), connection, gate)
+			if _, ok := attackers[attacker]; !ok {
+				return noAttacker(attacker)
+			}
+			return a.importReports(cmd.Context(), args, importing{foreign.Format(format), connection, attackers[attacker]}, gate)
 		},
 	}
 	flags := c.Flags()
 	flags.StringVar(&connection, "connection", "", "join them to this connection's last scan; the last of all when left out")
 	flags.StringVar(&format, "format", "", "what the files are, where they do not tell: trivy, grype, sarif, cyclonedx, defender, kubescape")
+	flags.StringVar(&attacker, "attacker", "internet", "where an attacker starts, as azward scan --attacker took it")
 	gate.flags(flags)
 	return c
+}
+
+// importing is what reports are joined to, and how.
+type importing struct {
+	format     foreign.Format
+	connection string
+	attacker   exposure.Class
 }
 
 // reports are the files of other scanners, open while a scan reads them.
@@ -105,7 +117,7 @@ func (r *reports) close() error {
 }
 
 // importReports decides the last scan again, with reports.
-func (a *app) importReports(ctx context.Context, names []string, format foreign.Format, connection string, gate failOn) (err error) {
+func (a *app) importReports(ctx context.Context, names []string, o importing, gate failOn) (err error) {
 	dir, err := a.dataDir()
 	if err != nil {
 		return err
@@ -115,7 +127,7 @@ func (a *app) importReports(ctx context.Context, names []string, format foreign.
 		return err
 	}
 	defer release() //nolint:errcheck // the lock goes with the process at the latest
-	opened, err := openReports(names, format)
+	opened, err := openReports(names, o.format)
 	if err != nil {
 		return err
 	}
@@ -124,7 +136,7 @@ func (a *app) importReports(ctx context.Context, names []string, format foreign.
 	if err != nil {
 		return err
 	}
-	last, err := a.lastScan(ctx, connection)
+	last, err := a.lastScan(ctx, o.connection)
 	if err != nil {
 		return err
 	}
@@ -139,7 +151,7 @@ func (a *app) importReports(ctx context.Context, names []string, format foreign.
 	defer index.Close()
 	start := time.Now().UTC()
 	a.warnStale(index, start)
-	run := scan.Scan{Advisories: index, Reports: opened.list, Progress: func(p scan.Progress) { a.progress.show("%s: %d %s", p.Stage, p.Done, p.Note) }}
+	run := scan.Scan{Advisories: index, Reports: opened.list, Attacker: o.attacker, Progress: func(p scan.Progress) { a.progress.show("%s: %d %s", p.Stage, p.Done, p.Note) }}
 	found := scanned{}
 	if found.Result, err = run.Run(ctx, e, at); err != nil {
 		return err
@@ -257,6 +269,27 @@ func nothingMatched(all []scan.Brought) error {
 		Kind: azward.KindFailed, Op: "join report", Subject: strings.Join(names[:min(len(names), shown)], ", "), Cause: cause,
 		Remedy: "scan the image by the digest that runs (azward verdicts shows it), or scan the connection again if the deployment is newer than the last scan",
 	}
+}
+
+// broughtBy adds up what became of the reports in several scans: what one of
+// them could join was not missed by the others.
+func broughtBy(results ...scanned) []scan.Brought {
+	var all []scan.Brought
+	for _, r := range results {
+		for i, b := range r.Brought {
+			if i == len(all) {
+				all = append(all, b)
+				continue
+			}
+			sum := &all[i]
+			if b.Matched > sum.Matched {
+				sum.Unmatched = b.Unmatched
+			}
+			sum.Matched, sum.Denied = max(sum.Matched, b.Matched), max(sum.Denied, b.Denied)
+			sum.Joined, sum.Alone, sum.Differ = sum.Joined+b.Joined, sum.Alone+b.Alone, sum.Differ+b.Differ
+		}
+	}
+	return all
 }
 
 // spokenOf are the verdicts that a report speaks of.

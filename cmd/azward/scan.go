@@ -18,6 +18,7 @@ import (
 	"github.com/azward/azward/connect"
 	"github.com/azward/azward/estate"
 	"github.com/azward/azward/exposure"
+	"github.com/azward/azward/foreign"
 	"github.com/azward/azward/image"
 	"github.com/azward/azward/kube"
 	"github.com/azward/azward/registry"
@@ -107,6 +108,8 @@ type scanFlags struct {
 	plainHTTP     bool
 	subscriptions []string
 	attacker      string
+	findings      []string          // files of other scanners' reports
+	reports       []*foreign.Report // the same, open
 	failOn        failOn
 }
 
@@ -135,7 +138,7 @@ of az resource list, Kubernetes manifests, or a folder of these.`,
 				return err
 			}
 			if _, ok := attackers[f.attacker]; !ok {
-				return &azward.Error{Kind: azward.KindUsage, Op: "read --attacker", Subject: fmt.Sprintf("%.40q", f.attacker), Cause: "there is no such place", Remedy: "use internet, partner, connected, peered, local or cluster"}
+				return noAttacker(f.attacker)
 			}
 			return a.scan(cmd.Context(), args, f)
 		},
@@ -147,13 +150,18 @@ of az resource list, Kubernetes manifests, or a folder of these.`,
 	flags.BoolVar(&f.noPull, "no-pull", false, "read no image; use those that the files or the cache hold")
 	flags.BoolVar(&f.plainHTTP, "plain-http", false, "speak HTTP to registries on loopback")
 	flags.StringSliceVar(&f.subscriptions, "subscription", nil, "read these subscriptions alone")
+	flags.StringArrayVar(&f.findings, "findings", nil, "join this report of another scanner, as azward import does (repeatable)")
 	flags.StringVar(&f.attacker, "attacker", "internet", "the nearest place that an attacker may start from: internet, partner, connected, peered, local, cluster")
 	f.failOn.flags(flags)
 	return c
 }
 
+func noAttacker(name string) error {
+	return &azward.Error{Kind: azward.KindUsage, Op: "read --attacker", Subject: fmt.Sprintf("%.40q", name), Cause: "there is no such place", Remedy: "use internet, partner, connected, peered, local or cluster"}
+}
+
 // scan runs one scan for each source and writes all verdicts.
-func (a *app) scan(ctx context.Context, names []string, f scanFlags) error {
+func (a *app) scan(ctx context.Context, names []string, f scanFlags) (err error) {
 	dir, err := a.dataDir()
 	if err != nil {
 		return err
@@ -163,6 +171,12 @@ func (a *app) scan(ctx context.Context, names []string, f scanFlags) error {
 		return err
 	}
 	defer release() //nolint:errcheck // the lock goes with the process at the latest
+	opened, err := openReports(f.findings, "")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, opened.close()) }()
+	f.reports = opened.list
 	sources, err := a.sources(ctx, names, f)
 	if err != nil {
 		return err
@@ -176,7 +190,10 @@ func (a *app) scan(ctx context.Context, names []string, f scanFlags) error {
 		results = append(results, result)
 	}
 	a.progress.clear()
-	return a.writeScans(ctx, results, f.failOn)
+	if err := a.writeScans(ctx, results, f.failOn); err != nil {
+		return err
+	}
+	return nothingMatched(broughtBy(results...))
 }
 
 // source is what one scan reads.
@@ -262,7 +279,7 @@ func (a *app) scanSource(ctx context.Context, s source, f scanFlags) (found scan
 		client: client, tenant: tenant, plainHTTP: f.plainHTTP,
 	}
 	defer images.close()
-	run := scan.Scan{Advisories: index, Attacker: attackers[f.attacker], Progress: func(p scan.Progress) { a.progress.show("%s: %d of %d %s", p.Stage, p.Done, p.Total, p.Note) }}
+	run := scan.Scan{Advisories: index, Attacker: attackers[f.attacker], Reports: f.reports, Progress: func(p scan.Progress) { a.progress.show("%s: %d of %d %s", p.Stage, p.Done, p.Total, p.Note) }}
 	if !f.noPull {
 		run.Images = images
 	}
@@ -353,7 +370,11 @@ func (a *app) writeScans(ctx context.Context, results []scanned, f failOn) error
 					changes = append(changes, r.changes...)
 				}
 			}
-			return report.JSON(w, map[string]any{"verdicts": verdicts, "gaps": gaps, "changes": changes})
+			all := map[string]any{"verdicts": verdicts, "gaps": gaps, "changes": changes}
+			if brought := broughtBy(results...); len(brought) > 0 {
+				all["reports"] = brought
+			}
+			return report.JSON(w, all)
 		default:
 			return a.writeVerdicts(w, verdicts)
 		}
@@ -389,6 +410,9 @@ func (a *app) summary(w io.Writer, results []scanned, verdicts []azward.Verdict,
 		if _, err := fmt.Fprintf(w, "%d workloads have packages that azward does not see (machines, code-only apps, unread images)\n", blind); err != nil {
 			return err
 		}
+	}
+	if err := writeBrought(w, broughtBy(results...)); err != nil {
+		return err
 	}
 	for _, r := range results {
 		if err := writeVerdictChanges(w, r); err != nil {
