@@ -30,7 +30,7 @@ connect to it as to real Azure, and do the whole job. The advisories are a small
 set made for the demo. Nothing leaves this machine; without --data the results
 are thrown away.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.only("table", "json", "sarif", "openvex"); err != nil {
+			if err := a.only(verdictFormats...); err != nil {
 				return err
 			}
 			return a.demo(cmd.Context(), once)

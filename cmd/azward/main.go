@@ -79,7 +79,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 --fail-on met, 4 --fail-on undecided,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.data, "data", "", "data directory (default $XDG_STATE_HOME/azward or ~/.local/state/azward)")
-	flags.StringVar(&a.output, "output", "table", "format: table, json, and where it means something markdown, sarif, openvex, proof, csv, cyclonedx, spdx")
+	flags.StringVar(&a.output, "output", "table", "format: table, json, and where it means something markdown, sarif, openvex, proof, csv, junit, csaf, cyclonedx, spdx, ocsf")
 	flags.StringVarP(&a.out, "out", "o", "", "write the result to this file")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no hints")
 	flags.StringVar(&a.logLevel, "log-level", "warn", "debug, info, warn or error")

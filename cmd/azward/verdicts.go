@@ -19,7 +19,6 @@ import (
 	"github.com/azward/azward/report"
 	"github.com/azward/azward/store"
 	"github.com/azward/azward/verdict"
-	"github.com/azward/azward/vex"
 )
 
 // failOn is the condition of a CI gate.
@@ -99,12 +98,16 @@ func (f *failOn) judge(verdicts []azward.Verdict, gaps int) error {
 func verdictsCommand(a *app) *cobra.Command {
 	var exploitable, results []string
 	var vulnerability, workload, connection string
-	var assert, dismissed bool
+	var dismissed bool
+	var document vexFlags
 	var gate failOn
 	c := &cobra.Command{
 		Use: "verdicts", Short: "List the verdicts of the last scans", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.only("table", "json", "sarif", "openvex", "markdown"); err != nil {
+			if err := a.only(verdictFormats...); err != nil {
+				return err
+			}
+			if err := document.check(a.output, cmd.Flags().Changed, "exploitable", "result", "workload", "connection"); err != nil {
 				return err
 			}
 			if err := gate.check(); err != nil {
@@ -155,8 +158,8 @@ func verdictsCommand(a *app) *cobra.Command {
 			})
 			err = a.write(func(w io.Writer) error {
 				switch a.output {
-				case "openvex":
-					return writeOpenVEX(w, verdicts, assert)
+				case "openvex", "csaf", "cyclonedx":
+					return a.document(w, verdicts, document)
 				case "table":
 					return a.writeTable(w, verdicts, dismissed)
 				}
@@ -186,7 +189,7 @@ func verdictsCommand(a *app) *cobra.Command {
 	flags.StringVar(&workload, "workload", "", "resource ID of a workload, cluster, resource group or subscription")
 	flags.StringVar(&connection, "connection", "", "verdicts of this connection alone")
 	flags.BoolVar(&dismissed, "dismissed", false, "show those that were dismissed, too")
-	flags.BoolVar(&assert, "assert-not-affected", false, "openvex: state what has no way in as not_affected")
+	document.flags(flags)
 	gate.flags(flags)
 	return c
 }
@@ -211,36 +214,6 @@ func (a *app) gapsOf(cmd *cobra.Command, connection string) (int, error) {
 		}
 	}
 	return gaps, nil
-}
-
-func (a *app) writeVerdicts(w io.Writer, verdicts []azward.Verdict) error {
-	switch a.output {
-	case "json":
-		return report.JSON(w, verdicts)
-	case "sarif":
-		return report.SARIF(w, verdicts, version)
-	case "openvex":
-		return writeOpenVEX(w, verdicts, false)
-	case "markdown":
-		for _, v := range verdicts {
-			if err := report.Markdown(w, v); err != nil {
-				return err
-			}
-		}
-		return nil
-	default:
-		return report.Table(w, verdicts, a.style())
-	}
-}
-
-func writeOpenVEX(w io.Writer, verdicts []azward.Verdict, assert bool) error {
-	var issued time.Time
-	for _, v := range verdicts {
-		if v.DecidedAt.After(issued) {
-			issued = v.DecidedAt
-		}
-	}
-	return vex.OpenVEX(w, verdicts, vex.Options{Issued: issued, AssertNotAffected: assert})
 }
 
 func explainCommand(a *app) *cobra.Command {
