@@ -46,7 +46,7 @@ func Check(f Format, verdicts []azward.Verdict, o Options, scan Scan) (Matched, 
 	wrong := func(kind azward.Kind, cause, remedy string) (Matched, error) {
 		return m, &azward.Error{Kind: kind, Op: "match " + string(f) + " document with report", Subject: plain(scan.Artifact), Cause: cause, Remedy: remedy}
 	}
-	if cause := unread(f, verdicts, o, scan); cause != "" {
+	if cause := unread(f, verdicts, scan); cause != "" {
 		return wrong(azward.KindUsage, cause, "use --output openvex for "+string(scan.Scanner))
 	}
 	list, _ := subjects(verdicts, o.Product)
@@ -69,7 +69,7 @@ func Check(f Format, verdicts []azward.Verdict, o Options, scan Scan) (Matched, 
 
 // unread says why a scanner makes nothing of a format, or too much; "" when it
 // reads it.
-func unread(f Format, verdicts []azward.Verdict, o Options, scan Scan) string {
+func unread(f Format, verdicts []azward.Verdict, scan Scan) string {
 	switch {
 	case f == FormatCycloneDX && scan.Scanner == Trivy:
 		return "Trivy applies CycloneDX VEX to the very CycloneDX SBOM that it names by BOM-Link, and to no image"
