@@ -92,7 +92,7 @@ func rows() []Row {
 		},
 	}
 	for level, folders := range map[Level][]string{
-		LevelEngine:  {"exposure", "impact", "policy", "advisory", "verdict", "vex", "report", "sbom", "foreign", "remediation", "hardening", "hardening/secret", "terraform"},
+		LevelEngine:  {"exposure", "impact", "policy", "policy/azurepolicy", "advisory", "verdict", "vex", "report", "sbom", "foreign", "remediation", "hardening", "hardening/secret", "terraform"},
 		LevelAdapter: {"collect", "azure", "kube", "image", "advisory/feed", "store", "seal"},
 		LevelUseCase: {"scan", "registry", "connect", "broker", "operate"},
 		LevelDoor:    {"api", "web", "mcp", "jobs"},
