@@ -1,0 +1,254 @@
+package azurepolicy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/estate"
+)
+
+// State of a resource under a policy. The zero value is Unknown.
+type State int8
+
+// States. Azure calls Pass compliant and Fail non-compliant.
+//
+// Source: https://learn.microsoft.com/azure/governance/policy/concepts/compliance-states
+const (
+	Unknown State = iota
+	Pass
+	Fail
+	NotApplicable
+	Exempt
+)
+
+// String names the state as JSON does.
+func (s State) String() string {
+	return [...]string{"unknown", "pass", "fail", "notApplicable", "exempt"}[s]
+}
+
+// MarshalText writes the state as [State.String] does.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Result is what one policy says of one resource.
+type Result struct {
+	Policy   *Policy
+	Resource *estate.Resource
+	State    State
+	// Leaves are the comparisons that decided, or that could not be made; of
+	// [Checker.Explain] alone.
+	Leaves []Leaf
+	// Proof are the listings behind "there is no such resource", and Gaps what
+	// keeps that from being known.
+	Proof []azward.Evidence
+	Gaps  []azward.Gap
+	// Reason in one clause, where there is more to say than the leaves do.
+	Reason string
+	// Refused counts comparisons that Azure itself refuses to make.
+	Refused int
+}
+
+// Checker evaluates policies on one estate at one time. It is not safe for
+// concurrent use; any number may share an estate and policies.
+type Checker struct {
+	estate   *estate.Estate
+	at       time.Time
+	subjects map[*estate.Resource]*Subject
+	run      run
+}
+
+// NewChecker makes a checker. At is what utcNow() gives, and what exemptions
+// expire by.
+func NewChecker(e *estate.Estate, at time.Time) *Checker {
+	return &Checker{estate: e, at: at, subjects: map[*estate.Resource]*Subject{}}
+}
+
+// Subject is a resource of the estate, decoded once.
+func (c *Checker) Subject(r *estate.Resource) (*Subject, error) {
+	if s := c.subjects[r]; s != nil {
+		return s, nil
+	}
+	s, err := NewSubject(c.estate, r)
+	if err == nil {
+		c.subjects[r] = s
+	}
+	return s, err
+}
+
+// Evaluate gives the state without the leaves that decided.
+func (c *Checker) Evaluate(p *Policy, s *Subject) Result { return c.evaluate(p, s, false) }
+
+// Explain gives the state with the leaves that decided.
+func (c *Checker) Explain(p *Policy, s *Subject) Result { return c.evaluate(p, s, true) }
+
+func (c *Checker) evaluate(p *Policy, s *Subject, tracing bool) Result {
+	r := &c.run
+	*r = run{subject: s, first: s, estate: c.estate, at: c.at, from: &p.From, slots: r.slots[:0]}
+	out := Result{Policy: p, Resource: s.Resource, State: NotApplicable}
+	switch {
+	case p.Effect == "disabled":
+		out.Reason = "the effect is disabled"
+		return out
+	case !p.applicable(r):
+		return out
+	case p.Effect == "manual":
+		out.State, out.Reason = Unknown, "somebody has to attest it: the effect is manual"
+		return out
+	case slices.Contains(requestEffects, p.Effect):
+		out.Reason = "the effect " + p.Effect + " judges no existing resource"
+		return out
+	}
+	r.tracing = tracing
+	answer := p.test.eval(r)
+	switch {
+	case answer == azward.Unknown:
+		out.State, out.Reason = Unknown, r.why.reason
+	case p.exists != nil && answer == azward.No:
+		r.leaves = nil
+	case p.exists != nil:
+		c.related(p.exists, r, &out)
+	case answer == azward.Yes:
+		out.State = Fail
+	default:
+		out.State = Pass
+	}
+	out.Leaves, out.Refused = r.leaves, r.refusals
+	return out
+}
+
+// requestEffects act on requests, and say nothing of what exists.
+var requestEffects = []string{"denyAction", "auditAction", "addToNetworkGroup", "mutate"}
+
+// related looks for what an -IfNotExists effect wants to find.
+func (c *Checker) related(x *existence, r *run, out *Result) {
+	want, bad := x.target(r)
+	if bad.undecided() {
+		out.State, out.Reason = Unknown, bad.text
+		if bad.kind == failed {
+			r.refusals++
+		}
+		return
+	}
+	ifLeaves := len(r.leaves)
+	open := ""
+	for _, found := range c.estate.Matching(want.kind, want.holds) {
+		mark := len(r.leaves)
+		answer, reason := c.meets(x, r, found)
+		switch answer {
+		case azward.Yes:
+			r.leaves = append(r.leaves[:ifLeaves], r.leaves[mark:]...)
+			out.State, out.Reason = Pass, "found "+string(found.ID)
+			return
+		case azward.Unknown:
+			open = reason
+		}
+	}
+	if open != "" {
+		out.State, out.Reason = Unknown, open
+		return
+	}
+	if out.Proof, out.Gaps = c.estate.Absence(want.scope, want.kind); len(out.Gaps) > 0 {
+		out.State, out.Reason = Unknown, "not all "+want.kind+" were read"
+		return
+	}
+	out.State, out.Reason = Fail, "no "+want.kind+" meets the condition"
+}
+
+// meets asks the existence condition of a related resource.
+func (c *Checker) meets(x *existence, r *run, found *estate.Resource) (azward.Answer, string) {
+	if x.condition == nil {
+		return azward.Yes, ""
+	}
+	s, err := c.Subject(found)
+	if err != nil {
+		return azward.Unknown, err.Error()
+	}
+	r.subject = s
+	answer := x.condition.eval(r)
+	r.subject = r.first
+	return answer, r.why.reason
+}
+
+// target is which resources an -IfNotExists effect looks at.
+type target struct {
+	kind  string
+	scope azward.ResourceID // where to look
+	name  string            // "" for any; the last segment may be ?
+	// direct asks for children and extensions of scope, and not for all that
+	// lies somewhere below it.
+	of azward.ResourceID
+}
+
+// extensions are resource types that belong to the resource that they extend.
+//
+// Source: https://learn.microsoft.com/azure/azure-resource-manager/management/extension-resource-types
+var extensions = map[string]bool{
+	"microsoft.insights/diagnosticsettings":                      true,
+	"microsoft.insights/datacollectionruleassociations":          true,
+	"microsoft.guestconfiguration/guestconfigurationassignments": true,
+	"microsoft.authorization/locks":                              true,
+	"microsoft.security/advancedthreatprotectionsettings":        true,
+	"microsoft.security/defenderforstoragesettings":              true,
+	"microsoft.security/assessments":                             true,
+	"microsoft.maintenance/configurationassignments":             true,
+	"microsoft.customproviders/associations":                     true,
+	"microsoft.automanage/configurationprofileassignments":       true,
+}
+
+func (x *existence) target(r *run) (target, value) {
+	texts := map[string]string{}
+	for key, e := range map[string]expression{"type": x.kind, "name": x.name, "group": x.group, "scope": x.scope} {
+		if e == nil {
+			continue
+		}
+		v := e.eval(r)
+		if v.undecided() {
+			return target{}, v
+		}
+		s, ok := v.scalar()
+		if !ok {
+			return target{}, failure("the %s of what should exist is no text", key)
+		}
+		texts[key] = s
+	}
+	id := r.first.Resource.ID
+	t := target{kind: texts["type"], name: texts["name"]}
+	low := strings.ToLower(t.kind)
+	switch {
+	case strings.HasPrefix(low, r.first.typeLow+"/") || extensions[low]:
+		t.scope, t.of = id, id
+	case strings.EqualFold(texts["scope"], "subscription") || id.ResourceGroup() == "":
+		t.scope = id.SubscriptionScope()
+	case texts["group"] != "":
+		t.scope = id.SubscriptionScope().Child("resourceGroups", texts["group"])
+	default:
+		t.scope = id.SubscriptionScope().Child("resourceGroups", id.ResourceGroup())
+	}
+	if t.scope == "" {
+		return target{}, failure("the resource is in no subscription")
+	}
+	return t, value{}
+}
+
+// holds reports whether a resource of the type is one that is looked at.
+func (t target) holds(r *estate.Resource) bool {
+	if !r.ID.Within(t.scope) || t.of != "" && r.ID.Equal(t.of) {
+		return false
+	}
+	if t.name == "" {
+		return true
+	}
+	full := fullName(r.ID)
+	if parents, any := strings.CutSuffix(t.name, "/?"); any {
+		at := strings.LastIndexByte(full, '/')
+		return at >= 0 && strings.EqualFold(full[:at], parents)
+	}
+	return strings.EqualFold(full, t.name) || strings.EqualFold(r.ID.Name(), t.name)
+}
+
+// String is the state and where it holds, for messages.
+func (r *Result) String() string {
+	return fmt.Sprintf("%s %s %s", r.State, r.Policy.Definition.Name, r.Resource.ID)
+}

@@ -1,0 +1,110 @@
+package azurepolicy
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/estate"
+)
+
+// maxCost bounds, in steps (functions, comparisons, members), what one
+// evaluation of one resource takes: a rule of the largest size that Azure
+// accepts over arrays of hundreds of members stays below.
+const maxCost = 1_000_000
+
+// maxLeaves bounds how many comparisons one answer cites.
+const maxLeaves = 64
+
+// run is one evaluation.
+type run struct {
+	subject *Subject // what field conditions look at
+	first   *Subject // what field() looks at: the resource of the if
+	estate  *estate.Estate
+	at      time.Time
+	from    *Origin
+
+	slots    []slot
+	spent    int
+	refusals int // leaves that Azure would refuse to evaluate
+
+	tracing bool
+	leaves  []Leaf
+	why     verdict // of the last unknown leaf
+}
+
+// slot holds the member that a count stands at.
+type slot struct {
+	v  *value
+	at *place
+}
+
+// bind lets a slot stand at a member. It is false when the evaluation has cost
+// too much.
+func (r *run) bind(n int, v *value, at *place) bool {
+	if n >= len(r.slots) {
+		r.slots = append(r.slots, make([]slot, n+1-len(r.slots))...)
+	}
+	r.slots[n] = slot{v, at}
+	r.spent++
+	return r.spent <= maxCost
+}
+
+// Leaf is one comparison that decided, or kept an answer from being decided.
+type Leaf struct {
+	// Field is what was looked at as the definition names it: a field, an
+	// expression, or "count" and what was counted.
+	Field string `json:"field"`
+	// Path is the JSON pointer of the value in the resource; "" for computed
+	// values.
+	Path     string          `json:"path,omitempty"`
+	Value    json.RawMessage `json:"value"`
+	Operator string          `json:"operator"`
+	Expected json.RawMessage `json:"expected"`
+	Answer   azward.Answer   `json:"answer"`
+	// Reason why the answer is unknown.
+	Reason string `json:"reason,omitempty"`
+
+	resource *estate.Resource
+}
+
+// Evidence cites the leaf's property.
+func (l *Leaf) Evidence() azward.Evidence {
+	e := azward.Evidence{
+		Resource: l.resource.ID, Property: l.Path, Value: l.Value, Meaning: l.meaning(),
+		Source: l.resource.Source, APIVersion: l.resource.APIVersion, ReadAt: l.resource.ReadAt, SHA256: l.resource.SHA256(),
+	}
+	return e
+}
+
+func (l *Leaf) meaning() string {
+	s := l.Field + " " + l.Operator + " " + string(l.Expected) + ": " + l.Answer.String()
+	if l.Reason != "" {
+		s += " (" + l.Reason + ")"
+	}
+	return s
+}
+
+// leaf notes a comparison and gives its answer.
+func (r *run) leaf(name string, v *value, at *place, c *comparison, want *value, got verdict) azward.Answer {
+	if got.answer == azward.Unknown {
+		r.why = got
+		if got.failed {
+			r.refusals++
+		}
+	}
+	if r.tracing && len(r.leaves) < maxLeaves {
+		r.leaves = append(r.leaves, Leaf{
+			Field: name, Path: at.String(), Value: v.json(), Operator: c.name, Expected: want.json(),
+			Answer: got.answer, Reason: got.reason, resource: r.subject.Resource,
+		})
+	}
+	return got.answer
+}
+
+// keepOnly drops the leaves from start up to mark.
+func (r *run) keepOnly(start, mark int) {
+	if r.tracing && mark > start {
+		r.leaves = append(r.leaves[:start], r.leaves[mark:]...)
+	}
+}
