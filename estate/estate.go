@@ -25,6 +25,7 @@ import (
 type Estate struct {
 	*snapshot
 	tracker *Tracker
+	noted   *sync.Map // what [Memo] holds while lookups are tracked
 }
 
 type snapshot struct {

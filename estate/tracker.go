@@ -23,7 +23,7 @@ type Tracker struct {
 // through it (but for All, Types, Listings and Gaps) is noted.
 func (e *Estate) Tracked() (*Estate, *Tracker) {
 	t := &Tracker{whole: e.snapshot, resources: map[*Resource]struct{}{}, listings: map[Listing]struct{}{}, gaps: map[azward.Gap]struct{}{}, lookups: map[lookup]struct{}{}}
-	return &Estate{snapshot: e.snapshot, tracker: t}, t
+	return &Estate{snapshot: e.snapshot, tracker: t, noted: &sync.Map{}}, t
 }
 
 // Slice is the part of the estate that was looked up, as an estate of its own.
