@@ -28,24 +28,10 @@ func reachContainerApp(e *estate.Estate, w estate.Workload) reached {
 		return reached{ways, end}
 	}
 	if ways[0].answer() != azward.Yes || ways[0].class != InternetAny {
-		t := target{ids: []azward.ResourceID{w.ID}}
-		var ends []*estate.Resource
-		if in := v.Properties.Configuration.Ingress; in != nil {
-			t.names = append(t.names, in.FQDN)
-			for _, d := range in.CustomDomains {
-				t.names = append(t.names, d.Name)
-			}
-		}
-		if env, ok := e.Resource(environmentID(v)); ok {
-			t.ids = append(t.ids, env.ID)
-			ends = privateEnds(e, env, &t)
+		if _, ok := e.Resource(environmentID(v)); ok {
 			end.absence(e.Absence("", "Microsoft.Network/privateEndpoints"))
-			if ev, err := estate.Decode[estate.ManagedEnvironment](env); err == nil {
-				t.names = append(t.names, ev.Properties.StaticIP)
-			}
 		}
-		t.arrive = appArrival(e, w.Resource, v, ends)
-		ways = append(ways, fronts(e, t, &end)...)
+		ways = append(ways, fronts(e, asTarget(e, w.Resource), &end)...)
 	}
 	return reached{ways, end}
 }
@@ -290,7 +276,7 @@ func reachContainerGroup(e *estate.Estate, w estate.Workload) reached {
 	}
 	ways := []*way{path}
 	if path.answer() != azward.Yes {
-		ways = append(ways, fronts(e, target{ids: []azward.ResourceID{r.ID}, names: []string{groupAddress(v)}, arrive: groupArrival(e, r, v)}, &end)...)
+		ways = append(ways, fronts(e, asTarget(e, r), &end)...)
 	}
 	return reached{ways, end}
 }

@@ -39,7 +39,7 @@ func otherFrontWays(e *estate.Estate, n *netInterface, inner []door) []*way {
 		return nil
 	}
 	var ways []*way
-	for _, x := range readFronts(e).exits {
+	for _, x := range frontsOf(e).exits {
 		if x.leg != nil || strings.EqualFold(x.front.Type, gatewayType) {
 			continue
 		}

@@ -43,6 +43,13 @@ type frontCache struct {
 	exits []exit
 }
 
+type frontsKey struct{}
+
+// frontsOf are the exits of all front services of the estate, read once.
+func frontsOf(e *estate.Estate) *frontCache {
+	return estate.Memo(e, frontsKey{}, readFronts)
+}
+
 // readFronts lists the exits of all front services of the estate but
 // firewalls, whose rules are no exits of their own.
 func readFronts(e *estate.Estate) *frontCache {

@@ -413,7 +413,7 @@ func gatewayWays(e *estate.Estate, n *netInterface, inner []door) []*way {
 			continue
 		}
 		if fronts == nil {
-			fronts = readFronts(e)
+			fronts = frontsOf(e)
 		}
 		ways = append(ways, g.waysTo(n, inner, fronts)...)
 	}

@@ -19,6 +19,13 @@ type platform struct {
 	// endpoint, and entry its place in a network, where it has one.
 	public func(*estate.Estate, *estate.Resource, *way, identity)
 	entry  func(*estate.Estate, *estate.Resource) (inner, bool)
+	// subnets are those that the service's own firewall names, and linked what
+	// the service says of callers by private endpoint. Either may be nil.
+	subnets func(*estate.Estate, *estate.Resource) ([]azward.ResourceID, []azward.Gap)
+	// unplaced adds to a way why it is not known whether the service has a place
+	// in a network.
+	unplaced func(*estate.Estate, *estate.Resource, *way)
+	linked   func(*estate.Estate, *estate.Resource, *way, netset.Addrs)
 }
 
 // identity is how a service sees a caller: an address, or by service endpoint
@@ -32,19 +39,22 @@ type identity struct {
 // inner is the place of a service in a network.
 type inner struct {
 	subnet azward.ResourceID
-	addrs  netset.Addrs // empty: somewhere in the subnet
-	// after judges what the service itself says of a caller with an address.
-	after func(w *way, from netset.Addrs)
+	addrs  netset.Addrs                     // empty: somewhere in the subnet
+	ports  map[netset.Protocol]netset.Ports // that it listens on; nil: those of the web
+	// after judges what the service itself says of a caller with an address,
+	// and some whether it lets in some of many addresses.
+	after, some func(w *way, from netset.Addrs)
 }
 
 var platforms = map[string]platform{
-	"microsoft.storage/storageaccounts":      {ports: "443", tag: "Storage", endpoints: []string{"Microsoft.Storage", "Microsoft.Storage.Global"}, public: storageFrom},
-	"microsoft.keyvault/vaults":              {ports: "443", tag: "AzureKeyVault", endpoints: []string{"Microsoft.KeyVault"}, public: vaultFrom},
-	"microsoft.web/sites":                    {ports: "80,443", tag: "AppService", endpoints: []string{"Microsoft.Web"}, public: siteFrom, entry: siteInner},
-	"microsoft.web/sites/slots":              {ports: "80,443", tag: "AppService", endpoints: []string{"Microsoft.Web"}, public: siteFrom, entry: siteInner},
-	"microsoft.app/containerapps":            {ports: "80,443", entry: appInner},
-	"microsoft.containerregistry/registries": {ports: "443", tag: "AzureContainerRegistry"},
-	"microsoft.sql/servers":                  {ports: "1433", tag: "Sql"},
+	"microsoft.storage/storageaccounts":           {ports: "443", tag: "Storage", endpoints: []string{"Microsoft.Storage", "Microsoft.Storage.Global"}, public: storageFrom, subnets: aclSubnets},
+	"microsoft.keyvault/vaults":                   {ports: "443", tag: "AzureKeyVault", endpoints: []string{"Microsoft.KeyVault"}, public: vaultFrom, subnets: aclSubnets},
+	"microsoft.web/sites":                         {ports: "80,443", tag: "AppService", endpoints: []string{"Microsoft.Web"}, public: siteFrom, entry: siteInner, subnets: siteSubnets, linked: siteLinked, unplaced: siteUnplaced},
+	"microsoft.web/sites/slots":                   {ports: "80,443", tag: "AppService", endpoints: []string{"Microsoft.Web"}, public: siteFrom, entry: siteInner, subnets: siteSubnets, linked: siteLinked, unplaced: siteUnplaced},
+	"microsoft.app/containerapps":                 {ports: "80,443", entry: appInner, linked: appLinked, unplaced: appUnplaced},
+	"microsoft.containerinstance/containergroups": {entry: groupInner},
+	"microsoft.containerregistry/registries":      {ports: "443", tag: "AzureContainerRegistry", endpoints: []string{"Microsoft.ContainerRegistry"}, public: registryFrom, subnets: registrySubnets},
+	"microsoft.sql/servers":                       {ports: "1433", tag: "Sql", endpoints: []string{"Microsoft.Sql"}, public: sqlFrom, subnets: sqlSubnets},
 }
 
 // toService is a flow from an interface to a platform service: by private
@@ -55,15 +65,21 @@ func (q Question) toService(e *estate.Estate, from, to end) Exposure {
 	if !ok {
 		return unsure(q.To, "the way from "+q.From, "this pair of places is not modelled yet")
 	}
-	ports, err := netset.ParsePorts(p.ports)
-	if err != nil || !strings.EqualFold(q.Protocol, "tcp") || !ports.Contains(uint16(q.Port)) {
-		return unsure(q.To, "port "+fmt.Sprint(q.Port), "it listens on tcp "+p.ports+"; what else it answers is not modelled")
+	ports := p.listens(e, r)
+	if !strings.EqualFold(q.Protocol, "tcp") || !ports.Contains(uint16(q.Port)) {
+		return unsure(q.To, "port "+fmt.Sprint(q.Port), "it listens on tcp "+ports.String()+"; what else it answers is not modelled")
 	}
 	var ways []*way
 	var end closing
+	holder := linkHolder(e, r)
 	for _, n := range from.interfaces {
-		for _, pe := range e.Referrers(r.ID, privateEndpointType) {
-			ways = append(ways, q.byEndpoint(e, n, r, pe)...)
+		for _, pe := range e.Referrers(holder.ID, privateEndpointType) {
+			for _, w := range q.byEndpoint(e, n, holder, pe) {
+				if p.linked != nil && w.answer() != azward.No {
+					p.linked(e, r, w, n.own)
+				}
+				ways = append(ways, w)
+			}
 		}
 		inside := false
 		if p.entry != nil {
@@ -79,6 +95,19 @@ func (q Question) toService(e *estate.Estate, from, to end) Exposure {
 	end.absence(e.Absence("", privateEndpointType))
 	end.missing = append(end.missing, adminGaps(e, from)...)
 	return settle(azward.Workload{ID: r.ID, Name: r.Name}, ways, end)
+}
+
+// listens are the TCP ports of a service.
+func (p platform) listens(e *estate.Estate, r *estate.Resource) netset.Ports {
+	if p.ports == "" && p.entry != nil {
+		in, _ := p.entry(e, r)
+		return in.ports[netset.TCP]
+	}
+	ports, err := netset.ParsePorts(p.ports)
+	if err != nil {
+		return netset.Ports{}
+	}
+	return ports
 }
 
 // inNetwork says of a way that it starts at an interface.
@@ -154,12 +183,7 @@ func (q Question) byEntry(e *estate.Estate, n *netInterface, r *estate.Resource,
 		w.doubt(Hop{Resource: r.ID, Kind: kindOf(r), Name: r.Name, Summary: why}, azward.Gap{Scope: r.ID, Kind: azward.GapNotRead, Reads: "subnet", Needs: r.Type + "/read", Error: why})
 		return []*way{w}
 	}
-	conf := &estate.IPConfiguration{}
-	conf.Properties.Subnet = &estate.ResourceRef{ID: in.subnet}
-	target := interfaceOf(e, r, "/properties", conf, nil)
-	if !in.addrs.IsEmpty() {
-		target.own = in.addrs
-	}
+	target := in.at(e, r)
 	var ways []*way
 	for _, w := range q.between(e, n, target) {
 		in.after(w, n.own)

@@ -25,16 +25,18 @@ func vaultFrom(_ *estate.Estate, r *estate.Resource, w *way, id identity) {
 }
 
 func aclFrom(r *estate.Resource, w *way, id identity) {
-	const pointer = "/properties/networkAcls"
-	h := Hop{Resource: r.ID, Kind: "networkAcls", Name: r.Name + " / firewall"}
 	v, err := estate.Decode[aclView](r)
 	if err != nil {
-		h.Summary = "it has an unexpected shape"
-		w.doubt(h, unparsed(r, err))
+		w.doubt(Hop{Resource: r.ID, Kind: "networkAcls", Name: r.Name + " / firewall", Summary: "it has an unexpected shape"}, unparsed(r, err))
 		return
 	}
-	a := v.Properties.NetworkACLs
-	publicSwitch(r, v.Properties.PublicNetworkAccess, unsetSwitch(r, v, a), w)
+	publicSwitch(r, v.Properties.PublicNetworkAccess, unsetSwitch(r, v, v.Properties.NetworkACLs), w)
+	v.Properties.NetworkACLs.caller(r, "/properties/networkAcls", w, id)
+}
+
+// caller judges a caller inside a network.
+func (a *networkACLs) caller(r *estate.Resource, pointer string, w *way, id identity) {
+	h := Hop{Resource: r.ID, Kind: "networkAcls", Name: r.Name + " / firewall"}
 	if a == nil || a.DefaultAction == nil {
 		h.Summary = "the firewall was not read"
 		w.doubt(h, notRead(r, pointer, r.Type+"/read", h.Summary, "az resource show --ids "+string(r.ID)))
@@ -52,6 +54,9 @@ func aclFrom(r *estate.Resource, w *way, id identity) {
 		for i, rule := range a.IPRules {
 			at := pointer + "/ipRules/" + strconv.Itoa(i)
 			s := sourceRule{access: netset.Allow, evidence: r.Evidence(at, "allows "+rule.Value)}
+			if rule.Action != nil {
+				s.access = restrictionAccess(*rule.Action)
+			}
 			prefixRule(&s, rule.Value, r, at+"/value")
 			l.rules = append(l.rules, s)
 		}
@@ -59,6 +64,111 @@ func aclFrom(r *estate.Resource, w *way, id identity) {
 		l.gap = notRead(r, pointer+"/defaultAction", "", "azward does not know the default action "+*a.DefaultAction, "")
 	}
 	l.judge(w, h, id)
+}
+
+func (a *networkACLs) subnets() (all []azward.ResourceID) {
+	if a != nil {
+		for _, rule := range a.VirtualNetworkRules {
+			all = append(all, rule.ID)
+		}
+	}
+	return all
+}
+
+func aclSubnets(_ *estate.Estate, r *estate.Resource) ([]azward.ResourceID, []azward.Gap) {
+	v, err := estate.Decode[aclView](r)
+	if err != nil {
+		return nil, []azward.Gap{unparsed(r, err)}
+	}
+	return v.Properties.NetworkACLs.subnets(), nil
+}
+
+// registryFrom judges a registry's firewall for a caller inside a network.
+//
+// Source: https://learn.microsoft.com/azure/container-registry/container-registry-vnet
+func registryFrom(_ *estate.Estate, r *estate.Resource, w *way, id identity) {
+	v, err := estate.Decode[aclView](r)
+	if err != nil {
+		w.doubt(Hop{Resource: r.ID, Kind: "networkRuleSet", Name: r.Name + " / firewall", Summary: "it has an unexpected shape"}, unparsed(r, err))
+		return
+	}
+	publicSwitch(r, v.Properties.PublicNetworkAccess, azward.Unknown, w)
+	if h, open := registryTier(r, v); open {
+		w.hop(h)
+	} else {
+		v.Properties.NetworkRuleSet.caller(r, "/properties/networkRuleSet", w, id)
+	}
+}
+
+func registrySubnets(_ *estate.Estate, r *estate.Resource) ([]azward.ResourceID, []azward.Gap) {
+	v, err := estate.Decode[aclView](r)
+	if err != nil {
+		return nil, []azward.Gap{unparsed(r, err)}
+	}
+	return v.Properties.NetworkRuleSet.subnets(), nil
+}
+
+// sqlRuleType are the rules of a server for subnets.
+const sqlRuleType = "Microsoft.Sql/servers/virtualNetworkRules"
+
+// sqlFrom judges a server's rules for a caller inside a network: those for
+// subnets, those for addresses, and those of its databases, which azward cannot
+// read.
+//
+// Source: https://learn.microsoft.com/azure/azure-sql/database/vnet-service-endpoint-rule-overview
+func sqlFrom(e *estate.Estate, r *estate.Resource, w *way, id identity) {
+	v, err := estate.Decode[aclView](r)
+	if err != nil {
+		w.doubt(Hop{Resource: r.ID, Kind: kindOf(r), Name: r.Name, Summary: "the server has an unexpected shape"}, unparsed(r, err))
+		return
+	}
+	w.narrow(Authenticated)
+	publicSwitch(r, v.Properties.PublicNetworkAccess, azward.Unknown, w)
+	if w.answer() == azward.No {
+		return // ignores every rule
+	}
+	l, azureServices := sqlRules(e, r)
+	for _, rule := range e.Children(r.ID, sqlRuleType) {
+		l.rules = append(l.rules, sqlSubnetRule(rule))
+	}
+	if azureServices {
+		l.rules = append(l.rules, sourceRule{access: netset.Allow, maybe: publicAddrs, evidence: r.Evidence("", "firewall rule 0.0.0.0 to 0.0.0.0"), gap: l.gap})
+	}
+	if _, missing := e.Absence(r.ID, sqlFirewallType, sqlRuleType); len(missing) > 0 {
+		w.missing(missing...)
+	}
+	l.judge(w, Hop{Resource: r.ID, Kind: "firewallRules", Name: r.Name + " / firewall"}, id)
+}
+
+func sqlSubnetRule(r *estate.Resource) sourceRule {
+	rule := sourceRule{access: netset.Allow, evidence: r.Evidence("/properties/virtualNetworkSubnetId", "lets in a subnet")}
+	v, err := estate.Decode[struct {
+		Properties struct {
+			Subnet azward.ResourceID `json:"virtualNetworkSubnetId"`
+			State  string            `json:"state"`
+		} `json:"properties"`
+	}](r)
+	switch {
+	case err != nil || v.Properties.Subnet == "":
+		rule.maybe = netset.AllAddrs()
+		rule.gap = azward.Gap{Scope: r.ID, Kind: azward.GapUnparsed, Reads: "/properties/virtualNetworkSubnetId", Error: "the rule names no subnet"}
+	default:
+		rule.subnet = v.Properties.Subnet
+	}
+	return rule
+}
+
+func sqlSubnets(e *estate.Estate, r *estate.Resource) (all []azward.ResourceID, gaps []azward.Gap) {
+	for _, child := range e.Children(r.ID, sqlRuleType) {
+		rule := sqlSubnetRule(child)
+		if rule.subnet == "" {
+			gaps = append(gaps, rule.gap)
+			continue
+		}
+		all = append(all, rule.subnet)
+	}
+	_, missing := e.Absence(r.ID, sqlRuleType)
+	return all, append(gaps, missing...)
 }
 
 // siteFrom judges a site's default host name for a caller inside a network.
@@ -79,6 +189,33 @@ func siteCaller(e *estate.Estate, r *estate.Resource, v *estate.Site, w *way, id
 	siteSignIn(e, r, v, w)
 }
 
+// siteSubnets are the subnets that the access restrictions of a site name.
+func siteSubnets(e *estate.Estate, r *estate.Resource) (all []azward.ResourceID, gaps []azward.Gap) {
+	v, err := estate.Decode[estate.Site](r)
+	if err != nil {
+		return nil, []azward.Gap{unparsed(r, err)}
+	}
+	unread := &way{}
+	l, _, ok := siteRules(e, r, v, unread, false)
+	if !ok {
+		return nil, unread.gaps
+	}
+	for _, rule := range l.rules {
+		if rule.subnet != "" && rule.access != netset.Deny {
+			all = append(all, rule.subnet)
+		}
+	}
+	return all, nil
+}
+
+// siteLinked: a private endpoint skips the access restrictions, not the
+// sign-in.
+func siteLinked(e *estate.Estate, r *estate.Resource, w *way, _ netset.Addrs) {
+	if v, err := estate.Decode[estate.Site](r); err == nil {
+		siteSignIn(e, r, v, w)
+	}
+}
+
 // siteInner is a site's place in an App Service Environment whose load
 // balancer is internal: there the access restrictions see private addresses.
 //
@@ -97,14 +234,49 @@ func siteInner(e *estate.Estate, r *estate.Resource) (inner, bool) {
 	if probe.answer() != azward.No { // external, or not known: the default entry point says so
 		return inner{}, false
 	}
+	behind := siteHopOf(r, "stands behind the internal load balancer of "+environment.Name, environment)
 	in := inner{after: func(w *way, from netset.Addrs) {
-		w.hop(siteHopOf(r, "stands behind the internal load balancer of "+environment.Name, environment))
+		w.hop(behind)
 		siteCaller(e, r, v, w, identity{addrs: from})
 	}}
+	in.some = func(w *way, from netset.Addrs) {
+		w.hop(behind)
+		if l, h, ok := siteRules(e, r, v, w, false); ok {
+			l.someOf(w, h, from)
+		}
+		siteSignIn(e, r, v, w)
+	}
 	if av, err := estate.Decode[estate.HostingEnvironment](environment); err == nil && av.Properties.VirtualNetwork != nil {
 		in.subnet = av.Properties.VirtualNetwork.ID
 	}
 	return in, true
+}
+
+// siteUnplaced adds why it is not known whether a site's entry point is
+// internal.
+func siteUnplaced(e *estate.Estate, r *estate.Resource, w *way) {
+	v, err := estate.Decode[estate.Site](r)
+	switch {
+	case err != nil:
+		w.doubt(siteHop(r), unparsed(r, err))
+	case v.Properties.HostingEnvironmentProfile != nil && v.Properties.HostingEnvironmentProfile.ID != "":
+		siteEnvironment(e, azward.ResourceID(v.Properties.HostingEnvironmentProfile.ID), w)
+	case absent(r, "/properties/hostingEnvironmentProfile") && v.Properties.DefaultHostName == "":
+		siteEntry(e, r, v, w)
+	}
+}
+
+// appUnplaced adds why it is not known whether an app's environment is
+// internal.
+func appUnplaced(e *estate.Estate, r *estate.Resource, w *way) {
+	v, err := estate.Decode[estate.ContainerApp](r)
+	switch {
+	case err != nil:
+		w.doubt(Hop{Resource: r.ID, Kind: "ingress", Name: r.Name + " / ingress"}, unparsed(r, err))
+	case v.Properties.Configuration != nil && v.Properties.Configuration.Ingress == nil && !absent(r, "/properties/configuration/ingress"):
+	default:
+		appEnvironment(e, environmentID(v), w)
+	}
 }
 
 func siteHopOf(r *estate.Resource, summary string, of *estate.Resource) Hop {
@@ -132,9 +304,8 @@ func appInner(e *estate.Estate, r *estate.Resource) (inner, bool) {
 		return inner{}, false
 	}
 	ingress := v.Properties.Configuration.Ingress
-	return inner{
-		subnet: ev.Properties.VnetConfiguration.InfrastructureSubnetID, addrs: prefixes([]string{ev.Properties.StaticIP}),
-		after: func(w *way, from netset.Addrs) {
+	admits := func(judge func(sourceList, *way, Hop, netset.Addrs)) func(*way, netset.Addrs) {
+		return func(w *way, from netset.Addrs) {
 			h := Hop{Resource: r.ID, Kind: "ingress", Name: r.Name + " / ingress", Evidence: []azward.Evidence{r.Evidence("/properties/configuration/ingress/external", "whom the ingress serves")}}
 			switch {
 			case ingress.External == nil:
@@ -149,8 +320,75 @@ func appInner(e *estate.Estate, r *estate.Resource) (inner, bool) {
 			h.Answer, h.Summary = azward.Yes, "the ingress serves the network of its environment"
 			w.hop(h)
 			l, rules := appRuleList(r, ingress)
-			l.judge(w, rules, identity{addrs: from})
+			judge(l, w, rules, from)
 			appSignIn(r, ingress, w)
-		},
-	}, true
+		}
+	}
+	in := inner{
+		subnet: ev.Properties.VnetConfiguration.InfrastructureSubnetID, addrs: prefixes([]string{ev.Properties.StaticIP}),
+		after: admits(func(l sourceList, w *way, h Hop, from netset.Addrs) { l.judge(w, h, identity{addrs: from}) }),
+		some:  admits(sourceList.someOf),
+	}
+	if ports, err := netset.ParsePorts(appPorts(ingress)); err == nil {
+		in.ports = map[netset.Protocol]netset.Ports{netset.TCP: ports}
+	}
+	return in, true
+}
+
+// appLinked: a private endpoint of the environment leads to external ingress
+// alone; which address the rules see there is not documented.
+//
+// Source: https://learn.microsoft.com/azure/container-apps/how-to-use-private-endpoint
+func appLinked(_ *estate.Estate, r *estate.Resource, w *way, _ netset.Addrs) {
+	v, err := estate.Decode[estate.ContainerApp](r)
+	h := Hop{Resource: r.ID, Kind: "ingress", Name: r.Name + " / ingress", Evidence: []azward.Evidence{r.Evidence("/properties/configuration/ingress", "the app's ingress")}}
+	switch {
+	case err != nil:
+		w.doubt(h, unparsed(r, err))
+	case v.Properties.Configuration == nil || v.Properties.Configuration.Ingress == nil:
+		if absent(r, "/properties/configuration/ingress") {
+			h.Summary = "the app's ingress was not read"
+			w.doubt(h, notRead(r, "/properties/configuration/ingress", r.Type+"/read", h.Summary, ""))
+			return
+		}
+		h.Answer, h.Summary = azward.No, "the app has no ingress"
+		w.hop(h)
+	default:
+		in := v.Properties.Configuration.Ingress
+		appExternal(r, in, w)
+		appAdmits(r, in, w, "the private endpoint", netset.Addrs{}, false)
+		appSignIn(r, in, w)
+	}
+}
+
+// groupInner is the place of a container group with a private address.
+//
+// Source: https://learn.microsoft.com/azure/container-instances/container-instances-virtual-network-concepts
+func groupInner(_ *estate.Estate, r *estate.Resource) (inner, bool) {
+	v, err := estate.Decode[estate.ContainerGroup](r)
+	if err != nil || v.Properties.IPAddress == nil || !strings.EqualFold(v.Properties.IPAddress.Type, "Private") {
+		return inner{}, false
+	}
+	in := inner{ports: map[netset.Protocol]netset.Ports{}}
+	for _, p := range v.Properties.IPAddress.Ports {
+		protocol := netset.TCP
+		if strings.EqualFold(p.Protocol, "udp") {
+			protocol = netset.UDP
+		}
+		if p.Port > 0 && p.Port <= 65535 {
+			in.ports[protocol] = in.ports[protocol].Union(netset.Port(uint16(p.Port)))
+		}
+	}
+	in.after = func(w *way, _ netset.Addrs) {
+		h := Hop{Resource: r.ID, Kind: "ports", Name: r.Name + " / ports", Answer: azward.Yes, Summary: "opens tcp " + in.ports[netset.TCP].String(), Evidence: []azward.Evidence{r.Evidence("/properties/ipAddress/ports", "ports of the group")}}
+		w.hop(h)
+	}
+	in.some = func(w *way, _ netset.Addrs) {
+		w.hop(Hop{Resource: r.ID, Kind: "ports", Name: r.Name + " / ports", Answer: azward.Yes, Summary: "opens " + flowWords(w.flows), Evidence: []azward.Evidence{r.Evidence("/properties/ipAddress/ports", "ports of the group")}})
+	}
+	in.addrs = prefixes([]string{groupAddress(v)})
+	if len(v.Properties.SubnetIDs) == 1 {
+		in.subnet = v.Properties.SubnetIDs[0].ID
+	}
+	return in, true
 }

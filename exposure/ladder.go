@@ -31,14 +31,14 @@ func Ladder(e *estate.Estate, w estate.Workload) []Rung {
 	r := reach(e, w)
 	var rungs []Rung
 	for _, class := range []Class{InternetAny, InternetRestricted, AzureAnyTenant, FrontServiceShared, Authenticated} {
-		rungs = append(rungs, r.rung(w, class))
+		rungs = append(rungs, r.rung(w.Workload, class))
 	}
 	rungs = append(rungs, rungOf(PartnerPrivate, partners(e, w)))
-	return append(rungs, privateRungs(e, w)...)
+	return append(rungs, privateRungs(e, w, r)...)
 }
 
 // rung settles the ways for a class: one that lets in others alone is closed.
-func (r reached) rung(w estate.Workload, class Class) Rung {
+func (r reached) rung(w azward.Workload, class Class) Rung {
 	var ways []*way
 	for _, open := range r.ways {
 		if open.answer() == azward.Yes && open.class != class && open.class != InternetAny {
@@ -51,7 +51,7 @@ func (r reached) rung(w estate.Workload, class Class) Rung {
 		}
 		ways = append(ways, open)
 	}
-	return rungOf(class, settle(w.Workload, ways, r.end))
+	return rungOf(class, settle(w, ways, r.end))
 }
 
 func rungOf(class Class, x Exposure) Rung {
@@ -59,7 +59,7 @@ func rungOf(class Class, x Exposure) Rung {
 }
 
 // privateRungs are the classes of sources that do not come from the internet.
-func privateRungs(e *estate.Estate, w estate.Workload) []Rung {
+func privateRungs(e *estate.Estate, w estate.Workload, public reached) []Rung {
 	var rungs []Rung
 	for _, class := range []Class{PrivateConnected, VnetPeered, VnetLocal} {
 		var ways []*way
@@ -76,11 +76,10 @@ func privateRungs(e *estate.Estate, w estate.Workload) []Rung {
 			}
 		case azward.Deployment, azward.StatefulSet, azward.DaemonSet, azward.ReplicaSet, azward.Job, azward.CronJob, azward.Pod:
 			ways = podsFromClass(e, w, class, &end)
+		case azward.ContainerAppJob:
+			end = public.end
 		default:
-			end.missing = []azward.Gap{{
-				Scope: w.ID, Kind: azward.GapUnsupported, Reads: string(class),
-				Error: "which sources of a network reach this kind of workload is not modelled as a class; ask exposure check for one source",
-			}}
+			ways = append(serviceFromClass(e, w.Resource, class, &end), openToAll(public.ways, class)...)
 		}
 		rungs = append(rungs, rungOf(class, settle(w.Workload, ways, end)))
 	}
@@ -159,23 +158,36 @@ func (n *netInterface) single() netset.Addrs {
 // fromClass are the ways from the addresses of a class through the filters at
 // an interface, one for each protocol.
 func (n *netInterface) fromClass(e *estate.Estate, class Class) []*way {
+	return n.fromNeighbours(e, class, approach{protocols: []netset.Protocol{netset.TCP, netset.UDP, netset.ICMP}, ports: netset.AllPorts(), by: "the network"})
+}
+
+// approach is what sources around an interface ask of it.
+type approach struct {
+	protocols []netset.Protocol
+	ports     netset.Ports
+	by        string
+	endpoint  *estate.Resource // a private endpoint, whose subnet says which filters hold
+}
+
+func (n *netInterface) fromNeighbours(e *estate.Estate, class Class, a approach) []*way {
 	space, none := n.neighbours(e, class)
 	if space.certain.IsEmpty() && space.maybe.IsEmpty() {
 		return []*way{{class: class, hops: []Hop{none}, flows: []Flow{}}}
 	}
-	d := door{near: n.own, private: true}
 	var ways []*way
-	for _, protocol := range []netset.Protocol{netset.TCP, netset.UDP, netset.ICMP} {
-		certain := netset.Product(space.certain.Intersect(familyOf(n.own)), netset.AllPorts())
-		maybe := netset.Product(space.certain.Union(space.maybe).Intersect(familyOf(n.own)), netset.AllPorts())
+	for _, protocol := range a.protocols {
+		certain := netset.Product(space.certain.Intersect(familyOf(n.own)), a.ports)
+		maybe := netset.Product(space.certain.Union(space.maybe).Intersect(familyOf(n.own)), a.ports)
 		region := certain
 		if certain.IsEmpty() {
 			region = maybe
 		}
-		w := &way{class: class, by: "the network", flows: shownFlows(protocol, region)}
-		for _, p := range n.pass(e, w, packet{direction: inbound, near: n.own, protocol: protocol, srcPort: -1}, region, d.bare(n)) {
-			p = n.answered(e, p, protocol, class)
-			p.way.class = class
+		w := &way{class: class, by: a.by, flows: shownFlows(protocol, region)}
+		for _, p := range n.passClass(e, w, protocol, region, a) {
+			if a.endpoint == nil {
+				p = n.answered(e, p, protocol, class)
+			}
+			p.way.class, p.way.by = class, a.by
 			if !p.certain.IsEmpty() {
 				p.way.flows = shownFlows(protocol, p.certain)
 			}
@@ -188,6 +200,27 @@ func (n *netInterface) fromClass(e *estate.Estate, class Class) []*way {
 		}
 	}
 	return ways
+}
+
+// passClass sends a region through the filters at an interface. Before a
+// private endpoint they hold where its subnet says so.
+func (n *netInterface) passClass(e *estate.Estate, w *way, protocol netset.Protocol, region netset.Region, a approach) []passage {
+	p := packet{direction: inbound, near: n.own, protocol: protocol, srcPort: -1}
+	if a.endpoint == nil {
+		return n.pass(e, w, p, region, door{near: n.own, private: true}.bare(n))
+	}
+	groups, _ := n.policies()
+	if h, open := n.endpointOpen(e, a.endpoint, groups); open {
+		w.hop(h)
+		return []passage{{way: w, certain: region}}
+	}
+	all := n.unruled().pass(e, w, p, region, func(*way) {})
+	if groups == azward.Unknown {
+		for _, one := range all {
+			n.perhapsFiltered(one.way)
+		}
+	}
+	return all
 }
 
 // answered judges the replies to a class: those to what stands behind a gateway

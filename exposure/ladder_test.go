@@ -1,6 +1,7 @@
 package exposure
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/estate"
 )
 
 // TestLadder runs the case files that have a section
@@ -34,11 +36,7 @@ func TestLadder(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			c := readCase(t, archive)
 			e := c.estate(t, nil)
-			w, ok := e.Workload(idOf(c.question))
-			if !ok {
-				t.Fatal("the workload is not there")
-			}
-			rungs := Ladder(e, w)
+			rungs, x := ladderOf(t, e, idOf(c.question))
 			var b strings.Builder
 			for _, r := range rungs {
 				fmt.Fprintf(&b, "%s %s: %s\n", r.Class, r.Answer, r.Summary)
@@ -49,7 +47,7 @@ func TestLadder(t *testing.T) {
 					t.Errorf("%s is no without evidence", r.Class)
 				}
 			}
-			checkOrder(t, Reach(e, w), rungs)
+			checkOrder(t, x, rungs)
 			got := shorten(b.String())
 			if *update {
 				section(archive, "ladder").Data = []byte(got)
@@ -63,6 +61,64 @@ func TestLadder(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLadderLessIsNeverMore takes one fact after another away from the cases
+// with a ladder: no rung becomes a No that was none before.
+func TestLadderLessIsNeverMore(t *testing.T) {
+	files, err := filepath.Glob("testdata/ladder_*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := readCase(t, archive)
+			id := idOf(c.question)
+			before, _ := ladderOf(t, c.estate(t, nil), id)
+			compare := func(without string, drop func(kind string, i int) bool) {
+				e := c.estate(t, drop)
+				if _, ok := e.Resource(id); !ok {
+					return // the workload itself is gone
+				}
+				after, _ := ladderOf(t, e, id)
+				for i := range after {
+					if after[i].Answer == azward.No && before[i].Answer != azward.No {
+						t.Errorf("without %s: %s is no, before %s: %s", without, after[i].Class, before[i].Answer, after[i].Summary)
+					}
+				}
+			}
+			for i, listing := range listed {
+				compare("the listing of "+listing, func(kind string, j int) bool { return kind == "listing" && i == j })
+			}
+			for i, body := range c.arm {
+				var head struct{ Type string }
+				if err := json.Unmarshal(body, &head); err != nil {
+					t.Fatal(err)
+				}
+				compare(fmt.Sprintf("%.160s", body), func(kind string, j int) bool {
+					return kind == "arm" && i == j || kind == "listing" && strings.HasPrefix(strings.ToLower(head.Type), strings.ToLower(listed[j]))
+				})
+			}
+		})
+	}
+}
+
+// ladderOf asks a workload, or the endpoint of a data service.
+func ladderOf(t *testing.T, e *estate.Estate, id azward.ResourceID) ([]Rung, Exposure) {
+	t.Helper()
+	if w, ok := e.Workload(id); ok {
+		return Ladder(e, w), Reach(e, w)
+	}
+	r, ok := e.Resource(id)
+	if !ok {
+		t.Fatalf("%s is not there", id)
+	}
+	return EndpointLadder(e, r), PublicEndpoint(e, r)
 }
 
 // checkOrder: the farthest class that is yes is the answer's own, and what any

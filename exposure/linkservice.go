@@ -135,7 +135,7 @@ func (s linkService) consumer(i int) []*way {
 // leads to its address.
 func (s linkService) known(w *way, pe *estate.Resource, pointer string) []*way {
 	addresses := endpointAddressesOf(s.e, pe)
-	for _, x := range readFronts(s.e).exits {
+	for _, x := range frontsOf(s.e).exits {
 		if x.to.address.IsValid() && (addresses.IsEmpty() || addresses.Contains(x.to.address)) || x.to.unknown != "" && x.from.inside != nil {
 			w.doubt(s.hop(pointer, azward.Unknown, x.what+" may lead to its consumer, private endpoint "+pe.Name), azward.Gap{
 				Scope: s.r.ID, Kind: azward.GapUnsupported, Reads: pointer, Error: "azward does not follow " + x.what + " through private endpoint " + pe.Name,
@@ -185,7 +185,7 @@ func endpointAddressesOf(e *estate.Estate, pe *estate.Resource) (all netset.Addr
 // frontend.
 func (s linkService) throughFronts(n *netInterface, doors []door) []*way {
 	var ways []*way
-	for _, x := range readFronts(s.e).exits {
+	for _, x := range frontsOf(s.e).exits {
 		if x.from.link == "" || !x.from.link.Equal(s.r.ID) {
 			continue
 		}

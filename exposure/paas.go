@@ -15,17 +15,21 @@ import (
 // vaults, container registries and AKS clusters. Other types are Unknown.
 // Private endpoints, and fronts that lead to them, are not part of the answer.
 func PublicEndpoint(e *estate.Estate, r *estate.Resource) Exposure {
-	w := azward.Workload{ID: r.ID, Name: r.Name}
+	ways, end := publicEndpoint(e, r)
+	return settle(azward.Workload{ID: r.ID, Name: r.Name}, ways, end)
+}
+
+func publicEndpoint(e *estate.Estate, r *estate.Resource) ([]*way, closing) {
 	judge, ok := endpoints[strings.ToLower(r.Type)]
 	if !ok {
-		return settle(w, nil, closing{missing: []azward.Gap{{
+		return nil, closing{missing: []azward.Gap{{
 			Scope: r.ID, Kind: azward.GapUnsupported, Reads: r.Type, Error: "azward does not judge the public endpoint of this type yet",
-		}}})
+		}}}
 	}
 	path := &way{class: InternetAny, by: "its public endpoint"}
 	path.flows = []Flow{{Protocol: "tcp", Ports: "443", Sources: sourceNames(publicAddrs)}}
 	judge(e, r, path)
-	return settle(w, []*way{path}, closing{})
+	return []*way{path}, closing{}
 }
 
 var endpoints = map[string]func(*estate.Estate, *estate.Resource, *way){
@@ -170,12 +174,9 @@ func registryEndpoint(_ *estate.Estate, r *estate.Resource, w *way) {
 		return
 	}
 	publicSwitch(r, v.Properties.PublicNetworkAccess, azward.Unknown, w)
-	h := Hop{Resource: r.ID, Kind: "networkRuleSet", Name: r.Name + " / firewall", Answer: azward.Yes, Summary: "its tier has no firewall"}
-	switch tier := strings.ToLower(v.SKU.Name); {
-	case v.Properties.NetworkRuleSet == nil && (tier == "basic" || tier == "standard"):
-		h.Evidence = []azward.Evidence{documented(r, "/sku/name", h.Summary)}
+	if h, open := registryTier(r, v); open {
 		w.hop(h)
-	default:
+	} else {
 		acl(r, v.Properties.NetworkRuleSet, "/properties/networkRuleSet", w)
 	}
 	if raw, ok := r.At("/properties/anonymousPullEnabled"); !ok || string(raw) != "true" {
@@ -183,11 +184,18 @@ func registryEndpoint(_ *estate.Estate, r *estate.Resource, w *way) {
 	}
 }
 
+// registryTier reports a tier without a firewall.
+func registryTier(r *estate.Resource, v *aclView) (h Hop, open bool) {
+	h = Hop{Resource: r.ID, Kind: "networkRuleSet", Name: r.Name + " / firewall", Answer: azward.Yes, Summary: "its tier has no firewall"}
+	h.Evidence = []azward.Evidence{documented(r, "/sku/name", h.Summary)}
+	tier := strings.ToLower(v.SKU.Name)
+	return h, v.Properties.NetworkRuleSet == nil && (tier == "basic" || tier == "standard")
+}
+
 // sqlEndpoint: rules are children of the server; database-level rules stand in
 // T-SQL alone, so that a server which its own rules close is still undecided.
 // Source: https://learn.microsoft.com/azure/azure-sql/database/network-access-controls-overview
 func sqlEndpoint(e *estate.Estate, r *estate.Resource, w *way) {
-	const ruleType = "Microsoft.Sql/servers/firewallRules"
 	v, err := estate.Decode[aclView](r)
 	if err != nil {
 		w.doubt(Hop{Resource: r.ID, Kind: kindOf(r), Name: r.Name, Summary: "the server has an unexpected shape"}, unparsed(r, err))
@@ -199,12 +207,31 @@ func sqlEndpoint(e *estate.Estate, r *estate.Resource, w *way) {
 	if w.answer() == azward.No {
 		return // ignores every rule
 	}
-	l := sourceList{otherwise: azward.Unknown, gap: azward.Gap{
+	l, azureServices := sqlRules(e, r)
+	h := Hop{Resource: r.ID, Kind: "firewallRules", Name: r.Name + " / firewall"}
+	if azureServices && len(l.rules) == 0 {
+		h.Answer, h.Summary = azward.Yes, "lets in every customer's machine in Azure"
+		h.Evidence = []azward.Evidence{r.Evidence("", "firewall rule 0.0.0.0 to 0.0.0.0")}
+		w.flows[0].Sources = []string{"AzureCloud"}
+		w.hop(h)
+		return
+	}
+	if _, missing := e.Absence(r.ID, sqlFirewallType); len(missing) > 0 {
+		w.missing(missing...)
+	}
+	l.filter(w, h, "tcp", "1433")
+}
+
+const sqlFirewallType = "Microsoft.Sql/servers/firewallRules"
+
+// sqlRules are the rules of a server for addresses. AzureServices reports the
+// one that stands for every customer's machine in Azure.
+func sqlRules(e *estate.Estate, r *estate.Resource) (l sourceList, azureServices bool) {
+	l = sourceList{otherwise: azward.Unknown, gap: azward.Gap{
 		Scope: r.ID, Kind: azward.GapUnsupported, Reads: "sys.database_firewall_rules",
 		Error: "rules of single databases stand in T-SQL alone, where azward does not read",
 	}}
-	azureServices := false
-	for _, child := range e.Children(r.ID, ruleType) {
+	for _, child := range e.Children(r.ID, sqlFirewallType) {
 		rule, err := estate.Decode[struct {
 			Properties struct {
 				StartIPAddress string `json:"startIpAddress"`
@@ -228,18 +255,7 @@ func sqlEndpoint(e *estate.Estate, r *estate.Resource, w *way) {
 		s.sources = addrs
 		l.rules = append(l.rules, s)
 	}
-	h := Hop{Resource: r.ID, Kind: "firewallRules", Name: r.Name + " / firewall"}
-	if azureServices && len(l.rules) == 0 {
-		h.Answer, h.Summary = azward.Yes, "lets in every customer's machine in Azure"
-		h.Evidence = []azward.Evidence{r.Evidence("", "firewall rule 0.0.0.0 to 0.0.0.0")}
-		w.flows[0].Sources = []string{"AzureCloud"}
-		w.hop(h)
-		return
-	}
-	if _, missing := e.Absence(r.ID, ruleType); len(missing) > 0 {
-		w.missing(missing...)
-	}
-	l.filter(w, h, "tcp", "1433")
+	return l, azureServices
 }
 
 // apiServerEndpoint judges a cluster's API server. Authorised ranges do not

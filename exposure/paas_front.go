@@ -44,7 +44,7 @@ type target struct {
 func fronts(e *estate.Estate, t target, end *closing) []*way {
 	frontsListed(e, end, frontTypes...)
 	var ways []*way
-	for _, x := range readFronts(e).exits {
+	for _, x := range frontsOf(e).exits {
 		ways = append(ways, t.through(x)...)
 	}
 	return append(ways, t.unfollowed(e)...)

@@ -17,30 +17,17 @@ const privateEndpointType = "Microsoft.Network/privateEndpoints"
 //
 // Source: https://learn.microsoft.com/azure/private-link/private-endpoint-overview
 func (q Question) byEndpoint(e *estate.Estate, n *netInterface, r, pe *estate.Resource) []*way {
-	w := &way{by: "private endpoint " + pe.Name}
-	q.inNetwork(w, n)
-	v, err := estate.Decode[estate.PrivateEndpoint](pe)
-	if err != nil {
-		w.doubt(Hop{Resource: pe.ID, Kind: "privateEndpoint", Name: pe.Name, Summary: "the private endpoint has an unexpected shape"}, unparsed(pe, err))
+	w, v, ok := openEndpoint(e, r, pe, func() *way {
+		w := &way{by: "private endpoint " + pe.Name}
+		q.inNetwork(w, n)
+		return w
+	})
+	if !ok {
 		return []*way{w}
 	}
-	approved, gap := approval(pe, v, r.ID)
-	if approved.Answer != azward.Yes {
-		if gap != nil {
-			w.doubt(approved, *gap)
-		} else {
-			w.hop(approved)
-		}
-		return []*way{w}
-	}
-	targets := endpointInterfaces(e, v)
-	if len(targets) == 0 {
-		why := "the addresses of private endpoint " + pe.Name + " were not read"
-		w.doubt(Hop{Resource: pe.ID, Kind: "privateEndpoint", Name: pe.Name, Summary: why}, azward.Gap{Scope: pe.ID, Kind: azward.GapNotRead, Reads: "/properties/networkInterfaces", Needs: "Microsoft.Network/networkInterfaces/read", Error: why})
-		return []*way{w}
-	}
+	approved, _ := approval(pe, v, r.ID)
 	var ways []*way
-	for _, target := range targets {
+	for _, target := range endpointInterfaces(e, v) {
 		for _, out := range q.filterWays(e, n, outbound, target.own, netset.TCP) {
 			out.by = w.by
 			q.inNetwork(out, n)
@@ -125,36 +112,56 @@ func (n *netInterface) policies() (groups, routes azward.Answer) {
 // Source: https://learn.microsoft.com/azure/virtual-network-manager/concept-security-admins#limitations
 func (q Question) endpointFilters(e *estate.Estate, n, target *netInterface, pe *estate.Resource) []*way {
 	groups, _ := target.policies()
-	if target.subnetGroup.none() && target.nicGroup.none() || groups == azward.No {
+	if h, open := target.endpointOpen(e, pe, groups); open {
 		w := &way{}
-		h := Hop{Resource: target.subnetID, Kind: "subnet", Name: target.subnetID.Name(), Answer: azward.Yes, Summary: "security groups do not hold for private endpoints in subnet " + target.subnetID.Name()}
-		if groups != azward.No {
-			h.Summary = "no security group stands before private endpoint " + pe.Name
-		}
-		if network, ok := e.Resource(target.vnetID); ok {
-			h.Evidence = []azward.Evidence{network.Evidence(target.subnetPointer(network), h.Summary)}
-		}
 		w.hop(h)
 		return []*way{w}
 	}
-	unruled := &netInterface{ // the admin rules are its network's
-		holder: target.holder, pointer: target.pointer, conf: target.conf, own: target.own, groups: target.groups, subnetGroup: target.subnetGroup, nicGroup: target.nicGroup,
-		subnet: target.subnet, subnetID: target.subnetID, vnet: target.vnet, beyond: target.beyond, beyondWhy: target.beyondWhy,
-	}
-	ways := q.filterWays(e, unruled, inbound, n.own, netset.TCP)
+	ways := q.filterWays(e, target.unruled(), inbound, n.own, netset.TCP)
 	if groups == azward.Unknown {
 		for _, w := range ways {
-			if w.answer() == azward.Yes {
-				continue // lets it in either way
-			}
-			why := "whether security groups hold for private endpoints in subnet " + target.subnetID.Name() + " was not read"
-			h := w.hops[len(w.hops)-1]
-			h.Summary = why + "; if they do: " + h.Summary
-			w.hops = w.hops[:len(w.hops)-1]
-			w.doubt(h, azward.Gap{Scope: target.subnetID, Kind: azward.GapNotRead, Reads: "/properties/privateEndpointNetworkPolicies", Needs: "Microsoft.Network/virtualNetworks/read", Error: why})
+			target.perhapsFiltered(w)
 		}
 	}
 	return ways
+}
+
+// endpointOpen reports that no filter holds for a private endpoint here.
+func (n *netInterface) endpointOpen(e *estate.Estate, pe *estate.Resource, groups azward.Answer) (Hop, bool) {
+	none := n.subnetGroup.none() && n.nicGroup.none()
+	if !none && groups != azward.No {
+		return Hop{}, false
+	}
+	h := Hop{Resource: n.subnetID, Kind: "subnet", Name: n.subnetID.Name(), Answer: azward.Yes, Summary: "security groups do not hold for private endpoints in subnet " + n.subnetID.Name()}
+	if groups != azward.No {
+		h.Summary = "no security group stands before private endpoint " + pe.Name
+	}
+	if network, ok := e.Resource(n.vnetID); ok {
+		h.Evidence = []azward.Evidence{network.Evidence(n.subnetPointer(network), h.Summary)}
+	}
+	return h, true
+}
+
+// unruled is the interface without security admin rules, which are of its
+// network.
+func (n *netInterface) unruled() *netInterface {
+	return &netInterface{
+		holder: n.holder, pointer: n.pointer, conf: n.conf, own: n.own, groups: n.groups, subnetGroup: n.subnetGroup, nicGroup: n.nicGroup,
+		subnet: n.subnet, subnetID: n.subnetID, vnet: n.vnet, beyond: n.beyond, beyondWhy: n.beyondWhy,
+	}
+}
+
+// perhapsFiltered doubts what the filters before a private endpoint said,
+// where it is not known whether they hold: what they let in gets in either way.
+func (n *netInterface) perhapsFiltered(w *way) {
+	if w.answer() == azward.Yes {
+		return
+	}
+	why := "whether security groups hold for private endpoints in subnet " + n.subnetID.Name() + " was not read"
+	h := w.hops[len(w.hops)-1]
+	h.Summary = why + "; if they do: " + h.Summary
+	w.hops = w.hops[:len(w.hops)-1]
+	w.doubt(h, azward.Gap{Scope: n.subnetID, Kind: azward.GapNotRead, Reads: "/properties/privateEndpointNetworkPolicies", Needs: "Microsoft.Network/virtualNetworks/read", Error: why})
 }
 
 // towardEndpoint appends the route to a private endpoint: the /32 that it

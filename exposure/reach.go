@@ -32,6 +32,8 @@ func reach(e *estate.Estate, w estate.Workload) reached {
 		return reachContainerApp(e, w)
 	case azward.ContainerGroup:
 		return reachContainerGroup(e, w)
+	case azward.ContainerAppJob: // Source: https://learn.microsoft.com/azure/container-apps/jobs
+		return reached{end: closing{none: "a job has no ingress", proof: []azward.Evidence{documented(w.Resource, "/properties/configuration", "jobs of Container Apps have no ingress")}}}
 	}
 	gap := azward.Gap{Scope: w.ID, Kind: azward.GapUnsupported, Reads: string(w.Kind), Error: "azward does not model this kind of workload"}
 	return reached{end: closing{missing: []azward.Gap{gap}}}

@@ -29,11 +29,9 @@ func reachSite(e *estate.Estate, w estate.Workload) reached {
 		end.missing = append(end.missing, unparsed(w.Resource, err))
 		return reached{nil, end}
 	}
-	t := target{ids: []azward.ResourceID{w.ID}, names: append([]string{v.Properties.DefaultHostName}, v.Properties.HostNames...)}
-	t.arrive = siteArrival(e, w.Resource, v, privateEnds(e, w.Resource, &t))
 	ways := []*way{siteWay(e, w.Resource, v, false)}
 	if ways[0].answer() != azward.Yes || ways[0].class != InternetAny {
-		ways = append(ways, fronts(e, t, &end)...)
+		ways = append(ways, fronts(e, asTarget(e, w.Resource), &end)...)
 		if list := v.Properties.PrivateEndpointConnections; list == nil || len(*list) > 0 {
 			end.absence(e.Absence("", "Microsoft.Network/privateEndpoints")) // a gateway may name one
 		}
