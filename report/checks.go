@@ -126,7 +126,7 @@ func ChecksSARIF(w io.Writer, file string, checks []Check, version string) error
 		}
 		run.Results = append(run.Results, one)
 	}
-	return JSON(w, sarifLog{
+	return JSON(w, sarifLog[sarifRun]{
 		Schema:  "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
 		Version: "2.1.0", Runs: []sarifRun{run},
 	})

@@ -1,9 +1,10 @@
 package report
 
 import (
-	"fmt"
 	"io"
+	"net/url"
 	"strings"
+	"time"
 
 	"github.com/azward/azward"
 )
@@ -12,10 +13,14 @@ import (
 //
 // Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 type (
-	sarifLog struct {
-		Schema  string     `json:"$schema"`
-		Version string     `json:"version"`
-		Runs    []sarifRun `json:"runs"`
+	sarifLog[R any] struct {
+		Schema  string `json:"$schema"`
+		Version string `json:"version"`
+		Runs    []R    `json:"runs"`
+	}
+	sarifVerdicts struct {
+		Tool    sarifTool    `json:"tool"`
+		Results []sarifFound `json:"results"`
 	}
 	sarifRun struct {
 		Tool    sarifTool     `json:"tool"`
@@ -73,12 +78,13 @@ type (
 // verdicts are errors, conditional and unknown ones warnings and the rest notes, so that a code
 // scanning gate fails on what is proven. A result lies where its workload is:
 // code scanning wants a file, so the workload's ID serves as a relative path.
+// Dismissed verdicts are suppressed.
 func SARIF(w io.Writer, verdicts []azward.Verdict, version string) error {
-	run := sarifRun{
+	run := sarifVerdicts{
 		Tool: sarifTool{Driver: sarifDriver{
 			Name: "azward", Version: version, InformationURI: "https://github.com/azward/azward", Rules: []sarifRule{},
 		}},
-		Results: []sarifResult{},
+		Results: []sarifFound{},
 	}
 	ruleAt := map[string]int{}
 	for _, v := range verdicts {
@@ -90,42 +96,47 @@ func SARIF(w io.Writer, verdicts []azward.Verdict, version string) error {
 		}
 		run.Results = append(run.Results, resultOf(v, at))
 	}
-	return JSON(w, sarifLog{
+	return JSON(w, sarifLog[sarifVerdicts]{
 		Schema:  "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
-		Version: "2.1.0", Runs: []sarifRun{run},
+		Version: "2.1.0", Runs: []sarifVerdicts{run},
 	})
 }
 
 func ruleOf(v azward.Verdict) sarifRule {
 	rule := sarifRule{
-		ID: v.Vulnerability, ShortDescription: sarifMessage{v.Finding.Summary},
+		ID: clean(v.Vulnerability), ShortDescription: sarifMessage{plain(v.Finding.Summary)},
 		Properties: map[string]any{"tags": []string{"security", "vulnerability"}},
 	}
 	if rule.ShortDescription.Text == "" {
-		rule.ShortDescription.Text = v.Vulnerability
+		rule.ShortDescription.Text = rule.ID
 	}
 	if strings.HasPrefix(v.Vulnerability, "CVE-") {
-		rule.HelpURI = "https://nvd.nist.gov/vuln/detail/" + v.Vulnerability
+		rule.HelpURI = "https://nvd.nist.gov/vuln/detail/" + url.PathEscape(v.Vulnerability)
 	}
-	if v.Finding.CVSS > 0 { // GitHub reads the severity from here
-		rule.Properties["security-severity"] = fmt.Sprintf("%.1f", v.Finding.CVSS)
+	if score := securitySeverity(v.Finding.Severity, v.Finding.CVSS); score != "" { // GitHub reads the severity from here
+		rule.Properties["security-severity"] = score
 	}
 	return rule
 }
 
-func resultOf(v azward.Verdict, rule int) sarifResult {
-	return sarifResult{
-		RuleID: v.Vulnerability, RuleIndex: rule, Level: level(v), Message: sarifMessage{v.Summary},
+func resultOf(v azward.Verdict, rule int) sarifFound {
+	at := url.URL{Path: strings.TrimPrefix(clean(string(v.Workload.ID)), "/")}
+	r := sarifFound{sarifResult: sarifResult{
+		RuleID: clean(v.Vulnerability), RuleIndex: rule, Level: level(v), Message: sarifMessage{plain(v.Summary)},
 		Locations: []sarifLocation{{
-			PhysicalLocation: sarifPhysical{sarifArtifact{strings.TrimPrefix(string(v.Workload.ID), "/")}, sarifRegion{1}},
-			LogicalLocations: []sarifLogical{{v.Workload.Name, string(v.Workload.ID), "resource"}},
+			PhysicalLocation: sarifPhysical{sarifArtifact{at.String()}, sarifRegion{1}},
+			LogicalLocations: []sarifLogical{{clean(v.Workload.Name), clean(string(v.Workload.ID)), "resource"}},
 		}},
 		PartialFingerprints: map[string]string{"azwardVerdict/v1": string(v.ID)},
 		Properties: map[string]any{
 			"exploitable": v.Exploitable, "result": v.Result, "confidence": v.Confidence, "severity": v.Finding.Severity,
-			"purl": v.Finding.PURL, "image": v.Image, "kev": v.Finding.KEV, "epss": v.Finding.EPSS,
+			"purl": clean(v.Finding.PURL), "image": clean(v.Image), "kev": v.Finding.KEV, "epss": v.Finding.EPSS,
 		},
+	}}
+	if d := v.Dismissed; d != nil {
+		r.Suppressions = []sarifSuppression{{"external", "accepted", clean("dismissed until " + d.Until.UTC().Format(time.DateOnly) + ": " + d.Reason)}}
 	}
+	return r
 }
 
 func level(v azward.Verdict) string {

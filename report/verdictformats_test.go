@@ -6,9 +6,12 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/report"
@@ -118,19 +121,19 @@ func TestHostileVerdicts(t *testing.T) {
 	v.Workload.ID, v.Priority.Reach = azward.ResourceID("/subscriptions/"+hostile), hostile
 	v.Dismissed = &azward.Dismissal{By: hostile, Reason: hostile}
 	list := []azward.Verdict{v, verdicts()[1]}
-	var table, suite, events bytes.Buffer
-	for _, err := range []error{report.VerdictsCSV(&table, list), report.VerdictsJUnit(&suite, list), report.OCSF(&events, list, "")} {
+	var table, suite, events, log bytes.Buffer
+	for _, err := range []error{report.VerdictsCSV(&table, list), report.VerdictsJUnit(&suite, list), report.OCSF(&events, list, ""), report.SARIF(&log, list, "")} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	for name, out := range map[string]string{"csv": table.String(), "junit": suite.String(), "ocsf": events.String()} {
+	for name, out := range map[string]string{"csv": table.String(), "junit": suite.String(), "ocsf": events.String(), "sarif": log.String()} {
 		for _, bad := range []string{"\x1b", "\u202e", `\u001b`, `\u202e`} {
 			if strings.Contains(out, bad) {
 				t.Errorf("%s passes %q on", name, bad)
 			}
 		}
-		if name != "csv" && strings.Contains(out, "<script>") { // a cell shows what it holds
+		if name != "csv" && name != "sarif" && strings.Contains(out, "<script>") { // a cell and a plain message show what they hold
 			t.Errorf("%s passes a tag on", name)
 		}
 	}
@@ -146,7 +149,48 @@ func TestHostileVerdicts(t *testing.T) {
 		}
 	}
 	validJUnit(t, &suite)
+	validSARIF(t, log.Bytes())
 	if n := strings.Count(events.String(), "\n"); n != 2 {
 		t.Errorf("%d lines for 2 verdicts", n)
+	}
+}
+
+// TestSARIFDismissed: a dismissed verdict is there and suppressed.
+func TestSARIFDismissed(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	if err := report.SARIF(&b, ocsfVerdicts(), "1.2.3"); err != nil {
+		t.Fatal(err)
+	}
+	validSARIF(t, b.Bytes())
+	if n := strings.Count(b.String(), `"suppressions"`); n != 1 || !strings.Contains(b.String(), "dismissed until 2026-12-20: ticket 4711") {
+		t.Errorf("%d suppressed", n)
+	}
+}
+
+func validSARIF(t *testing.T, log []byte) {
+	t.Helper()
+	read := func(raw []byte) any {
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return doc
+	}
+	raw, err := os.ReadFile("testdata/schema/sarif-2.1.0.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("sarif.json", read(raw)); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile("sarif.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(read(log)); err != nil {
+		t.Error(err)
 	}
 }
