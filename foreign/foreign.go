@@ -68,6 +68,7 @@ func (t Target) empty() bool {
 
 // Finding is one entry of a report.
 type Finding struct {
+	Scanner string // name and version; of SARIF that of the run
 	// Claim is what the scanner says. Its Record names scanner, entry and
 	// report; Affected is No where the scanner itself takes it back.
 	Claim   azward.Finding

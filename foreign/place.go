@@ -136,10 +136,7 @@ func (p *Places) Of(t Target) (found []*Place, by By, why string) {
 		return found, ByResource, ""
 	}
 	if t.empty() {
-		if t.Other != "" {
-			return nil, "", "it is about no image and no resource (" + kindOfOther(t.Other) + ")"
-		}
-		return nil, "", "it names no image and no resource"
+		return nil, "", "it names neither an image nor a machine"
 	}
 	for _, d := range t.Digests {
 		if found = p.digests[d]; len(found) > 0 {
@@ -153,12 +150,6 @@ func (p *Places) Of(t Target) (found []*Place, by By, why string) {
 		return found, ByLayers, ""
 	}
 	return p.byTag(t)
-}
-
-// kindOfOther is the first word: reasons are counted by it.
-func kindOfOther(other string) string {
-	word, _, _ := strings.Cut(other, " ")
-	return word
 }
 
 func (p *Places) byTag(t Target) (found []*Place, by By, why string) {

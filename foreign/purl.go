@@ -26,7 +26,7 @@ func keyOf(p azward.Package) key {
 	switch k.kind {
 	case "pypi": // https://packaging.python.org/en/latest/specifications/name-normalization/
 		k.name = runs.ReplaceAllString(k.name, "-")
-	case "golang":
+	case "golang", "generic":
 		k.version = strings.TrimPrefix(strings.TrimPrefix(k.version, "go"), "v")
 	}
 	k.name = strings.ToLower(k.name)
@@ -99,6 +99,9 @@ func (p *Places) Held(at *Place, pkg azward.Package) (same []azward.Package, oth
 		for _, i := range candidates {
 			held := at.Packages[i]
 			has := h.keys[i].version
+			if k.kind == "generic" && len(has) > 1 && has[0] == 'v' {
+				has = has[1:]
+			}
 			if n == 1 && held.SourceVersion != "" {
 				has = held.SourceVersion
 			}

@@ -73,6 +73,9 @@ func (r *Report) finding(t Target, x excerpt, unusable string) Finding {
 		return f
 	}
 	rec := record{recordFormat, r.Format, r.Scanner, r.Name, r.At, f.Target, entry}
+	if by, ok := x.(*sarifEntry); ok && by.tool != "" { // of the run, not of the first
+		rec.Scanner = clean(cut(by.tool, maxText))
+	}
 	if f.Record, err = encode(rec); err != nil {
 		return Finding{Target: f.Target, Unusable: "its entry cannot be written down: " + err.Error()}
 	}
@@ -167,7 +170,7 @@ func (r *record) finding(c claim) Finding {
 		}
 	}
 	f.Range = r.words(c, pkg)
-	return Finding{Claim: f, Package: pkg, Target: r.Target}
+	return Finding{Scanner: r.Scanner, Claim: f, Package: pkg, Target: r.Target}
 }
 
 // words are the claim as a sentence's end: "Trivy 0.58.1 names openssl 3.0.11; fixed in 3.0.13".
@@ -192,15 +195,6 @@ func (f Finding) Of(pkg azward.Package) azward.Finding {
 	claim := f.Claim
 	claim.PURL, claim.Layer = pkg.PURL, pkg.Layer
 	return claim
-}
-
-// Scanner and report that a record names, and when it was written.
-func (f Finding) Origin() (scanner, report string, at time.Time) {
-	var rec record
-	if json.Unmarshal(f.Record, &rec) != nil {
-		return "", "", time.Time{}
-	}
-	return rec.Scanner, rec.Report, rec.At
 }
 
 // clean bounds what the entry holds, prefers a CVE for its name, and takes out

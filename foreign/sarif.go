@@ -26,6 +26,7 @@ type sarifHead struct {
 }
 
 type sarifRun struct {
+	tool   string
 	target Target
 	rules  []sarifRule
 	byID   map[string]int
@@ -75,6 +76,8 @@ type sarifEntry struct {
 	Locations   []sarifLocation    `json:"locations,omitempty"`
 	Suppressed  []sarifSuppression `json:"suppressions,omitempty"`
 	Description sarifRule          `json:"azward:rule,omitzero"`
+
+	tool string // of the run
 }
 
 type sarifRuleRef struct {
@@ -184,8 +187,8 @@ func (h *sarifHead) driver(in *jsonstream.Reader, r *Report, run *sarifRun) {
 			}
 		}
 	}
-	if r.Scanner == "" {
-		r.Scanner = strings.TrimSpace(tool + " " + version)
+	if run.tool = strings.TrimSpace(tool + " " + version); r.Scanner == "" {
+		r.Scanner = run.tool
 	}
 }
 
@@ -224,7 +227,7 @@ func (r *sarifRun) result(raw json.RawMessage, yield func(Target, excerpt, strin
 			e.RuleIndex = e.Rule2.Index
 		}
 	}
-	e.Description = sarifRule{}
+	e.Description, e.tool = sarifRule{}, r.tool
 	at, ok := r.byID[e.RuleID]
 	if e.RuleIndex != nil && *e.RuleIndex >= 0 && *e.RuleIndex < len(r.rules) {
 		at, ok = *e.RuleIndex, true
@@ -258,6 +261,9 @@ func (e *sarifEntry) target(run Target) Target {
 	}
 	if t.empty() {
 		t.Other = "rule " + e.RuleID
+		if len(e.Locations) == 0 {
+			t.Other += " without a location"
+		}
 		for _, l := range e.Locations {
 			if l.Physical.Artifact.URI != "" {
 				t.Other = "file " + l.Physical.Artifact.URI

@@ -188,7 +188,7 @@ func (b *bringing) join(at *foreign.Place, held []azward.Package, other string, 
 	}
 	for _, pkg := range held {
 		said := verdict.Report{
-			Scanner: report.Scanner, Report: report.Name, At: report.At, By: string(by), Finding: f.Of(pkg), Record: f.Record, Doubt: doubt,
+			Scanner: f.Scanner, Report: report.Name, At: report.At, By: string(by), Finding: f.Of(pkg), Record: f.Record, Doubt: doubt,
 		}
 		if said.At.After(b.result.Decider.At) {
 			said.At = b.result.Decider.At // a clock that is ahead makes nothing fresher

@@ -47,6 +47,17 @@ func reduced(image *estate.Resource, pkg azward.Package) (json.RawMessage, bool)
 	return azward.JSONValue(small), true
 }
 
+// bare is the image record without packages.
+func bare(image *estate.Resource) (json.RawMessage, bool) {
+	rec, err := estate.Decode[imageRecord](image)
+	if err != nil {
+		return nil, false
+	}
+	small := *rec
+	small.Packages = []azward.Package{}
+	return azward.JSONValue(small), true
+}
+
 // packageEvidence cites the package as it stands in the image record.
 func (d *Decider) packageEvidence(subject Subject) azward.Evidence {
 	e := azward.Evidence{

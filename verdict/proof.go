@@ -128,6 +128,9 @@ func (d *Decider) imageLine(subject Subject) (json.RawMessage, error) {
 		return nil, nil
 	}
 	body, ok := reduced(image, subject.Package)
+	if !ok && subject.Borrowed { // the package is a scanner's word, the image's names are not
+		body, ok = bare(image)
+	}
 	if !ok {
 		return nil, nil
 	}
