@@ -28,8 +28,10 @@ type Found struct {
 
 // repository is the image without its tag or digest: what stays the same when
 // the image is built again.
-func (f Found) repository() string {
-	name, _, _ := strings.Cut(f.Image, "@")
+func (f Found) repository() string { return repositoryOf(f.Image) }
+
+func repositoryOf(image string) string {
+	name, _, _ := strings.Cut(image, "@")
 	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
 		name = name[:colon]
 	}
@@ -48,19 +50,26 @@ func (f Found) place() string {
 var foundColumns = []string{
 	"image", "digest", "platform", "vulnerability", "severity", "cvss", "known_exploited", "epss", "affected",
 	"package", "version", "ecosystem", "purl", "fixed_in", "fix_state", "layer", "from_base", "location", "record", "range", "aliases", "summary",
+	"kind", "cwe", "not_affected",
 }
 
-// FoundCSV writes one row a finding, by RFC 4180, with a header. A text that a
+// FoundCSV writes one row a finding and one row a weakness, by RFC 4180, with a
+// header. The column kind tells them apart: vulnerability, misconfiguration
+// and secret, of which the last two have their rule as vulnerability. A text that a
 // spreadsheet would take for a formula has an apostrophe before it. What is not
 // known is empty.
-func FoundCSV(w io.Writer, found iter.Seq[Found]) error {
+func FoundCSV(w io.Writer, found iter.Seq[Found], weak iter.Seq[Weakness]) error {
 	t := newCSV(w, foundColumns)
 	for f := range found {
 		t.row(
 			f.Image, string(f.Digest), f.Platform, f.ID, string(f.Severity), number(f.CVSS), strconv.FormatBool(f.KEV), number(f.EPSS), f.Affected.String(),
 			f.Package.Name, f.Package.Version, f.Package.Ecosystem, f.PURL, strings.Join(f.FixedIn, " "), string(f.FixState), string(f.Package.Layer),
 			strconv.FormatBool(f.Base), f.place(), f.Record, f.Range, strings.Join(f.Aliases, " "), f.Summary,
+			kindVulnerability, f.CWE, f.NotAffected,
 		)
+	}
+	for x := range weak {
+		t.row(x.csv()...)
 	}
 	return t.end()
 }

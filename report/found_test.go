@@ -53,6 +53,20 @@ func found() []report.Found {
 	return []report.Found{log4j, again, openssl, denied, hostile, unordered}
 }
 
+// weak are a control that is not met, and a secret in a file of a hostile name.
+func weak() []report.Weakness {
+	return []report.Weakness{
+		{
+			Rule: "root-user", Profile: "azward-image 1", Title: "runs as a user of its own, not as root", Reason: "no user is set: root", Why: "Whoever breaks out is root.",
+			Fix: "USER 10001", URL: "https://www.cisecurity.org/benchmark/docker", Severity: azward.SeverityMedium, Image: "contoso.azurecr.io/shop/cart:1.4", Digest: cartDigest, Platform: "linux/amd64",
+		},
+		{
+			Rule: "github-token", Secret: true, Profile: "azward-image 1", Reason: "github-token ghp_…wxyz (40 bytes) in =a](b).env line 3", Severity: azward.SeverityHigh,
+			Image: "contoso.azurecr.io/shop/cart:1.4", Digest: cartDigest, Platform: "linux/amd64", Place: "/srv/=a](b).env", Line: 3, Layer: cartLayer, Key: "0123456789ab",
+		},
+	}
+}
+
 func golden(t *testing.T, name string, got []byte) {
 	t.Helper()
 	file := filepath.Join("testdata", name)
@@ -74,7 +88,7 @@ func TestImageSARIF(t *testing.T) {
 	t.Parallel()
 	gaps := []azward.Gap{{Scope: "contoso.azurecr.io/shop/cart@sha256:55", Kind: azward.GapFailed, Reads: "layer 3", Error: "it is cut"}, {Reads: "advisories for CRAN"}}
 	var b bytes.Buffer
-	if err := report.ImageSARIF(&b, slices.Values(found()), gaps, "1.2.3"); err != nil {
+	if err := report.ImageSARIF(&b, slices.Values(found()), slices.Values(weak()), gaps, "1.2.3"); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "image.sarif.json", b.Bytes())
@@ -103,14 +117,20 @@ func TestSARIFSchema(t *testing.T) {
 	}
 	many := make([]azward.Gap, 500)
 	for name, write := range map[string]func(io.Writer) error{
-		"image":             func(w io.Writer) error { return report.ImageSARIF(w, slices.Values(found()), many, "1.2.3") },
-		"image_without_any": func(w io.Writer) error { return report.ImageSARIF(w, slices.Values([]report.Found{}), nil, "") },
-		"verdicts":          func(w io.Writer) error { return report.SARIF(w, verdicts(), "1.2.3") },
-		"verdicts_without":  func(w io.Writer) error { return report.SARIF(w, nil, "") },
+		"image": func(w io.Writer) error {
+			return report.ImageSARIF(w, slices.Values(found()), slices.Values(weak()), many, "1.2.3")
+		},
+		"image_without_any": func(w io.Writer) error {
+			return report.ImageSARIF(w, slices.Values([]report.Found{}), slices.Values([]report.Weakness{}), nil, "")
+		},
+		"verdicts":         func(w io.Writer) error { return report.SARIF(w, verdicts(), "1.2.3") },
+		"verdicts_without": func(w io.Writer) error { return report.SARIF(w, nil, "") },
 		"checks": func(w io.Writer) error {
 			return report.ChecksSARIF(w, "a.yaml", []report.Check{{Name: "a", Expect: "no", Answer: azward.Yes}}, "")
 		},
-		"hostile_reference":  func(w io.Writer) error { return report.ImageSARIF(w, slices.Values(odd()), nil, "") },
+		"hostile_reference": func(w io.Writer) error {
+			return report.ImageSARIF(w, slices.Values(odd()), slices.Values(weak()), nil, "")
+		},
 		"checks_without_any": func(w io.Writer) error { return report.ChecksSARIF(w, "a b.yaml", nil, "1") },
 	} {
 		var b bytes.Buffer
@@ -142,7 +162,7 @@ func TestFingerprints(t *testing.T) {
 	t.Parallel()
 	prints := func(list []report.Found) []string {
 		var b bytes.Buffer
-		if err := report.ImageSARIF(&b, slices.Values(list), nil, ""); err != nil {
+		if err := report.ImageSARIF(&b, slices.Values(list), slices.Values(weak()), nil, ""); err != nil {
 			t.Fatal(err)
 		}
 		var doc struct {
@@ -180,11 +200,11 @@ func TestFingerprints(t *testing.T) {
 func TestCSV(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	if err := report.FoundCSV(&b, slices.Values(found())); err != nil {
+	if err := report.FoundCSV(&b, slices.Values(found()), slices.Values(weak())); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "found.csv", b.Bytes())
-	harmless(t, b.Bytes(), len(found()))
+	harmless(t, b.Bytes(), len(found())+len(weak()))
 	b.Reset()
 	var packages []azward.Package
 	for _, f := range found() {

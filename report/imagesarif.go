@@ -25,7 +25,7 @@ type (
 		Name             string         `json:"name"`
 		ShortDescription sarifText      `json:"shortDescription"`
 		FullDescription  sarifText      `json:"fullDescription"`
-		HelpURI          string         `json:"helpUri"`
+		HelpURI          string         `json:"helpUri,omitempty"`
 		Help             sarifText      `json:"help"`
 		Default          sarifLevel     `json:"defaultConfiguration"`
 		Properties       map[string]any `json:"properties"`
@@ -55,15 +55,17 @@ type (
 // maxNotifications of gaps in one log; the last says how many more there are.
 const maxNotifications = 100
 
-// ImageSARIF writes the vulnerabilities of images as a SARIF 2.1.0 log, piece
-// by piece: one rule a vulnerability, one result a package that has it. Critical
+// ImageSARIF writes the vulnerabilities and weaknesses of images as a SARIF
+// 2.1.0 log, piece by piece: one rule a vulnerability, one result a package that
+// has it; one rule a control or kind of secret, one result an image and place. Critical
 // and high are errors, low is a note, what nobody rated and what could not be
 // decided is a warning. A result is the same across builds of an image
 // (partialFingerprints), lies in the file that tells of the package, and is
 // suppressed where a VEX statement denies it. Gaps are notifications of the
-// run. Found is gone through twice and must give the same both times.
-func ImageSARIF(w io.Writer, found iter.Seq[Found], gaps []azward.Gap, version string) error {
+// run. Found and weak are gone through twice and must give the same both times.
+func ImageSARIF(w io.Writer, found iter.Seq[Found], weak iter.Seq[Weakness], gaps []azward.Gap, version string) error {
 	rules, ruleAt := imageRules(found)
+	controls, controlAt := weakRules(weak, len(rules))
 	s := jsonstream.New(w)
 	s.Object("")
 	s.Value("$schema", "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json")
@@ -81,6 +83,9 @@ func ImageSARIF(w io.Writer, found iter.Seq[Found], gaps []azward.Gap, version s
 	for _, r := range rules {
 		s.Value("", r.rule())
 	}
+	for _, x := range controls {
+		s.Value("", x.rule())
+	}
 	s.End()
 	s.End()
 	s.End()
@@ -88,6 +93,9 @@ func ImageSARIF(w io.Writer, found iter.Seq[Found], gaps []azward.Gap, version s
 	s.Array("results")
 	for f := range found {
 		s.Value("", f.result(ruleAt[f.ID]))
+	}
+	for x := range weak {
+		s.Value("", x.result(controlAt[x.id()]))
 	}
 	s.End()
 	s.End()
@@ -163,6 +171,9 @@ func (r *imageRule) rule() sarifImageRule {
 		HelpURI: "https://osv.dev/vulnerability/" + url.PathEscape(cmp.Or(f.Record, f.ID)), Help: r.help(title),
 		Default:    sarifLevel{severityLevel(r.severity)},
 		Properties: map[string]any{"tags": []string{"security", "vulnerability", string(cmp.Or(r.severity, azward.SeverityUnknown))}},
+	}
+	if n, ok := strings.CutPrefix(f.CWE, "CWE-"); ok {
+		rule.Properties["tags"] = []string{"security", "vulnerability", string(cmp.Or(r.severity, azward.SeverityUnknown)), fmt.Sprintf("external/cwe/cwe-%03s", n)}
 	}
 	if score := securitySeverity(r.severity, r.cvss); score != "" {
 		rule.Properties["security-severity"] = score

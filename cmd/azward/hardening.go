@@ -198,14 +198,7 @@ func (r *imageReport) leaked(w io.Writer) error {
 			_, err := fmt.Fprintf(w, "  and %d more: --output json\n", len(r.Secrets)-n)
 			return err
 		}
-		text := fmt.Sprintf("  %s %s (%d bytes", s.Kind, s.Redacted, s.Length)
-		if s.Fingerprint != "" {
-			text += ", sha256 " + s.Fingerprint
-		}
-		if !s.Expires.IsZero() {
-			text += ", until " + s.Expires.Format(time.DateOnly)
-		}
-		text += ") in " + s.Places[0].String()
+		text := "  " + secretText(s) + " in " + s.Places[0].String()
 		if more := len(s.Places) - 1; more > 0 {
 			text += fmt.Sprintf(" and %d more places", more)
 		}

@@ -225,10 +225,23 @@ func TestHardening(t *testing.T) {
 		{"registry", "show", host, "--output", "json"},
 		{"registry", "show", host + "/shop/cart:1.4", "--output", "json"},
 		{"image", "packages", host + "/shop/cart:1.4", "--plain-http", "--output", "json"},
+		{"image", "scan", host + "/shop/cart:1.4", "--plain-http", "--output", "sarif"},
+		{"image", "scan", host + "/shop/cart:1.4", "--plain-http", "--output", "csv"},
+		{"registry", "show", host, "--output", "sarif"},
+		{"registry", "show", host, "--output", "csv"},
 	} {
 		code, out, errs := runIn(t, data, args...)
 		if code != 0 {
 			t.Fatalf("%v: exit code %d: %s", args, code, errs)
+		}
+		want := map[string][]string{
+			"sarif": {`"azward/secret/github-token"`, `"azward/misconfiguration/root-user"`},
+			"csv":   {",root-user,medium,", ",misconfiguration,", ",secret,", ",github-token,high,"},
+		}
+		for _, text := range want[args[len(args)-1]] {
+			if !strings.Contains(out, text) {
+				t.Errorf("%v: no %s in %s", args, text, out)
+			}
 		}
 		shown += out + errs
 	}

@@ -143,7 +143,7 @@ func (a *app) diffImages(ctx context.Context, args []string, f imageFlags) error
 	diff := registry.Compare(images[0], images[1])
 	return a.write(func(w io.Writer) error {
 		if a.output == "json" {
-			return report.JSON(w, map[string]any{"from": args[0], "to": args[1], "diff": diff, "gaps": gaps})
+			return report.JSON(w, map[string]any{"from": args[0], "to": args[1], "diff": diff, "gaps": gaps, "advisories": usedOf(index, time.Now())})
 		}
 		_, err := fmt.Fprintf(w, "%s: %s\n%s: %s\n%d fixed, %d new, %d unchanged\n", args[0], brief(images[0].Counts), args[1], brief(images[1].Counts),
 			len(diff.Fixed), len(diff.New), diff.Unchanged)
@@ -250,7 +250,7 @@ func (a *app) matchImage(img *image.Image, gate findingGate) error {
 		return err
 	}
 	actions.Name = img.Reference
-	if err := a.writeImage(false, img, actions, gaps); err != nil {
+	if err := a.writeImage(false, img, actions, gaps, index); err != nil {
 		return err
 	}
 	return gate.judge(index, view.Images, len(gaps))

@@ -12,6 +12,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/advisory"
 	"github.com/azward/azward/hardening"
 	"github.com/azward/azward/image"
 	"github.com/azward/azward/registry"
@@ -48,6 +49,8 @@ type imageReport struct {
 	Hardening       hardening.Report     `json:"hardening"`
 	// SBOM says that the packages are those of a document; nil for the layers'.
 	SBOM *sbomSource `json:"sbom,omitempty"`
+	// Advisories that the answer rests on.
+	Advisories advisoriesUsed `json:"advisories"`
 
 	attached string // in words
 }
@@ -78,12 +81,12 @@ func newImageReport(img *image.Image, i advised, gaps []azward.Gap) imageReport 
 }
 
 // writeImage shows one image. Estate says whether it is known what runs.
-func (a *app) writeImage(estate bool, img *image.Image, i advised, gaps []azward.Gap) error {
+func (a *app) writeImage(estate bool, img *image.Image, i advised, gaps []azward.Gap, index *advisory.Index) error {
 	if a.isDocument() {
-		return a.writeDocument(i.Name, img, i.Image, gaps)
+		return a.writeDocument(img, i, gaps)
 	}
 	r := newImageReport(img, i, gaps)
-	r.SBOM = a.sbom
+	r.SBOM, r.Advisories = a.sbom, usedOf(index, time.Now())
 	return a.write(func(w io.Writer) error {
 		if a.output == "json" {
 			return report.JSON(w, r)

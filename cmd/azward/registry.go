@@ -261,7 +261,7 @@ func (a *app) registryShow(ctx context.Context, name string, f registryFlags) er
 		if err := a.only("table", "json"); err != nil {
 			return err
 		}
-		return a.writeTimeline(view, rest, versions)
+		return a.writeTimeline(view, rest, versions, index)
 	}
 	return &azward.Error{
 		Kind: azward.KindNotFound, Op: "show", Subject: name, Cause: "the registry has no such repository, tag or digest, as of " + known[host].Format(time.RFC3339),

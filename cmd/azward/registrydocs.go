@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/advisory"
@@ -38,12 +39,16 @@ func (a *app) checkDir(dir string) error {
 // writeRegistryDocuments writes all images of a registry for other tools.
 func (a *app) writeRegistryDocuments(ctx context.Context, v *registry.View, gaps []azward.Gap, kept *sqlite.Store, index *advisory.Index, dir string) error {
 	a.sayGaps(gaps)
-	all := everyFound(v)
+	all, now := everyFound(v), time.Now()
+	weak := everyWeakness(v, index, now)
 	switch a.output {
 	case "sarif":
-		return a.write(func(w io.Writer) error { return report.ImageSARIF(w, all, gaps, version) })
+		for _, i := range v.Images {
+			gaps = append(gaps, hardenedAs(v.Registry+"/"+i.Name(), i, index, now).unknowns()...)
+		}
+		return a.write(func(w io.Writer) error { return report.ImageSARIF(w, all, weak, gaps, version) })
 	case "csv":
-		return a.write(func(w io.Writer) error { return report.FoundCSV(w, all) })
+		return a.write(func(w io.Writer) error { return report.FoundCSV(w, all, weak) })
 	}
 	return a.writeSBOMs(ctx, v, kept, index, dir)
 }
@@ -54,6 +59,19 @@ func everyFound(v *registry.View) iter.Seq[report.Found] {
 		for _, i := range v.Images {
 			for f := range foundIn(v.Registry+"/"+i.Name(), i) {
 				if !yield(f) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// everyWeakness are what weakens the images of a registry.
+func everyWeakness(v *registry.View, index *advisory.Index, at time.Time) iter.Seq[report.Weakness] {
+	return func(yield func(report.Weakness) bool) {
+		for _, i := range v.Images {
+			for x := range hardenedAs(v.Registry+"/"+i.Name(), i, index, at).weaknesses() {
+				if !yield(x) {
 					return
 				}
 			}

@@ -79,7 +79,7 @@ func (a *app) writeView(v *registry.View, s *registrySummary, index *advisory.In
 		if a.output == "json" {
 			out := map[string]any{
 				"registry": v.Registry, "repositories": v.Repositories, "images": images, "packages": v.Packages,
-				"untagged": nameAll(v.Untagged()), "idle": v.Idle(), "gaps": v.Gaps,
+				"untagged": nameAll(v.Untagged()), "idle": v.Idle(), "gaps": v.Gaps, "advisories": usedOf(index, time.Now()),
 			}
 			if s != nil {
 				out["scan"] = s.Result
@@ -249,10 +249,10 @@ func (a *app) writeRegistries(known map[string]time.Time) error {
 	})
 }
 
-func (a *app) writeTimeline(v *registry.View, repository string, versions []registry.Version) error {
+func (a *app) writeTimeline(v *registry.View, repository string, versions []registry.Version, index *advisory.Index) error {
 	return a.write(func(w io.Writer) error {
 		if a.output == "json" {
-			return report.JSON(w, map[string]any{"registry": v.Registry, "repository": repository, "versions": versions})
+			return report.JSON(w, map[string]any{"registry": v.Registry, "repository": repository, "versions": versions, "gaps": v.Gaps, "advisories": usedOf(index, time.Now())})
 		}
 		t := newTable("when", "tags", "digest", "findings", "fixed", "new", "regressed", "unchanged", "base", "runs")
 		for _, x := range slices.Backward(versions) {
@@ -319,7 +319,7 @@ func (a *app) writeRegistryImage(ctx context.Context, v *registry.View, i *regis
 		return err
 	}
 	actions.Name = v.Registry + "/" + i.Name()
-	return a.writeImage(v.Estate, img, actions, gaps)
+	return a.writeImage(v.Estate, img, actions, gaps, index)
 }
 
 func (g *findingGate) flags(flags *pflag.FlagSet) {

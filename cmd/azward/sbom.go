@@ -254,10 +254,10 @@ const offerTime = 3 * time.Second
 // an image. What it returns is called with the image, or nil, when the scan is
 // done: it says that a complete SBOM is attached to an image that has a
 // signature, so that a pull can be saved. Nothing is said where that cannot be
-// told. What is attached is kept for the image's report; documents for other
-// tools have no place for it, and nothing is asked.
+// told. What is attached is kept for the image's report; SBOMs have no place for
+// it, and nothing is asked.
 func (a *app) lookForSBOM(ctx context.Context, images *pulling, ref image.Reference) func(*image.Image) {
-	if ref.Kind != image.KindRegistry || a.isDocument() {
+	if ref.Kind != image.KindRegistry || a.isSBOM() {
 		return func(*image.Image) {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -340,17 +340,18 @@ func foundIn(name string, i *registry.Image) iter.Seq[report.Found] {
 }
 
 // writeDocument writes one image in a format for other tools.
-func (a *app) writeDocument(name string, img *image.Image, i *registry.Image, gaps []azward.Gap) error {
+func (a *app) writeDocument(img *image.Image, i advised, gaps []azward.Gap) error {
 	a.sayGaps(gaps)
 	a.saySBOM()
+	name, weak := i.Name, hardened{i.Name, i.Image, i.hardened, time.Now()}
 	return a.write(func(w io.Writer) error {
 		switch a.output {
 		case "sarif":
-			return report.ImageSARIF(w, foundIn(name, i), gaps, version)
+			return report.ImageSARIF(w, foundIn(name, i.Image), weak.weaknesses(), append(gaps, weak.unknowns()...), version)
 		case "csv":
-			return report.FoundCSV(w, foundIn(name, i))
+			return report.FoundCSV(w, foundIn(name, i.Image), weak.weaknesses())
 		}
-		return a.writeSBOM(w, scannedDocument(name, img, i, gaps))
+		return a.writeSBOM(w, scannedDocument(name, img, i.Image, gaps))
 	})
 }
 

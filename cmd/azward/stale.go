@@ -32,6 +32,23 @@ func (a *app) sayAge(status advisory.Status, now time.Time) {
 	}
 }
 
+// advisoriesUsed says to programs what an answer rests on: without it, "none
+// found" of an index of last year reads as that of today.
+type advisoriesUsed struct {
+	Label   string          `json:"label,omitempty"` // of an index that is no database
+	BuiltAt time.Time       `json:"builtAt"`
+	Records int             `json:"records"`
+	Parts   []advisory.Part `json:"parts"`
+	// Warnings name what is older than a week, or missing; none means that
+	// everything is there.
+	Warnings []string `json:"warnings"`
+}
+
+func usedOf(ix *advisory.Index, now time.Time) advisoriesUsed {
+	s := ix.Status()
+	return advisoriesUsed{s.Label, s.BuiltAt, s.Records, s.Parts(), append([]string{}, ageLines(s.Parts(), now)...)}
+}
+
 // ageLines names what is older than staleAfter, or missing.
 func ageLines(parts []advisory.Part, now time.Time) []string {
 	var lines, old []string
