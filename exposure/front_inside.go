@@ -51,13 +51,15 @@ func otherFrontWays(e *estate.Estate, n *netInterface, inner []door) []*way {
 		if x.to.unknown != "" && !inside {
 			continue // reaches public addresses alone, and those are judged by themselves
 		}
-		sources, known := x.from.addresses(e)
-		for _, b := range landings(e, n, inner, x.to, x.ports, sources) {
-			switch {
-			case b.sources.IsEmpty() && !inside:
+		for _, b := range landings(e, n, inner, x.to, x.ports, publicAddrs) {
+			if b.sources.IsEmpty() && !inside {
 				continue // an address of another network
-			case !b.sources.IsEmpty() && !known:
-				b.doubt = "from which addresses it sends was not read"
+			}
+			if !b.sources.IsEmpty() {
+				known := false
+				if b.sources, known = x.from.addresses(e); !known {
+					b.doubt = "from which addresses it sends was not read"
+				}
 			}
 			for _, w := range x.enter(maxFronts) {
 				if w.answer() == azward.No {

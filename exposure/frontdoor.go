@@ -31,7 +31,9 @@ func frontDoorExits(c *frontCache) []exit {
 	for _, r := range c.e.OfType(originType) {
 		o, err := estate.Decode[estate.FrontDoorOrigin](r)
 		if err != nil {
-			all = append(all, blindExit(r, "origin "+r.Name, unparsed(r, err)))
+			x := blindExit(r, "origin "+r.Name, unparsed(r, err))
+			x.from.mayLink = true
+			all = append(all, x)
 			continue
 		}
 		d := frontDoor{e: c.e, origin: r, v: o, group: r.ID.Parent(), profile: r.ID.Parent().Parent()}
@@ -89,7 +91,7 @@ type frontDoor struct {
 func (d frontDoor) ways() []*way {
 	w := &way{class: InternetAny, by: d.from.title, flows: []Flow{{Protocol: "tcp", Ports: "80,443", Sources: sourceNames(publicAddrs)}}}
 	h := Hop{Resource: d.origin.ID, Kind: "origin", Name: d.profile.Name() + " / " + d.origin.Name, Answer: azward.Yes}
-	if state := d.v.Properties.EnabledState; state != "" && !strings.EqualFold(state, "Enabled") {
+	if switched(w, d.origin, d.v.Properties.EnabledState) == azward.No {
 		h.Answer, h.Summary = azward.No, "origin "+d.origin.Name+" is disabled"
 		h.Evidence = []azward.Evidence{d.origin.Evidence("/properties/enabledState", h.Summary)}
 		w.hop(h)
@@ -107,19 +109,19 @@ func (d frontDoor) ways() []*way {
 		return []*way{w}
 	}
 	var ways []*way
-	override := ""
+	var passed passedOver
 	for _, endpoint := range d.e.Children(d.profile, endpointType) {
 		for _, route := range d.e.Children(endpoint.ID, routeType) {
-			ways = append(ways, d.routed(w.clone(), endpoint, route, &override)...)
+			ways = append(ways, d.routed(w.clone(), endpoint, route, &passed)...)
 		}
 	}
 	if len(ways) > 0 {
 		return ways
 	}
 	h.Summary = "no enabled route of Front Door " + d.profile.Name() + " leads to origin group " + d.group.Name()
-	h.Evidence = []azward.Evidence{d.origin.Evidence("", "an origin of the group "+d.group.Name())}
-	if override != "" {
-		h.Summary = "rule sets of route " + override + " may lead to origin group " + d.group.Name()
+	h.Evidence = append([]azward.Evidence{d.origin.Evidence("", "an origin of the group "+d.group.Name())}, passed.off...)
+	if passed.override != "" {
+		h.Summary = "rule sets of route " + passed.override + " may lead to origin group " + d.group.Name()
 		w.doubt(h, azward.Gap{Scope: d.profile, Kind: azward.GapUnsupported, Reads: "Microsoft.Cdn/profiles/ruleSets/rules", Error: h.Summary})
 		return []*way{w}
 	}
@@ -129,20 +131,28 @@ func (d frontDoor) ways() []*way {
 }
 
 // routed is the way through one route, if it leads to the origin's group.
-func (d frontDoor) routed(w *way, endpoint, route *estate.Resource, override *string) []*way {
+func (d frontDoor) routed(w *way, endpoint, route *estate.Resource, passed *passedOver) []*way {
 	e, errE := estate.Decode[estate.FrontDoorEndpoint](endpoint)
 	v, errR := estate.Decode[estate.FrontDoorRoute](route)
 	if errE != nil || errR != nil {
 		w.doubt(Hop{Resource: route.ID, Kind: "route", Name: d.profile.Name() + " / " + route.Name, Summary: "the route or its endpoint has an unexpected shape"}, unparsed(route, firstError(errE, errR)))
 		return []*way{w}
 	}
-	off := func(state string) bool { return state != "" && !strings.EqualFold(state, "Enabled") }
-	if off(e.Properties.EnabledState) || off(v.Properties.EnabledState) {
-		return nil
+	mine := v.Properties.OriginGroup != nil && v.Properties.OriginGroup.ID.Equal(d.group)
+	for _, part := range []struct {
+		of    *estate.Resource
+		state string
+	}{{endpoint, e.Properties.EnabledState}, {route, v.Properties.EnabledState}} {
+		if switched(w, part.of, part.state) == azward.No {
+			if mine {
+				passed.off = append(passed.off, part.of.Evidence("/properties/enabledState", part.of.Name+" is disabled"))
+			}
+			return nil
+		}
 	}
-	if v.Properties.OriginGroup == nil || !v.Properties.OriginGroup.ID.Equal(d.group) {
+	if !mine {
 		if len(v.Properties.RuleSets) > 0 {
-			*override = route.Name
+			passed.override = route.Name
 		}
 		return nil
 	}
@@ -164,6 +174,27 @@ func (d frontDoor) routed(w *way, endpoint, route *estate.Resource, override *st
 	d.inspected(w, endpoint.ID, v)
 	d.linked(w)
 	return []*way{w}
+}
+
+// passedOver is what of a Front Door does not lead to an origin.
+type passedOver struct {
+	override string            // a route to another group whose rule sets may lead to this one
+	off      []azward.Evidence // states of routes and endpoints that are disabled
+}
+
+// switched reads an enabledState, which is Enabled where it is not said. A
+// state that nobody knows is neither on nor off: it is a doubt of the way.
+func switched(w *way, r *estate.Resource, state string) azward.Answer {
+	switch {
+	case state == "", strings.EqualFold(state, "Enabled"):
+		return azward.Yes
+	case strings.EqualFold(state, "Disabled"):
+		return azward.No
+	}
+	why := fmt.Sprintf("azward does not know the state %q of %s", state, r.Name)
+	w.doubt(Hop{Resource: r.ID, Kind: kindOf(r), Name: r.Name, Summary: why, Evidence: []azward.Evidence{r.Evidence("/properties/enabledState", "the state")}},
+		azward.Gap{Scope: r.ID, Kind: azward.GapUnparsed, Reads: "/properties/enabledState", Error: why})
+	return azward.Unknown
 }
 
 func firstError(list ...error) error {

@@ -65,9 +65,8 @@ func classicExits(c *frontCache, r *estate.Resource) []exit {
 // classicWays are the ways through routing rules that forward to a pool.
 func classicWays(e *estate.Estate, r *estate.Resource, v *estate.ClassicFrontDoor, pool string) []*way {
 	w := &way{class: InternetAny, by: "Front Door " + r.Name, flows: []Flow{{Protocol: "tcp", Ports: "80,443", Sources: sourceNames(publicAddrs)}}}
-	off := func(state string) bool { return state != "" && !strings.EqualFold(state, "Enabled") }
 	h := Hop{Resource: r.ID, Kind: "frontDoor", Name: r.Name, Answer: azward.No}
-	if off(v.Properties.EnabledState) {
+	if switched(w, r, v.Properties.EnabledState) == azward.No {
 		h.Summary = "Front Door " + r.Name + " is disabled"
 		h.Evidence = []azward.Evidence{r.Evidence("/properties/enabledState", h.Summary)}
 		w.hop(h)
@@ -78,7 +77,7 @@ func classicWays(e *estate.Estate, r *estate.Resource, v *estate.ClassicFrontDoo
 	for i := range v.Properties.RoutingRules {
 		rule := &v.Properties.RoutingRules[i]
 		p := &rule.Properties
-		if off(p.EnabledState) || len(p.FrontendEndpoints) == 0 {
+		if len(p.FrontendEndpoints) == 0 {
 			continue
 		}
 		if to := p.RouteConfiguration.BackendPool; to == nil || !strings.EqualFold(to.ID.Name(), pool) {
@@ -88,6 +87,9 @@ func classicWays(e *estate.Estate, r *estate.Resource, v *estate.ClassicFrontDoo
 			continue
 		}
 		rw := w.clone()
+		if switched(rw, r, p.EnabledState) == azward.No {
+			continue
+		}
 		rw.flows[0].Ports = protocolPorts(p.AcceptedProtocols)
 		rw.hop(Hop{
 			Resource: r.ID, Kind: "frontDoor", Name: r.Name + " / " + rule.Name, Answer: azward.Yes,

@@ -31,6 +31,7 @@ type caller struct {
 	tag       string            // the service tag that holds its public addresses, with every other customer's
 	frontDoor string            // the value of X-Azure-FDID
 	link      azward.ResourceID // what its approved private link leads to
+	mayLink   bool              // it may have a private link, which was not understood
 }
 
 // maxFronts is how many front services, in services, may stand one behind the

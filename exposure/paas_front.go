@@ -53,6 +53,14 @@ func fronts(e *estate.Estate, t target, end *closing) []*way {
 // frontsListed files what says that there are no other fronts of these types,
 // and no other parts of those that are there.
 func frontsListed(e *estate.Estate, end *closing, types ...string) {
+	held := estate.Memo(e, listedKey(strings.Join(types, " ")), func(e *estate.Estate) *closing { return readListed(e, types) })
+	end.absence(held.proof, held.missing)
+}
+
+type listedKey string
+
+func readListed(e *estate.Estate, types []string) *closing {
+	end := &closing{}
 	end.absence(e.Absence("", types...))
 	for _, frontType := range types {
 		for _, front := range e.OfType(frontType) {
@@ -65,6 +73,7 @@ func frontsListed(e *estate.Estate, end *closing, types ...string) {
 			}
 		}
 	}
+	return end
 }
 
 // frontPartsOf are the children that hold what a front leads to. Profiles of

@@ -259,15 +259,20 @@ func restrictionPriority(a estate.AccessRestriction) int {
 func restriction(e *estate.Estate, r *estate.Resource, pointer string, a estate.AccessRestriction) sourceRule {
 	rule := sourceRule{access: restrictionAccess(a.Action)}
 	rule.evidence = r.Evidence(pointer, fmt.Sprintf("rule %q: %s %s", a.Name, strings.ToLower(cmp.Or(a.Action, "Allow")), cmp.Or(a.IPAddress, a.SubnetID)))
+	if rule.access == netset.Unclear {
+		rule.gap = azward.Gap{Scope: r.ID, Kind: azward.GapUnparsed, Reads: pointer + "/action", Error: fmt.Sprintf("azward does not know the action %q", a.Action)}
+	}
 	unsure := func(cause string) {
 		rule.sources, rule.maybe = netset.Addrs{}, netset.AllAddrs()
 		rule.gap = azward.Gap{Scope: r.ID, Kind: azward.GapUnsupported, Reads: pointer, Error: cause}
 	}
 	switch tag := strings.ToLower(a.Tag); {
 	case tag == "servicetag":
-		access := rule.access
+		said := rule
 		rule = tagRule(e, r, a.IPAddress, pointer, rule.evidence)
-		rule.access = access
+		if rule.access = said.access; rule.access == netset.Unclear {
+			rule.gap = said.gap
+		}
 	case tag != "" && tag != "default":
 		unsure(fmt.Sprintf("azward does not know rules with the tag %s", a.Tag))
 	case a.SubnetID != "", len(a.TrafficTags) > 0:
