@@ -144,6 +144,8 @@ func opener(e *estate.Estate, h Hop, id azward.ResourceID, property string) []Se
 		return setting(e, id, property, false, "environment "+name+" has a public endpoint")
 	case property == "/properties/ipAddress/type":
 		return setting(e, id, property, "Public", "the address of "+name+" is public")
+	case property == "/properties/enabledState" && !id.Equal(h.Resource):
+		return nil // a route or endpoint that is passed over: see routesOn
 	case property == "/properties/enabledState":
 		return setting(e, id, property, "Enabled", h.Kind+" "+name+" is enabled")
 	case property == "/properties/sharedPrivateLinkResource":
