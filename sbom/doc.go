@@ -35,6 +35,9 @@ type Layer struct {
 type Finding struct {
 	azward.Finding
 	Package azward.Package
+	// NotAffected is the reason for which a VEX statement denies it; "" where
+	// there is none.
+	NotAffected string
 }
 
 // Document is what an SBOM tells of one image.

@@ -77,7 +77,9 @@ func cart() *sbom.Document {
 				{Source: "NVD", Vector: "AV:N/AC:M/Au:N/C:C/I:C/A:C", Score: 9.3},
 			},
 		}},
-		{Package: lodash, Finding: azward.Finding{ID: "CVE-2021-23337", PURL: lodash.PURL, Severity: azward.SeverityHigh, CVSS: 7.2, FixedIn: []string{"4.17.21"}, Record: "GHSA-35jh-r3h4-6jhm", Affected: azward.Yes}},
+		{Package: lodash, Finding: azward.Finding{ID: "CVE-2021-23337", PURL: lodash.PURL, Severity: azward.SeverityHigh, CVSS: 7.2, FixedIn: []string{"4.17.21"}, Record: "GHSA-35jh-r3h4-6jhm", Affected: azward.Yes, CWE: "CWE-94"}},
+		{Package: lodash, NotAffected: "inline_mitigations_already_exist", Finding: azward.Finding{ID: "CVE-2020-8203", PURL: lodash.PURL, Severity: azward.SeverityHigh, Record: "GHSA-p6mc-m468-83gw", Affected: azward.Yes}},
+		{Package: lodash, NotAffected: "we do not call it", Finding: azward.Finding{ID: "CVE-2019-10744", PURL: lodash.PURL, Severity: azward.SeverityHigh, Record: "GHSA-jf85-cpcp-j695", Affected: azward.Yes}},
 		{Package: libssl, Finding: azward.Finding{ID: "CVE-2023-5678", PURL: libssl.PURL, Severity: azward.SeverityUnknown, Record: "DEBIAN-CVE-2023-5678", Affected: azward.Unknown, FixState: azward.NotFixed}},
 	}
 	return d

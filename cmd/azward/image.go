@@ -14,6 +14,7 @@ import (
 	"github.com/azward/azward/image"
 	"github.com/azward/azward/registry"
 	"github.com/azward/azward/report"
+	"github.com/azward/azward/vex"
 )
 
 func imageCommand(a *app) *cobra.Command {
@@ -75,14 +76,18 @@ func imagePackagesCommand(a *app) *cobra.Command {
 func imageScanCommand(a *app) *cobra.Command {
 	var f imageFlags
 	var gate findingGate
+	var documents []string
 	c := &cobra.Command{
 		Use: "scan REF", Short: "List the vulnerabilities of an image, and what to change", Args: cobra.ExactArgs(1),
 		Long: `List the vulnerabilities of an image by the layer that brought them, and what to
 change, the most effective first. Layers that were read before are not read again.
+What an OpenVEX document of --vex says not to affect the image, or to be fixed in
+it, is shown as suppressed, and counts for nothing.
 ` + references,
 		Example: `  azward image scan contoso.azurecr.io/shop/cart:1.4
   azward image scan tar:cart.tar --fail-on high,fixable
   azward image scan contoso.azurecr.io/shop/cart:1.4 --output cyclonedx --out cart.cdx.json
+  azward image scan contoso.azurecr.io/shop/cart:1.4 --vex team.openvex.json
   azward image scan sbom:cart.cdx.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := a.only(viewFormats...); err != nil {
@@ -91,15 +96,20 @@ change, the most effective first. Layers that were read before are not read agai
 			if err := gate.check(); err != nil {
 				return err
 			}
+			statements, err := readVEX(documents)
+			if err != nil {
+				return err
+			}
 			img, err := a.readImage(cmd.Context(), args[0], f)
 			if err != nil {
 				return err
 			}
-			return a.matchImage(img, gate)
+			return a.matchImage(img, gate, statements)
 		},
 	}
 	f.add(c.Flags())
 	gate.flags(c.Flags())
+	c.Flags().StringArrayVar(&documents, "vex", nil, "OpenVEX document that says what does not affect the image (repeatable)")
 	return c
 }
 
@@ -230,16 +240,20 @@ func short(d azward.Digest) string {
 	return string(d)
 }
 
-func (a *app) matchImage(img *image.Image, gate findingGate) error {
+func (a *app) matchImage(img *image.Image, gate findingGate, statements vex.Denials) error {
 	index, err := a.advisories()
 	if err != nil {
 		return err
 	}
 	defer index.Close()
 	a.warnStale(index, time.Now())
-	one, gaps, err := registry.Single(img, index)
+	known := newDenying(index, statements, img)
+	one, gaps, err := registry.Single(img, known)
 	if err != nil {
 		return err
+	}
+	if !statements.Empty() && len(known.denied) == 0 {
+		a.say("nothing that was found is denied by the documents of --vex\n")
 	}
 	if a.attached != nil {
 		one.Attached, one.AskedAttached = *a.attached, true
@@ -249,7 +263,7 @@ func (a *app) matchImage(img *image.Image, gate findingGate) error {
 	if err != nil {
 		return err
 	}
-	actions.Name = img.Reference
+	actions.Name, actions.suppressed = img.Reference, known.denied
 	if err := a.writeImage(false, img, actions, gaps, index); err != nil {
 		return err
 	}

@@ -36,17 +36,19 @@ type imageFinding struct {
 // `image scan --output json`.
 type imageReport struct {
 	*image.Image
-	Name            string               `json:"name"`
-	LayersFound     []registry.Layer     `json:"layers"`
-	Base            *registry.Base       `json:"base,omitempty"`
-	Counts          remediation.Counts   `json:"counts"`
-	Vulnerabilities []imageFinding       `json:"vulnerabilities"`
-	Actions         []remediation.Action `json:"actions"`
-	Left            int                  `json:"left"`
-	Runs            []registry.Run       `json:"runs"`
-	Attached        []string             `json:"attached,omitempty"`
-	AskedAttached   bool                 `json:"askedAttached"`
-	Hardening       hardening.Report     `json:"hardening"`
+	Name            string             `json:"name"`
+	LayersFound     []registry.Layer   `json:"layers"`
+	Base            *registry.Base     `json:"base,omitempty"`
+	Counts          remediation.Counts `json:"counts"`
+	Vulnerabilities []imageFinding     `json:"vulnerabilities"`
+	// Suppressed are the findings that VEX documents deny; they count for nothing.
+	Suppressed    []suppressed         `json:"suppressed,omitempty"`
+	Actions       []remediation.Action `json:"actions"`
+	Left          int                  `json:"left"`
+	Runs          []registry.Run       `json:"runs"`
+	Attached      []string             `json:"attached,omitempty"`
+	AskedAttached bool                 `json:"askedAttached"`
+	Hardening     hardening.Report     `json:"hardening"`
 	// SBOM says that the packages are those of a document; nil for the layers'.
 	SBOM *sbomSource `json:"sbom,omitempty"`
 	// Advisories that the answer rests on.
@@ -58,7 +60,7 @@ type imageReport struct {
 func newImageReport(img *image.Image, i advised, gaps []azward.Gap) imageReport {
 	r := imageReport{
 		Image: img, Name: i.Name, LayersFound: i.Layers(), Base: i.Base, Counts: i.Counts,
-		Vulnerabilities: []imageFinding{}, Actions: i.Actions, Left: i.Left, Runs: i.Runs,
+		Vulnerabilities: []imageFinding{}, Suppressed: i.suppressed, Actions: i.Actions, Left: i.Left, Runs: i.Runs,
 		Attached: i.Attached, AskedAttached: i.AskedAttached, Hardening: i.hardened,
 	}
 	switch {
@@ -92,7 +94,7 @@ func (a *app) writeImage(estate bool, img *image.Image, i advised, gaps []azward
 			return report.JSON(w, r)
 		}
 		for _, part := range []func(io.Writer) error{
-			func(w io.Writer) error { return r.head(w, estate) }, r.layers, a.findings(r), r.hardened, r.advice,
+			func(w io.Writer) error { return r.head(w, estate) }, r.layers, a.findings(r), r.silenced, r.hardened, r.advice,
 		} {
 			if err := part(w); err != nil {
 				return err

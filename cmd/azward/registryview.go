@@ -46,7 +46,8 @@ type advised struct {
 	Left      int       `json:"left"`
 	Hardening weakSpots `json:"hardening"`
 
-	hardened hardening.Report
+	hardened   hardening.Report
+	suppressed []suppressed // findings of this image alone that VEX denies
 }
 
 func advise(v *registry.View, i *registry.Image, index *advisory.Index) (advised, error) {
@@ -56,7 +57,7 @@ func advise(v *registry.View, i *registry.Image, index *advisory.Index) (advised
 	}
 	now := time.Now()
 	hardened := harden(i, index, now)
-	return advised{i, i.Name(), actions, left, newWeakSpots(hardened, i.Read().Secrets, now), hardened}, err
+	return advised{i, i.Name(), actions, left, newWeakSpots(hardened, i.Read().Secrets, now), hardened, nil}, err
 }
 
 // maxImagesShown keeps a registry's summary on one screen.

@@ -343,15 +343,19 @@ func foundIn(name string, i *registry.Image) iter.Seq[report.Found] {
 func (a *app) writeDocument(img *image.Image, i advised, gaps []azward.Gap) error {
 	a.sayGaps(gaps)
 	a.saySBOM()
-	name, weak := i.Name, hardened{i.Name, i.Image, i.hardened, time.Now()}
+	weak := hardened{i.Name, i.Image, i.hardened, time.Now()}
 	return a.write(func(w io.Writer) error {
 		switch a.output {
 		case "sarif":
-			return report.ImageSARIF(w, foundIn(name, i.Image), weak.weaknesses(), append(gaps, weak.unknowns()...), version)
+			return report.ImageSARIF(w, foundWith(i), weak.weaknesses(), append(gaps, weak.unknowns()...), version)
 		case "csv":
-			return report.FoundCSV(w, foundIn(name, i.Image), weak.weaknesses())
+			return report.FoundCSV(w, foundWith(i), weak.weaknesses())
 		}
-		return a.writeSBOM(w, scannedDocument(name, img, i.Image, gaps))
+		d := scannedDocument(i.Name, img, i.Image, gaps)
+		for _, s := range i.suppressed {
+			d.Findings = append(d.Findings, sbom.Finding{Finding: s.Finding, Package: s.found, NotAffected: s.Reason})
+		}
+		return a.writeSBOM(w, d)
 	})
 }
 
