@@ -88,7 +88,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 --fail-on met, 4 --fail-on undecided,
 	})
 	for _, command := range []func(*app) *cobra.Command{
 		demoCommand, connectCommand, connectionsCommand, doctorCommand, collectCommand, scanCommand, importCommand,
-		verdictsCommand, explainCommand, whyNotCommand, whatIfCommand, changesCommand, dismissCommand, reopenCommand, verifyCommand, exposureCommand, imageCommand, registryCommand, advisoryCommand, updateCommand,
+		verdictsCommand, explainCommand, whyNotCommand, whatIfCommand, changesCommand, dismissCommand, reopenCommand, verifyCommand, exposureCommand, policyCommand, imageCommand, registryCommand, advisoryCommand, updateCommand,
 	} {
 		root.AddCommand(command(a))
 	}

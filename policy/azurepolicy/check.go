@@ -1,7 +1,9 @@
 package azurepolicy
 
 import (
+	"cmp"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -72,10 +74,16 @@ func (c *Checker) Subject(r *estate.Resource) (*Subject, error) {
 	}
 	s, err := NewSubject(c.estate, r)
 	if err == nil {
+		if len(c.subjects) >= maxSubjects {
+			clear(c.subjects)
+		}
 		c.subjects[r] = s
 	}
 	return s, err
 }
+
+// maxSubjects bounds how many decoded resources are held, at some 10 KB each.
+const maxSubjects = 4096
 
 // Evaluate gives the state without the leaves that decided.
 func (c *Checker) Evaluate(p *Policy, s *Subject) Result { return c.evaluate(p, s, false) }
@@ -84,6 +92,60 @@ func (c *Checker) Evaluate(p *Policy, s *Subject) Result { return c.evaluate(p, 
 func (c *Checker) Explain(p *Policy, s *Subject) Result { return c.evaluate(p, s, true) }
 
 func (c *Checker) evaluate(p *Policy, s *Subject, tracing bool) Result {
+	if a := p.Assignment; a != nil {
+		return c.assigned(p, a, s, tracing)
+	}
+	return c.judge(p, s, tracing)
+}
+
+// assigned evaluates a policy within its assignment.
+func (c *Checker) assigned(p *Policy, a *Assignment, s *Subject, tracing bool) Result {
+	out := Result{Policy: p, Resource: s.Resource, State: NotApplicable}
+	covered := a.covers(c.estate, s)
+	if covered == azward.No {
+		return out
+	}
+	for _, v := range p.variants {
+		switch selectsAll(v.selectors, s) {
+		case azward.No:
+			continue
+		case azward.Yes:
+			if v.policy != nil {
+				p = v.policy
+			}
+		}
+		if v.policy == nil || p != v.policy {
+			out = c.judge(p, s, tracing)
+			return out.open(cmp.Or(v.reason, "whether an override of its assignment holds here is not known"))
+		}
+		break
+	}
+	out = c.judge(p, s, tracing)
+	if covered == azward.Unknown {
+		return out.open("whether its assignment covers the resource is not known")
+	}
+	if out.State == NotApplicable {
+		return out
+	}
+	switch exempt, x := a.exempts(c.estate, s, p.From.Reference, c.at); exempt {
+	case azward.Yes:
+		out.Reason = "exempted (" + x.category + ") by " + string(x.id) + "; it would be " + out.State.String()
+		out.State = Exempt
+	case azward.Unknown:
+		return out.open("whether an exemption holds is not known")
+	}
+	return out
+}
+
+// open makes a result unknown, unless the policy is not about the resource.
+func (r Result) open(why string) Result {
+	if r.State != NotApplicable {
+		r.State, r.Reason = Unknown, why
+	}
+	return r
+}
+
+func (c *Checker) judge(p *Policy, s *Subject, tracing bool) Result {
 	r := &c.run
 	*r = run{subject: s, first: s, estate: c.estate, at: c.at, from: &p.From, slots: r.slots[:0]}
 	out := Result{Policy: p, Resource: s.Resource, State: NotApplicable}
@@ -248,7 +310,67 @@ func (t target) holds(r *estate.Resource) bool {
 	return strings.EqualFold(full, t.name) || strings.EqualFold(r.ID.Name(), t.name)
 }
 
+// Check evaluates policies on every resource of the estate, in the order of
+// the resources' IDs and of the policies, and yields each result that is
+// applicable, with its leaves.
+func (c *Checker) Check(policies []*Policy) iter.Seq[Result] {
+	return func(yield func(Result) bool) {
+		index := NewIndex(policies)
+		for r := range c.estate.All() {
+			if r.Cluster != "" || !strings.HasPrefix(string(r.ID), "/") {
+				continue // a cluster's object, or one of Microsoft Graph
+			}
+			if !c.resource(r, index, yield) {
+				return
+			}
+		}
+	}
+}
+
+func (c *Checker) resource(r *estate.Resource, index *Index, yield func(Result) bool) bool {
+	s, err := c.Subject(r)
+	if err != nil {
+		// Nothing of it can be decided, and nothing else says so.
+		return yield(Result{Resource: r, State: Unknown, Reason: err.Error()})
+	}
+	for s := range c.withEmbedded(s) {
+		for _, p := range index.For(s) {
+			if got := c.Explain(p, s); got.State != NotApplicable && !yield(got) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Index files policies by the resource types that they may apply to. It is not
+// safe for concurrent use.
+type Index struct {
+	policies []*Policy
+	byType   map[string][]*Policy
+}
+
+// NewIndex makes an index of policies. A type is looked at when it is first
+// met.
+func NewIndex(policies []*Policy) *Index {
+	return &Index{policies: policies, byType: map[string][]*Policy{}}
+}
+
+// For gives the policies that may apply to a resource.
+func (i *Index) For(s *Subject) []*Policy {
+	found, known := i.byType[s.typeLow]
+	if !known {
+		for _, p := range i.policies {
+			if p.may(s) {
+				found = append(found, p)
+			}
+		}
+		i.byType[s.typeLow] = found
+	}
+	return found
+}
+
 // String is the state and where it holds, for messages.
 func (r *Result) String() string {
-	return fmt.Sprintf("%s %s %s", r.State, r.Policy.Definition.Name, r.Resource.ID)
+	return fmt.Sprintf("%s %s %s", r.State, r.Policy.Definition.label(), r.Resource.ID)
 }

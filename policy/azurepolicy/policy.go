@@ -47,12 +47,18 @@ type Policy struct {
 	// was taken from their name.
 	Guessed []string
 	From    Origin
+	// Initiative and Groups that the policy is part of, and the assignment
+	// that applies it; nil and none for a definition by itself.
+	Initiative *Initiative
+	Groups     []string
+	Assignment *Assignment
 
 	test     condition
 	asks     leafKinds
 	location bool // a condition asks for the location
 	indexed  bool
 	exists   *existence
+	variants []variant
 }
 
 // Compile makes a definition ready for evaluation.

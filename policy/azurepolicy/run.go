@@ -94,10 +94,14 @@ func (r *run) leaf(name string, v *value, at *place, c *comparison, want *value,
 		}
 	}
 	if r.tracing && len(r.leaves) < maxLeaves {
-		r.leaves = append(r.leaves, Leaf{
+		l := Leaf{
 			Field: name, Path: at.String(), Value: v.json(), Operator: c.name, Expected: want.json(),
 			Answer: got.answer, Reason: got.reason, resource: r.subject.Resource,
-		})
+		}
+		if s := r.subject; s.holder != nil {
+			l.resource, l.Path = s.holder, s.prefix+l.Path
+		}
+		r.leaves = append(r.leaves, l)
 	}
 	return got.answer
 }

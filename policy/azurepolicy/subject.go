@@ -1,6 +1,8 @@
 package azurepolicy
 
 import (
+	"iter"
+	"strconv"
 	"strings"
 
 	"github.com/azward/azward"
@@ -18,6 +20,10 @@ type Subject struct {
 	// unset is what a property that the document does not have stands for:
 	// absent where the interface returns all that is set, unread otherwise.
 	unset value
+	// holder is the resource whose document holds this one at the pointer
+	// prefix; nil for its own document.
+	holder *estate.Resource
+	prefix string
 }
 
 // NewSubject decodes a resource. What a missing property means depends on who
@@ -111,4 +117,53 @@ func fullName(id azward.ResourceID) string {
 		name = up.Name() + "/" + name
 	}
 	return name
+}
+
+// embedded are child resources that their parent's document holds whole.
+var embedded = map[string][]string{
+	"microsoft.network/virtualnetworks":       {"subnets", "virtualNetworkPeerings"},
+	"microsoft.network/networksecuritygroups": {"securityRules"},
+	"microsoft.network/routetables":           {"routes"},
+}
+
+// withEmbedded yields a subject, and then the child resources in its document
+// that the estate does not hold by themselves.
+func (c *Checker) withEmbedded(s *Subject) iter.Seq[*Subject] {
+	return func(yield func(*Subject) bool) {
+		if !yield(s) {
+			return
+		}
+		properties, at := s.doc.member("properties")
+		if at < 0 {
+			return
+		}
+		for _, kind := range embedded[s.typeLow] {
+			all, at := properties.member(strings.ToLower(kind))
+			if at < 0 {
+				continue
+			}
+			for i := range all.list {
+				if child := c.embeddedChild(s, kind, i, &all.list[i]); child != nil && !yield(child) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// embeddedChild is one child, or nil where the estate has it by itself.
+func (c *Checker) embeddedChild(s *Subject, kind string, at int, doc *value) *Subject {
+	id, err := azward.ParseResourceID(doc.path("id"))
+	if err != nil || !id.Within(s.Resource.ID) {
+		return nil
+	}
+	if _, own := c.estate.Resource(id); own {
+		return nil
+	}
+	of := s.Resource.Type + "/" + kind
+	return &Subject{
+		Resource: &estate.Resource{ID: id, Type: of, Name: id.Name(), Body: doc.ordered(), Provenance: s.Resource.Provenance},
+		doc:      *doc, typeLow: strings.ToLower(of), typeValue: textValue(of), nameValue: textValue(id.Name()),
+		unset: s.unset, holder: s.Resource, prefix: "/properties/" + kind + "/" + strconv.Itoa(at),
+	}
 }

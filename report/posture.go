@@ -1,0 +1,147 @@
+package report
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+
+	"github.com/azward/azward"
+)
+
+// Posture is what one policy says of one resource.
+type Posture struct {
+	Rule       string              `json:"rule"`
+	Title      string              `json:"title"`
+	Category   string              `json:"category,omitempty"`
+	Effect     string              `json:"effect,omitempty"`
+	Resource   azward.ResourceID   `json:"resource"`
+	Type       string              `json:"type"`
+	Result     string              `json:"result"` // pass, fail, unknown, exempt
+	Reason     string              `json:"reason,omitempty"`
+	Evidence   []azward.Evidence   `json:"evidence"`
+	Gaps       []azward.Gap        `json:"gaps,omitempty"`
+	Frameworks []string            `json:"frameworks"`
+	Assignment azward.ResourceID   `json:"assignment,omitempty"`
+	Expected   []PostureComparison `json:"comparisons"`
+}
+
+// PostureComparison is a comparison that decided, beside the evidence of the
+// same position.
+type PostureComparison struct {
+	Field    string        `json:"field"`
+	Operator string        `json:"operator"`
+	Expected any           `json:"expected"`
+	Answer   azward.Answer `json:"answer"`
+	Reason   string        `json:"reason,omitempty"`
+}
+
+// words says the result in one clause.
+func (p Posture) words() string {
+	s := p.Title + ": " + p.Result
+	if p.Reason != "" {
+		s += ": " + p.Reason
+	} else if len(p.Evidence) > 0 {
+		s += ": " + p.Evidence[0].Meaning
+	}
+	return plain(s)
+}
+
+// PostureSARIF writes what fails as errors and what is unknown as warnings, in
+// a SARIF 2.1.0 log; what is exempt is a suppressed error.
+func PostureSARIF(w io.Writer, results []Posture, version string) error {
+	run := sarifVerdicts{
+		Tool: sarifTool{Driver: sarifDriver{
+			Name: "azward", Version: version, InformationURI: "https://github.com/azward/azward", Rules: []sarifRule{},
+		}},
+		Results: []sarifFound{},
+	}
+	ruleAt := map[string]int{}
+	for _, p := range results {
+		if p.Result == "pass" {
+			continue
+		}
+		at, ok := ruleAt[p.Rule]
+		if !ok {
+			at = len(run.Tool.Driver.Rules)
+			ruleAt[p.Rule] = at
+			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{
+				ID: clean(p.Rule), ShortDescription: sarifMessage{plain(p.Title)},
+				Properties: map[string]any{"tags": []string{"security", "policy"}, "category": clean(p.Category)},
+			})
+		}
+		run.Results = append(run.Results, p.sarif(at))
+	}
+	return JSON(w, sarifLog[sarifVerdicts]{
+		Schema:  "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
+		Version: "2.1.0", Runs: []sarifVerdicts{run},
+	})
+}
+
+func (p Posture) sarif(rule int) sarifFound {
+	level := "error"
+	if p.Result == "unknown" {
+		level = "warning"
+	}
+	at := url.URL{Path: strings.TrimPrefix(clean(string(p.Resource)), "/")}
+	r := sarifFound{sarifResult: sarifResult{
+		RuleID: clean(p.Rule), RuleIndex: rule, Level: level, Message: sarifMessage{p.words()},
+		Locations: []sarifLocation{{
+			PhysicalLocation: sarifPhysical{sarifArtifact{at.String()}, sarifRegion{1}},
+			LogicalLocations: []sarifLogical{{clean(p.Resource.Name()), clean(string(p.Resource)), "resource"}},
+		}},
+		PartialFingerprints: map[string]string{"azwardPolicy/v1": strings.Join([]string{p.Rule, string(p.Resource.Key()), string(p.Assignment.Key())}, " ")},
+		Properties:          map[string]any{"result": p.Result, "effect": p.Effect, "frameworks": p.Frameworks},
+	}}
+	if p.Result == "exempt" {
+		r.Suppressions = []sarifSuppression{{"external", "accepted", plain(p.Reason)}}
+	}
+	return r
+}
+
+// PostureJUnit writes one test case for each result: what fails is a failure,
+// what is unknown an error, since nothing is proven, and what is exempt is
+// skipped.
+func PostureJUnit(w io.Writer, results []Posture) error {
+	suite := junitSuite{Name: "azward policy check", Tests: len(results)}
+	for _, p := range results {
+		one := junitCase{Name: plain(p.Title) + " " + clean(string(p.Resource)), Class: clean(p.Rule)}
+		message := &junitMessage{Message: p.words(), Type: p.Result, Text: clean(string(p.Resource))}
+		switch p.Result {
+		case "fail":
+			one.Failure, suite.Failures = message, suite.Failures+1
+		case "unknown":
+			one.Error, suite.Errors = message, suite.Errors+1
+		case "exempt":
+			one.Skipped, suite.Skipped = message, suite.Skipped+1
+		}
+		suite.Cases = append(suite.Cases, one)
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	e := xml.NewEncoder(w)
+	e.Indent("", "  ")
+	if err := e.Encode(junitSuites{Suite: suite}); err != nil {
+		return fmt.Errorf("write JUnit report: %w", err)
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}
+
+// PostureCSV writes one row for each result. New columns come at the end.
+func PostureCSV(w io.Writer, results []Posture) error {
+	t := newCSV(w, []string{"rule", "title", "category", "effect", "result", "resource", "type", "subscription", "property", "value", "reason", "frameworks", "assignment"})
+	for _, p := range results {
+		property, found := "", ""
+		if len(p.Evidence) > 0 {
+			property, found = p.Evidence[0].Property, string(p.Evidence[0].Value)
+		}
+		t.row(
+			p.Rule, p.Title, p.Category, p.Effect, p.Result, string(p.Resource), p.Type, string(p.Resource.Subscription()), property, found, p.Reason,
+			strings.Join(p.Frameworks, " "), string(p.Assignment),
+		)
+	}
+	return t.end()
+}
