@@ -41,6 +41,7 @@ func Explain(w io.Writer, v azward.Verdict, style Style) error {
 	for _, c := range v.Conditions {
 		p.condition(c, style)
 	}
+	p.opinions(v.Opinions)
 	p.context("mitigations", "what makes an attack harder; none of it decides", v.Mitigations)
 	p.context("impact", "what follows from a success", v.Impact)
 	return p.err
@@ -69,6 +70,32 @@ func (p *printer) context(name, what string, list []azward.Condition) {
 			p.line("%s%s %s", rest, e.Resource, orDash(e.Property))
 		}
 	}
+}
+
+// opinions writes what other scanners say of it.
+func (p *printer) opinions(list []azward.Opinion) {
+	if len(list) == 0 {
+		return
+	}
+	p.line("")
+	p.line("%-13s %s", "scanners", "what reports of other scanners say of it")
+	for i, o := range list {
+		first, rest := branch(i, len(list))
+		p.line("%s%s (joined by %s)", first, textOf(o.Evidence.Value), o.By)
+		p.line("%s%s", rest, o.Report)
+		if o.Differs != "" {
+			p.line("%sdisagrees: %s", rest, o.Differs)
+		}
+	}
+}
+
+// textOf is a JSON text without its quotes.
+func textOf(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return string(raw)
+	}
+	return s
 }
 
 // condition writes one with its answer and the facts beneath it.

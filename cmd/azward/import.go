@@ -310,8 +310,14 @@ func (a *app) writeImport(ctx context.Context, found scanned) error {
 			return a.writeVerdicts(w, spoken)
 		}
 		if len(spoken) > 0 {
-			if err := a.writeTable(w, spoken, false); err != nil {
+			shown := open(spoken)
+			if err := report.Table(w, shown[:min(len(shown), maxVerdictsShown)], a.style()); err != nil {
 				return err
+			}
+			if more := len(shown) - maxVerdictsShown; more > 0 {
+				if _, err := fmt.Fprintf(w, "and %d more, less urgent: azward verdicts\n", more); err != nil {
+					return err
+				}
 			}
 			if _, err := fmt.Fprintf(w, "\n%s, of what the reports name\n", report.CountWords(report.CountOf(spoken))); err != nil {
 				return err
@@ -327,8 +333,9 @@ func (a *app) writeImport(ctx context.Context, found scanned) error {
 	})
 }
 
-// maxReasonsShown and maxDisputesShown keep a summary on one screen.
+// What a summary shows of lists that may be long.
 const (
+	maxVerdictsShown = 50
 	maxReasonsShown  = 8
 	maxDisputesShown = 8
 )
