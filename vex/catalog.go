@@ -33,6 +33,7 @@ type nesting struct {
 	id, part, within string
 	pack             bool // part is a package, else an image
 	name             string
+	image, purl      string
 }
 
 func newCatalog(of Product) *catalog {
@@ -60,9 +61,9 @@ func (c *catalog) place(v azward.Verdict) string {
 	within := image
 	if c.of != Images {
 		deployment := c.deployments.name(string(v.Workload.ID.Key()), v)
-		within = c.nest(nesting{part: image, within: deployment, name: v.Image + " in " + v.Workload.Name})
+		within = c.nest(nesting{part: image, within: deployment, name: v.Image + " in " + v.Workload.Name, image: v.Image})
 	}
-	return c.nest(nesting{part: pack, within: within, pack: true, name: packageOf(v) + " in " + v.Image})
+	return c.nest(nesting{part: pack, within: within, pack: true, name: packageOf(v) + " in " + v.Image, purl: packageOf(v)})
 }
 
 func (c *catalog) nest(n nesting) string {

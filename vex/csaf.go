@@ -89,6 +89,8 @@ type (
 		Flags        []csafFlag        `json:"flags,omitempty"`
 		Threats      []csafThreat      `json:"threats,omitempty"`
 		Remediations []csafRemediation `json:"remediations,omitempty"`
+
+		advice map[string]int // where in Remediations
 	}
 	csafID struct {
 		System string `json:"system_name"`
@@ -203,7 +205,7 @@ var cveForm = regexp.MustCompile(`^CVE-[0-9]{4}-[0-9]{4,}$`)
 
 func csafGroup(group []subject, parts *catalog, o Options) csafVulnerability {
 	first := group[0].verdict
-	v := csafVulnerability{Title: plain(first.Finding.Summary)}
+	v := csafVulnerability{Title: plain(first.Finding.Summary), advice: map[string]int{}}
 	if cveForm.MatchString(first.Vulnerability) {
 		v.CVE = first.Vulnerability
 	} else {
@@ -260,11 +262,12 @@ func (v *csafVulnerability) flag(label, product string) {
 
 // remedy says the same advice once for all products that it is about.
 func (v *csafVulnerability) remedy(category, details, product string) {
-	for i := range v.Remediations {
-		if r := &v.Remediations[i]; r.Category == category && r.Details == details {
-			r.Products = append(r.Products, product)
-			return
-		}
+	key := category + " " + details
+	at, said := v.advice[key]
+	if !said {
+		at = len(v.Remediations)
+		v.advice[key] = at
+		v.Remediations = append(v.Remediations, csafRemediation{category, details, nil})
 	}
-	v.Remediations = append(v.Remediations, csafRemediation{category, details, []string{product}})
+	v.Remediations[at].Products = append(v.Remediations[at].Products, product)
 }

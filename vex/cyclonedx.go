@@ -171,27 +171,14 @@ func (c *catalog) cycloneDX(yield func(cdxComponent) bool) {
 		}
 	}
 	for _, n := range c.nested {
-		component := cdxImage(c.firstOf(n).Image, n.id)
+		component := cdxImage(n.image, n.id)
 		if n.pack {
-			component = cdxPackage(packageOf(c.firstOf(n)), n.id)
+			component = cdxPackage(n.purl, n.id)
 		}
 		if !yield(component) {
 			return
 		}
 	}
-}
-
-// firstOf is the first verdict that has the part.
-func (c *catalog) firstOf(n nesting) azward.Verdict {
-	from := &c.images
-	if n.pack {
-		from = &c.packages
-	}
-	var at int
-	if _, err := fmt.Sscanf(n.part, from.word+"-%d", &at); err != nil || at < 1 || at > len(from.first) {
-		return azward.Verdict{}
-	}
-	return from.first[at-1]
 }
 
 func cdxImage(image, ref string) cdxComponent {

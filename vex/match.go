@@ -52,11 +52,7 @@ func Check(f Format, verdicts []azward.Verdict, o Options, scan Scan) (Matched, 
 	list, _ := subjects(verdicts, o.Product)
 	switch f {
 	case FormatOpenVEX:
-		doc, err := openVEX(verdicts, o)
-		if err != nil {
-			return m, err
-		}
-		m.openVEX(doc, scan)
+		m.openVEX(list, o, scan)
 	case FormatCSAF:
 		m.csaf(list, o, scan)
 	}
@@ -84,14 +80,23 @@ func unread(f Format, verdicts []azward.Verdict, scan Scan) string {
 }
 
 // openVEX asks the library's matching, which both scanners call.
-func (m *Matched) openVEX(doc *vex.VEX, scan Scan) {
+func (m *Matched) openVEX(list []subject, o Options, scan Scan) {
+	asked := map[string]bool{}
+	for _, found := range scan.Found {
+		asked[found.Vulnerability] = true
+	}
+	issued := o.Issued.UTC()
 	by := map[string]*vex.VEX{} // the statements of each vulnerability
-	for _, s := range doc.Statements {
-		for _, id := range append([]vex.VulnerabilityID{s.Vulnerability.Name}, s.Vulnerability.Aliases...) {
-			if by[string(id)] == nil {
-				by[string(id)] = &vex.VEX{Metadata: doc.Metadata}
+	for _, s := range list {
+		one := s.openVEX(o)
+		for _, id := range append([]vex.VulnerabilityID{one.Vulnerability.Name}, one.Vulnerability.Aliases...) {
+			if !asked[string(id)] {
+				continue
 			}
-			by[string(id)].Statements = append(by[string(id)].Statements, s)
+			if by[string(id)] == nil {
+				by[string(id)] = &vex.VEX{Metadata: vex.Metadata{Timestamp: &issued}}
+			}
+			by[string(id)].Statements = append(by[string(id)].Statements, one)
 		}
 	}
 	products := scan.products()

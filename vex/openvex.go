@@ -11,14 +11,15 @@
 package vex
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/openvex/go-vex/pkg/vex"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/internal/jsonstream"
 )
 
 // Options of a VEX document.
@@ -49,41 +50,31 @@ func (o Options) author() string {
 }
 
 // OpenVEX writes the verdicts as an OpenVEX 0.2.0 document, one statement
-// each, ordered by vulnerability. Without verdicts it has no statements, which
-// its readers take although its schema does not.
+// each, in the order given and piece by piece. Without verdicts it has no
+// statements, which its readers take although its schema does not.
 //
 // Source: https://github.com/openvex/spec/blob/main/OPENVEX-SPEC.md
 func OpenVEX(w io.Writer, verdicts []azward.Verdict, o Options) error {
-	doc, err := openVEX(verdicts, o)
-	if err != nil {
-		return err
-	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(doc); err != nil {
-		return fmt.Errorf("write OpenVEX document: %w", err)
-	}
-	return nil
-}
-
-func openVEX(verdicts []azward.Verdict, o Options) (*vex.VEX, error) {
-	issued := o.Issued.UTC()
-	doc := &vex.VEX{
-		Metadata:   vex.Metadata{Context: vex.ContextLocator(), Author: o.author(), Timestamp: &issued, Version: 1, Tooling: "azward"},
-		Statements: []vex.Statement{},
-	}
 	list, _ := subjects(verdicts, o.Product)
+	j := jsonstream.New(w)
+	j.Object("")
+	j.Value("@context", vex.ContextLocator())
+	j.Value("@id", "urn:uuid:"+uuid(fingerprint(list, o)))
+	j.Value("author", o.author())
+	j.Value("timestamp", o.Issued.UTC())
+	j.Value("version", 1)
+	j.Value("tooling", strings.TrimSpace("azward "+o.Version))
+	j.Array("statements")
 	for _, s := range list {
 		one := s.openVEX(o)
 		if err := one.Validate(); err != nil {
-			return nil, fmt.Errorf("state verdict %s as OpenVEX: %w", s.verdict.ID, err)
+			return fmt.Errorf("state verdict %s as OpenVEX: %w", s.verdict.ID, err)
 		}
-		doc.Statements = append(doc.Statements, one)
+		j.Value("", &one)
 	}
-	if _, err := doc.GenerateCanonicalID(); err != nil {
-		return nil, fmt.Errorf("name OpenVEX document: %w", err)
-	}
-	return doc, nil
+	j.End()
+	j.End()
+	return j.Close()
 }
 
 func (s subject) openVEX(o Options) vex.Statement {
