@@ -93,7 +93,7 @@ func apiExits(c *frontCache, r *estate.Resource) []exit {
 	for _, api := range c.e.Children(r.ID, apiType) {
 		v, err := estate.Decode[estate.ManagedAPI](api)
 		if err != nil {
-			all = append(all, blindExit(api, a.title(), unparsed(api, err)))
+			all = append(all, a.blind(c, api, unparsed(api, err)))
 			continue
 		}
 		if v.Properties.ServiceURL != "" {
@@ -103,7 +103,7 @@ func apiExits(c *frontCache, r *estate.Resource) []exit {
 	for _, b := range c.e.Children(r.ID, backendType) {
 		v, err := estate.Decode[estate.APIBackend](b)
 		if err != nil {
-			all = append(all, blindExit(b, a.title(), unparsed(b, err)))
+			all = append(all, a.blind(c, b, unparsed(b, err)))
 			continue
 		}
 		add(v.Properties.URL, managementID(v.Properties.ResourceID), func(w *way) {
@@ -125,6 +125,22 @@ func managementID(id azward.ResourceID) azward.ResourceID {
 	return id
 }
 
+// blind is an exit that may lead anywhere that the service reaches.
+func (a *apiManagement) blind(c *frontCache, r *estate.Resource, gap azward.Gap) exit {
+	x := blindExit(r, a.title(), gap)
+	x.from = a.from
+	x.enter = func(depth int) []*way {
+		ways := a.ways(c, depth)
+		for _, w := range ways {
+			if w.answer() != azward.No {
+				w.doubt(Hop{Resource: r.ID, Kind: "service", Name: a.r.Name + " / policies", Summary: gap.Error}, gap)
+			}
+		}
+		return ways
+	}
+	return x
+}
+
 // policyExits are the hosts that policies name. Policies that were not read
 // may name any.
 func (a *apiManagement) policyExits(c *frontCache) []exit {
@@ -132,18 +148,7 @@ func (a *apiManagement) policyExits(c *frontCache) []exit {
 	if _, missing := a.e.Absence(a.r.ID, apimPolicies...); len(missing) > 0 {
 		gap := missing[0]
 		gap.Error = "which backends the policies of " + a.title() + " choose was not read"
-		x := blindExit(a.r, a.title(), gap)
-		x.from = a.from
-		x.enter = func(depth int) []*way {
-			ways := a.ways(c, depth)
-			for _, w := range ways {
-				if w.answer() != azward.No {
-					w.doubt(Hop{Resource: a.r.ID, Kind: "service", Name: a.r.Name + " / policies", Summary: gap.Error}, gap)
-				}
-			}
-			return ways
-		}
-		all = append(all, x)
+		all = append(all, a.blind(c, a.r, gap))
 	}
 	for _, t := range apimPolicies {
 		for _, r := range a.e.OfType(t) {
@@ -152,7 +157,7 @@ func (a *apiManagement) policyExits(c *frontCache) []exit {
 			}
 			v, err := estate.Decode[estate.APIPolicy](r)
 			if err != nil {
-				all = append(all, blindExit(r, a.title(), unparsed(r, err)))
+				all = append(all, a.blind(c, r, unparsed(r, err)))
 				continue
 			}
 			for _, host := range policyHosts(v.Properties.Value) {
