@@ -8,7 +8,7 @@ import (
 )
 
 // affected asks whether the package's version is in an affected range, and
-// whether what the package holds can run in a container at all.
+// whether what the package holds can run there at all.
 func (d *Decider) affected(subject Subject) azward.Condition {
 	if subject.Borrowed {
 		return d.borrowed(subject)
@@ -21,7 +21,7 @@ func (d *Decider) affected(subject Subject) azward.Condition {
 	switch {
 	case f.Affected == azward.No:
 		c.Summary = fmt.Sprintf("%s %s is not affected: %s", subject.Package.Name, subject.Package.Version, f.Range)
-	case hostKernel(subject.Package):
+	case subject.Container != "" && hostKernel(subject.Package): // a machine runs its own
 		onHostKernel(&c, subject.Package)
 	case f.Affected == azward.Yes:
 		c.Summary = fmt.Sprintf("%s %s is affected: %s", subject.Package.Name, subject.Package.Version, f.Range)

@@ -13,6 +13,12 @@ import (
 type presenceKey struct {
 	container string
 	digest    azward.Digest
+	// malicious: malware runs in an init container too.
+	malicious bool
+}
+
+func presenceKeyOf(subject Subject) presenceKey {
+	return presenceKey{subject.Container, subject.Digest, subject.Finding.Malicious}
 }
 
 // presence is whether an image runs there.
@@ -24,7 +30,7 @@ type presence struct {
 }
 
 func (d *Decider) presence(s *surroundings, subject Subject) presence {
-	key := presenceKey{subject.Container, subject.Digest}
+	key := presenceKeyOf(subject)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p, ok := s.presence[key]
@@ -136,7 +142,7 @@ func (d *Decider) runsImage(s *surroundings, containers []estate.Container, subj
 		c.Evidence = append(c.Evidence, container.Evidence...)
 		answer, words, missing := d.containerRuns(s, container, subject, c)
 		if answer == azward.Yes {
-			if !container.Init || s.onHostNetwork() {
+			if !container.Init || s.onHostNetwork() || subject.Finding.Malicious {
 				return azward.Yes, words
 			}
 			c.Evidence = append(c.Evidence, azward.Evidence{

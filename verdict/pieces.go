@@ -30,7 +30,7 @@ func (d *Decider) Document(subject Subject) (Document, error) {
 	doc := Document{Verdict: v}
 	s := d.surroundings(subject.Workload, subject.Attacker)
 	var err error
-	if doc.Own, err = s.verdictPieces(v, presenceKey{subject.Container, subject.Digest}); err != nil {
+	if doc.Own, err = s.verdictPieces(v, presenceKeyOf(subject)); err != nil {
 		return doc, err
 	}
 	looked, err := s.looked()

@@ -103,6 +103,9 @@ func Compare(a, b azward.Verdict) int {
 // priority gathers what the place in the list rests on.
 func priority(v azward.Verdict, s *surroundings) azward.Priority {
 	p := azward.Priority{Reach: string(s.reach.Class), Distance: distance(s.reach.Class), Criticality: string(s.criticality), Blast: int(s.radius.Rank)}
+	if v.Finding.Malicious { // nobody has to reach it
+		p.Reach, p.Distance = "", 0
+	}
 	if v.Conditions[2].Answer == azward.Yes && p.Reach != "" {
 		p.Reasons = append(p.Reasons, "reached from "+p.Reach)
 	}

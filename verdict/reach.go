@@ -35,6 +35,23 @@ func entranceOf(id azward.ResourceID, s *surroundings, attacker exposure.Class) 
 	return s.nearer(c, attacker)
 }
 
+// wayIn is how the attacker of a finding gets in. Malware is there already: it
+// runs where it is installed, and waits for no packet.
+//
+// Source: https://github.com/ossf/malicious-packages
+func (s *surroundings) wayIn(malicious bool) entrance {
+	if !malicious || !s.found {
+		return s.entrance
+	}
+	return entrance{reachable: azward.Condition{
+		ID: azward.Reachable, Answer: azward.Yes, Summary: "the package is itself the attack, and needs no way in",
+		Evidence: []azward.Evidence{{
+			Resource: "https://github.com/ossf/malicious-packages", Property: "malicious", Value: azward.JSONValue(true),
+			Meaning: "a malicious package acts where it is installed", Source: azward.SourceDocumented,
+		}},
+	}}
+}
+
 // places are the classes of attackers who are inside some network, the
 // farthest first, and what they need.
 var places = []struct {

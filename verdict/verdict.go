@@ -132,9 +132,10 @@ func (d *Decider) Decide(subject Subject) azward.Verdict {
 		v.Workload = s.workload.Workload
 	}
 	runs := d.presence(s, subject)
-	needs := slices.Concat(s.entrance.needs, profile.needs())
+	way := s.wayIn(subject.Finding.Malicious)
+	needs := slices.Concat(way.needs, profile.needs())
 	v.Conditions = []azward.Condition{
-		runs.condition, d.affected(subject), s.entrance.reachable, prerequisites(subject, profile, needs),
+		runs.condition, d.affected(subject), way.reachable, prerequisites(subject, profile, needs),
 	}
 	answers := make([]azward.Answer, 0, len(v.Conditions))
 	for _, c := range v.Conditions {
@@ -144,7 +145,7 @@ func (d *Decider) Decide(subject Subject) azward.Verdict {
 	v.Prerequisites = needs
 	v.Mitigations, v.Impact = s.radius.Mitigations, s.radius.Consequences
 	v.Opinions = opinions(subject)
-	v.Result = resultOf(v.Conditions[1].Answer, runs, s.entrance.reachable.Answer, len(needs) > 0)
+	v.Result = resultOf(v.Conditions[1].Answer, runs, way.reachable.Answer, len(needs) > 0)
 	v.Summary = summarise(v)
 	v.Confidence, v.Basis = confidence(v)
 	v.Priority = priority(v, s)

@@ -13,8 +13,10 @@ type Findings struct {
 
 // kind is all that the result of a finding depends on, beside where it runs.
 type kind struct {
-	profile  Profile
-	affected azward.Answer
+	profile   Profile
+	affected  azward.Answer
+	malicious bool
+	kernel    bool
 }
 
 // NewFindings sorts the findings of one image.
@@ -22,10 +24,8 @@ func NewFindings(subjects []Subject) *Findings {
 	f := &Findings{Subjects: subjects, of: make([]int32, len(subjects))}
 	places := map[kind]int32{}
 	for i, s := range subjects {
-		k := kind{ProfileOf(s.Finding), s.Finding.Affected}
-		if hostKernel(s.Package) {
-			k.affected = azward.No
-		}
+		k := kind{profile: ProfileOf(s.Finding), affected: s.Finding.Affected, malicious: s.Finding.Malicious}
+		k.kernel = hostKernel(s.Package)
 		at, ok := places[k]
 		if !ok {
 			at = int32(len(f.kinds))
@@ -47,11 +47,14 @@ func (d *Decider) Weigh(workload azward.ResourceID, container string, f *Finding
 	first := f.Subjects[0]
 	s := d.surroundings(workload, first.Attacker)
 	first.Workload, first.Container = workload, container
-	runs := d.presence(s, first)
 	results := make([]azward.Result, len(f.kinds))
 	for i, k := range f.kinds {
-		needs := len(s.entrance.needs)+len(k.profile.needs()) > 0
-		results[i] = resultOf(k.affected, runs, s.entrance.reachable.Answer, needs)
+		first.Finding.Malicious = k.malicious
+		way, affected := s.wayIn(k.malicious), k.affected
+		if k.kernel && container != "" {
+			affected = azward.No
+		}
+		results[i] = resultOf(affected, d.presence(s, first), way.reachable.Answer, len(way.needs)+len(k.profile.needs()) > 0)
 	}
 	for _, at := range f.of {
 		into = append(into, results[at])
