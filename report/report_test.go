@@ -71,6 +71,30 @@ func verdicts() []azward.Verdict {
 	}
 }
 
+// The page carries hostile names as text, loads nothing and runs nothing.
+func TestHTML(t *testing.T) {
+	t.Parallel()
+	v := verdicts()[0]
+	v.Workload.Name = `</title><script>alert(1)</script>`
+	v.Conditions[0].Evidence[0].Value = json.RawMessage(`"</pre><img src=x onerror=alert(1)>"`)
+	v.Dismissed = &azward.Dismissal{By: "<b>", Reason: "javascript:alert(1)"}
+	var out strings.Builder
+	page := report.Page{Picture: []byte("<svg></svg>"), Settings: []report.Setting{{Summary: "<i>", Change: `"Deny", was "Allow"`, Then: "blocked"}}}
+	if err := report.HTML(&out, v, page); err != nil {
+		t.Fatal(err)
+	}
+	for _, never := range []string{"<script", "<img", "<b>", "<i>", "http://", "https://"} {
+		if strings.Contains(out.String(), never) {
+			t.Errorf("the page has %q", never)
+		}
+	}
+	for _, wanted := range []string{"<svg></svg>", "● exploitable", "What would close the way in", "identity id-web reads all secrets", "dismissed"} {
+		if !strings.Contains(out.String(), wanted) {
+			t.Errorf("the page does not have %q", wanted)
+		}
+	}
+}
+
 func TestFormats(t *testing.T) {
 	t.Parallel()
 	all := verdicts()
@@ -92,7 +116,8 @@ func TestFormats(t *testing.T) {
 		"explain.txt": each(func(w io.Writer, v azward.Verdict) error {
 			return report.Explain(w, v, report.Style{})
 		}),
-		"markdown.md": each(report.Markdown),
+		"verdict.html": each(func(w io.Writer, v azward.Verdict) error { return report.HTML(w, v, report.Page{}) }),
+		"markdown.md":  each(report.Markdown),
 	} {
 		var got bytes.Buffer
 		if err := write(&got); err != nil {

@@ -39,7 +39,7 @@ type app struct {
 }
 
 // formats are all that any command writes.
-var formats = []string{"table", "json", "markdown", "sarif", "openvex", "proof", "csv", "cyclonedx", "spdx", "svg", "dot", "junit", "csaf", "ocsf"}
+var formats = []string{"table", "json", "markdown", "sarif", "openvex", "proof", "csv", "cyclonedx", "spdx", "svg", "dot", "junit", "html", "csaf", "ocsf"}
 
 // prepare checks the flags that every command has.
 func (a *app) prepare() error {

@@ -222,10 +222,10 @@ func explainCommand(a *app) *cobra.Command {
 		Long: `Show why a verdict is what it is: each condition with the facts that decided.
 With --output proof the proof is written as a document of its own, which
 azward verify replays without the estate.`,
-		Example: "  azward explain v-0123456789abcdef\n  azward explain v-0123456789abcdef --output proof -o proof.json",
+		Example: "  azward explain v-0123456789abcdef\n  azward explain v-0123456789abcdef --output html -o verdict.html\n  azward explain v-0123456789abcdef --output proof -o proof.json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := a.only("table", "json", "markdown", "proof"); err != nil {
+			if err := a.only("table", "json", "markdown", "html", "proof"); err != nil {
 				return err
 			}
 			id, err := azward.ParseVerdictID(args[0])
@@ -261,6 +261,8 @@ azward verify replays without the estate.`,
 					return report.JSON(w, v)
 				case "markdown":
 					return report.Markdown(w, v)
+				case "html":
+					return a.writePage(cmd.Context(), w, v)
 				default:
 					if err := report.Explain(w, v, a.style()); err != nil {
 						return err

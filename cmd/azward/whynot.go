@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/exposure"
+	"github.com/azward/azward/exposure/draw"
 	"github.com/azward/azward/report"
 	"github.com/azward/azward/store"
 )
@@ -222,4 +224,35 @@ func (a *app) writeClosing(ctx context.Context, w io.Writer, v azward.Verdict) e
 	writeSettings(&b, settings)
 	_, err = io.WriteString(w, b.String())
 	return err
+}
+
+// writePage writes a verdict as a page, with the picture of its path as far as
+// the last scan's estate has the workload.
+func (a *app) writePage(ctx context.Context, w io.Writer, v azward.Verdict) error {
+	var page report.Page
+	e, _, err := a.lastEstate(ctx, "")
+	if err != nil && azward.KindOf(err) != azward.KindNotFound {
+		return err
+	}
+	if e != nil {
+		if found, ok := e.Workload(v.Workload.ID); ok {
+			var picture bytes.Buffer
+			if err := draw.SVG(&picture, draw.OfExposure(exposure.Reach(e, found))); err != nil {
+				return err
+			}
+			page.Picture = picture.Bytes()
+			settings, err := exposure.Counterfactuals(e, found)
+			if err != nil {
+				return err
+			}
+			for _, c := range settings {
+				for _, s := range c.Settings {
+					page.Settings = append(page.Settings, report.Setting{
+						Summary: s.Summary, Resource: s.Resource, Property: s.Property, Change: becomes(s), Then: c.Then,
+					})
+				}
+			}
+		}
+	}
+	return report.HTML(w, v, page)
 }
