@@ -67,8 +67,8 @@ func (a *app) root() *cobra.Command {
 		Use:   "azward",
 		Short: "Prove which vulnerabilities can be exploited in Azure",
 		Long: `azward reads Azure tenants, scans the images that run there, computes who can
-reach what, and answers per workload and vulnerability: exploitable from the
-internet, yes, no or unknown, with the facts that decided.
+reach what, and answers per workload and vulnerability: exploitable, on a
+condition, dormant, not, or unknown, with the facts that decided.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 --fail-on met, 4 --fail-on undecided,
 10 sign-in or consent, 11 role missing, 130 interrupted.`,
@@ -79,18 +79,29 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 --fail-on met, 4 --fail-on undecided,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.data, "data", "", "data directory (default $XDG_STATE_HOME/azward or ~/.local/state/azward)")
-	flags.StringVar(&a.output, "output", "table", "format: table, json, and where it means something markdown, sarif, openvex, proof, csv, junit, csaf, cyclonedx, spdx, ocsf")
+	flags.StringVar(&a.output, "output", "table", "format: table, json, and where it means something markdown, html, sarif, openvex, csaf, cyclonedx, spdx, ocsf, csv, junit, svg, dot, proof")
 	flags.StringVarP(&a.out, "out", "o", "", "write the result to this file")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no hints")
 	flags.StringVar(&a.logLevel, "log-level", "warn", "debug, info, warn or error")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &azward.Error{Kind: azward.KindUsage, Op: "read flags", Cause: err.Error(), Remedy: "see " + c.CommandPath() + " --help", Err: err}
 	})
-	for _, command := range []func(*app) *cobra.Command{
-		demoCommand, connectCommand, connectionsCommand, doctorCommand, collectCommand, scanCommand, importCommand,
-		verdictsCommand, explainCommand, whyNotCommand, whatIfCommand, changesCommand, dismissCommand, reopenCommand, verifyCommand, exposureCommand, policyCommand, imageCommand, registryCommand, advisoryCommand, updateCommand,
+	for _, g := range []struct {
+		id, title string
+		commands  []func(*app) *cobra.Command
+	}{
+		{"start", "Start:", []func(*app) *cobra.Command{demoCommand, connectCommand, connectionsCommand, doctorCommand, advisoryCommand, updateCommand}},
+		{"verdicts", "Verdicts:", []func(*app) *cobra.Command{
+			scanCommand, collectCommand, importCommand, verdictsCommand, explainCommand, whyNotCommand, whatIfCommand, changesCommand, dismissCommand, reopenCommand, verifyCommand,
+		}},
+		{"look", "Look closer:", []func(*app) *cobra.Command{exposureCommand, imageCommand, registryCommand}},
 	} {
-		root.AddCommand(command(a))
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, command := range g.commands {
+			c := command(a)
+			c.GroupID = g.id
+			root.AddCommand(c)
+		}
 	}
 	usageErrors(root)
 	return root
