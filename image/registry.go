@@ -32,7 +32,8 @@ type Registry struct {
 	Transport http.RoundTripper
 	Auth      Auth
 	// Patience is how long an answer's headers, and each 64 KiB of its body,
-	// may take; 0 means a minute.
+	// may take; 0 means a minute. A layer that has taken five of these must bring
+	// 8 MiB in each.
 	Patience time.Duration
 
 	// What is known of an Azure registry beside its host makes refusals
@@ -234,10 +235,26 @@ type resuming struct {
 	query    query
 	size     int64 // as the registry says; -1 unknown
 	tries    int
+	waited   time.Duration // for bytes; whoever reads them may be slow
 }
 
 // Read implements [io.Reader].
 func (b *resuming) Read(p []byte) (int, error) {
+	start := time.Now()
+	n, err := b.read(p)
+	if b.waited += time.Since(start); err == nil && b.waited > b.mayWait() {
+		err = errSlow
+	}
+	return n, err
+}
+
+// mayWait is how long what came until now may have taken.
+func (b *resuming) mayWait() time.Duration {
+	patience := cmp.Or(b.registry.Patience, stallTimeout)
+	return documentTime*patience + time.Duration(float64(patience)*float64(b.query.from)/minSteady)
+}
+
+func (b *resuming) read(p []byte) (int, error) {
 	n, err := b.body.Read(p)
 	b.query.from += int64(n)
 	ended := err == nil || errors.Is(err, io.EOF) || errors.Is(err, errSlow) || b.ctx.Err() != nil

@@ -170,6 +170,46 @@ func TestDripping(t *testing.T) {
 	}
 }
 
+// A layer that always brings just enough not to stall ends, too.
+func TestLayerThatNeverEnds(t *testing.T) {
+	t.Parallel()
+	layer := gz(t, six(t, "1"))
+	const patience = 100 * time.Millisecond
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, string(digest(layer))) {
+			return false
+		}
+		piece := make([]byte, 96<<10) // more than a stalled connection brings
+		for r.Context().Err() == nil {
+			if _, err := w.Write(piece); err != nil {
+				return true
+			}
+			if err := http.NewResponseController(w).Flush(); err != nil {
+				return true
+			}
+			time.Sleep(patience / 5) // the pace is what is tested
+		}
+		return true
+	})
+	s.Patience = patience
+	ref := s.push(t, "app", "v1", build(t, [][]byte{layer}, [][]byte{six(t, "1")}))
+	src := s.Open(ref)
+	if _, err := src.Resolve(t.Context(), image.Platform{}); err != nil {
+		t.Fatal(err)
+	}
+	body, err := src.Layer(t.Context(), image.Layer{Digest: digest(layer)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := io.Copy(io.Discard, body)
+	if err == nil || !strings.Contains(err.Error(), "in time") || n < 1<<20 {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+	if err := body.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // A long layer whose connection breaks goes on where it broke.
 func TestBrokenLayerIsResumed(t *testing.T) {
 	t.Parallel()

@@ -21,6 +21,10 @@ const (
 	minProgress    = 64 << 10 // bytes in a stallTimeout: slower than any modem that pulls images
 	documentTime   = 5        // a manifest or a page may take so many times stallTimeout in all
 	maxResumes     = 5        // of one layer whose connection breaks
+	// minSteady is what a layer must bring in each stallTimeout, in bytes, once
+	// it has taken documentTime of them: 140 KB/s, a megabit. So a layer of 1 GB
+	// takes two and a quarter hours at most, resumed or not.
+	minSteady = 8 << 20
 )
 
 // wire is what every request to a registry, its token service and its storage
