@@ -3,7 +3,6 @@ package foreign
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -57,8 +56,12 @@ func (r *Report) open() error {
 	}
 	r.head = heads[r.Format](list)
 	r.head.read(in, r)
-	if err := cmp.Or(r.head.failed(), in.Close()); err != nil {
-		return err
+	meaning, form := r.head.failed(), in.Close()
+	if other := (*otherError)(nil); form != nil && (meaning == nil || errors.As(meaning, &other)) {
+		return form // what it is not may stand behind the place where it ends
+	}
+	if meaning != nil {
+		return meaning
 	}
 	r.Scanner = clean(cut(strings.TrimSpace(r.Scanner), maxText))
 	return nil
