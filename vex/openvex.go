@@ -83,7 +83,7 @@ func (s subject) openVEX(o Options) vex.Statement {
 		ID:            s.id,
 		Vulnerability: vex.Vulnerability{ID: vulnerabilityURL(v.Vulnerability), Name: vex.VulnerabilityID(plain(v.Vulnerability))},
 		Timestamp:     s.decided(),
-		Products:      []vex.Product{s.product(o.Product)},
+		Products:      s.products(o.Product),
 		StatusNotes:   plain(p.notes),
 	}
 	for _, alias := range s.aliases() {
@@ -103,25 +103,35 @@ func (s subject) openVEX(o Options) vex.Statement {
 	return one
 }
 
-// product names the deployment by its address at Azure with image and package
-// beneath it, or the image with the package beneath it.
-func (s subject) product(of Product) vex.Product {
-	image := vex.Component{ID: ociPURL(s.verdict.Image)}
-	if image.ID != "" {
-		image.Identifiers = map[vex.IdentifierType]string{vex.PURL: barePURL(s.verdict.Image)}
-		if hash := sha256Of(s.verdict.Image); hash != "" {
-			image.Hashes = map[vex.Algorithm]vex.Hash{vex.SHA256: vex.Hash(hash)}
-		}
-	}
+// products names the deployment by its address at Azure with image and package
+// beneath it, or the image by each of its names with the package beneath it.
+func (s subject) products(of Product) []vex.Product {
 	if of == Images {
-		return vex.Product{Component: image, Subcomponents: s.packages()}
+		var list []vex.Product
+		for _, image := range s.images {
+			list = append(list, vex.Product{Component: imageComponent(image), Subcomponents: s.packages()})
+		}
+		return list
 	}
 	p := vex.Product{Component: vex.Component{ID: armURL(s.verdict.Workload)}}
-	if image.ID != "" {
+	if image := imageComponent(s.verdict.Image); image.ID != "" {
 		p.Subcomponents = append(p.Subcomponents, vex.Subcomponent{Component: image})
 	}
 	p.Subcomponents = append(p.Subcomponents, s.packages()...)
-	return p
+	return []vex.Product{p}
+}
+
+// imageComponent is empty for an image that is known by a tag alone.
+func imageComponent(image string) vex.Component {
+	c := vex.Component{ID: ociPURL(image)}
+	if c.ID == "" {
+		return c
+	}
+	c.Identifiers = map[vex.IdentifierType]string{vex.PURL: barePURL(image)}
+	if hash := sha256Of(image); hash != "" {
+		c.Hashes = map[vex.Algorithm]vex.Hash{vex.SHA256: vex.Hash(hash)}
+	}
+	return c
 }
 
 // packages names the package, once for each way in which scanners spell it.

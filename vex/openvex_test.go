@@ -71,7 +71,7 @@ func TestImageIsAsBadAsItsWorstDeployment(t *testing.T) {
 		"beside_exploitable":    {[]azward.Verdict{verdict("open", [3]azward.Answer{yes, yes, yes})}, openvex.StatusAffected},
 		"beside_undecided":      {[]azward.Verdict{verdict("odd", [3]azward.Answer{yes, yes, unknown})}, openvex.StatusUnderInvestigation},
 		"beside_another_digest": {[]azward.Verdict{verdict("new", [3]azward.Answer{yes, yes, yes}, func(v *azward.Verdict) { v.Image = "contoso.azurecr.io/orders/api@sha256:" + digest[8:] + "0" })}, openvex.StatusNotAffected},
-		"copied_elsewhere":      {[]azward.Verdict{verdict("copy", [3]azward.Answer{yes, yes, yes}, func(v *azward.Verdict) { v.Image = "other.azurecr.io/api@" + digest })}, openvex.StatusAffected},
+		"copied_elsewhere":      {[]azward.Verdict{verdict("copy", [3]azward.Answer{yes, yes, yes}, func(v *azward.Verdict) { v.Image = "other.azurecr.io/backup/of-api@" + digest })}, openvex.StatusAffected},
 	} {
 		o := options
 		o.AssertNotAffected, o.Product = true, vex.Images

@@ -28,8 +28,10 @@ type subject struct {
 	id       string // "urn:azward:verdict:v-…"
 	verdict  azward.Verdict
 	position position
-	// others are the deployments of the same image that decided less.
+	// others are the deployments of the same image that decided less, images all
+	// its names: one digest may lie in several repositories.
 	others int
+	images []string
 }
 
 // decided is the time of the statement, nil where it is not known.
@@ -51,24 +53,29 @@ func subjects(verdicts []azward.Verdict, product Product) (list []subject, witho
 	for _, v := range verdicts {
 		id := "urn:azward:verdict:" + string(v.ID)
 		if product == Images {
-			image := barePURL(v.Image)
+			_, image := splitImage(v.Image)
 			if image == "" || packageOf(v) != v.Finding.PURL {
 				without++
 				continue
 			}
-			id = "urn:azward:image:" + strings.TrimPrefix(string(azward.NewVerdictID("", image, v.Vulnerability, v.Finding.PURL)), "v-")
+			// As readers match: by digest, and by the package without qualifiers.
+			id = "urn:azward:image:" + strings.TrimPrefix(string(azward.NewVerdictID("", image, v.Vulnerability, spellings(v.Finding.PURL)[0])), "v-")
 		}
 		p := positionOf(v)
 		n, known := at[id]
 		switch {
 		case !known:
 			at[id] = len(list)
-			list = append(list, subject{id: id, verdict: v, position: p})
+			list = append(list, subject{id: id, verdict: v, position: p, images: []string{v.Image}})
+			continue
 		case p.worse(list[n].position):
 			list[n].verdict, list[n].position = v, p
 			fallthrough
 		default:
 			list[n].others++
+		}
+		if !slices.Contains(list[n].images, v.Image) {
+			list[n].images = append(list[n].images, v.Image)
 		}
 	}
 	if product == Images {
