@@ -120,6 +120,7 @@ func groupRules(rules []estate.SecurityRule, pointer string, d direction, built 
 		default:
 			form.unclear = fmt.Sprintf("its direction %q is neither Inbound nor Outbound", p.Direction)
 		}
+		form.near, form.far = form.near.settled(), form.far.settled()
 		list = append(list, groupRule{form, ruleRef{
 			name: r.Name, pointer: fmt.Sprintf("%s/%d/properties", pointer, i), access: p.Access, priority: p.Priority, built: built,
 		}})
@@ -227,7 +228,7 @@ func (n *netInterface) paintLayers(e *estate.Estate, p packet) []layer {
 		if l.gap == nil {
 			v, err := estate.Decode[groupView](l.group)
 			if err == nil {
-				l.paint(nicPlace{e, n}, v.of(p.direction), p, azward.No)
+				l.rules, l.painted = tablesOf(e).at(e, n, l.group, v, p)
 			} else {
 				gap := unparsed(l.group, err)
 				l.gap = &gap
@@ -243,18 +244,25 @@ func (n *netInterface) paintLayers(e *estate.Estate, p packet) []layer {
 
 // paint decides rules that come in their order.
 func (l *layer) paint(at vantage, list []groupRule, p packet, otherwise azward.Answer) {
-	rules := make([]netset.Rule, 0, len(list))
-	for _, c := range list {
-		placed, applies := c.form.at(at, p)
+	var rules []netset.Rule
+	rules, l.rules = matchingRules(list, func(i int) (placedRule, bool) { return list[i].form.at(at, p) })
+	l.painted = netset.Paint(rules, otherwise)
+}
+
+// matchingRules keeps those that may match, with where they stand.
+func matchingRules(list []groupRule, match func(i int) (placedRule, bool)) ([]netset.Rule, []ruleRef) {
+	rules, refs := make([]netset.Rule, 0, len(list)), make([]ruleRef, 0, len(list))
+	for i := range list {
+		placed, applies := match(i)
 		if !applies {
 			continue
 		}
 		rules = append(rules, placed.Rule)
-		ref := c.ref
+		ref := list[i].ref
 		ref.doubt, ref.tag, ref.evidence = placed.doubt, placed.tag, placed.evidence
-		l.rules = append(l.rules, ref)
+		refs = append(refs, ref)
 	}
-	l.painted = netset.Paint(rules, otherwise)
+	return rules, refs
 }
 
 // nicPlace reads rules at an interface.

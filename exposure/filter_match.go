@@ -31,6 +31,32 @@ type sideForm struct {
 	// unclear says that the side names something whose addresses are not
 	// known, and what.
 	unclear string
+	fixed   *named // what it stands for everywhere, where it names addresses alone
+}
+
+// settled reads a side that names addresses alone, once for all places.
+func (s sideForm) settled() sideForm {
+	if s.unclear != "" || len(s.groups) > 0 || len(s.names) == 0 {
+		return s
+	}
+	exact := make([]netip.Prefix, 0, len(s.names))
+	var all named
+	for _, name := range s.names {
+		p, whole, err := netset.ParsePrefix(name)
+		switch {
+		case isAny(name):
+			all.add(named{certain: netset.AllAddrs()})
+		case err != nil:
+			return s
+		case whole:
+			exact = append(exact, p)
+		default:
+			all.add(nameOf(nil, name))
+		}
+	}
+	all.certain = all.certain.Union(netset.PrefixAddrs(exact...))
+	s.fixed = &all
+	return s
 }
 
 // named is what one name, or a whole side, stands for.
@@ -68,15 +94,34 @@ type placedRule struct {
 	evidence []azward.Evidence
 }
 
+// placedSides is what a rule's sides mean at a place, whatever the protocol.
+type placedSides struct {
+	near    azward.Answer // whether the near side holds the near end
+	nearWhy string        // why that is not certain
+	far     named
+	rest    netset.Addrs // what far may hold besides what it holds for certain
+}
+
+// sides reads both sides at a place.
+func (f ruleForm) sides(at vantage, near netset.Addrs) (s placedSides) {
+	s.near, s.nearWhy = f.near.holds(at, near)
+	s.far = f.far.stands(at)
+	s.rest = s.far.maybe.Minus(s.far.certain)
+	return s
+}
+
 // at reads the rule at a place; false when no packet of this kind matches it
 // for certain.
 func (f ruleForm) at(at vantage, p packet) (out placedRule, applies bool) {
+	return f.matching(f.sides(at, p.near), p)
+}
+
+// matching reads the rule for packets of one kind.
+func (f ruleForm) matching(s placedSides, p packet) (out placedRule, applies bool) {
 	protocol, doubt := matchProtocols(f.protocols, p.protocol)
 	source, why := matchSourcePorts(f.sourcePorts, p)
-	doubt = firstOf(doubt, why)
-	near, why := f.near.holds(at, p.near)
-	doubt = firstOf(doubt, why)
-	certain := azward.All(protocol, near, source)
+	doubt = firstOf(firstOf(doubt, why), s.nearWhy)
+	certain := azward.All(protocol, s.near, source)
 	if certain == azward.Yes && f.unclear != "" {
 		certain, doubt = azward.Unknown, f.unclear
 	}
@@ -88,15 +133,14 @@ func (f ruleForm) at(at vantage, p packet) (out placedRule, applies bool) {
 	if ports.IsEmpty() && maybePorts.IsEmpty() {
 		return out, false
 	}
-	far := f.far.stands(at)
-	out.Rule = netset.Rule{Access: f.access, Ports: ports, MaybePorts: maybePorts, Sources: far.certain, MaybeSources: far.maybe.Minus(far.certain)}
+	out.Rule = netset.Rule{Access: f.access, Ports: ports, MaybePorts: maybePorts, Sources: s.far.certain, MaybeSources: s.rest}
 	if certain != azward.Yes {
-		out.Sources, out.MaybeSources = netset.Addrs{}, far.certain.Union(far.maybe)
+		out.Sources, out.MaybeSources = netset.Addrs{}, s.far.certain.Union(s.rest)
 	}
 	if f.access == netset.Unclear {
 		doubt = firstOf(doubt, "its access is neither Allow nor Deny")
 	}
-	out.doubt, out.tag, out.evidence = firstOf(doubt, far.doubt), far.tag, far.evidence
+	out.doubt, out.tag, out.evidence = firstOf(doubt, s.far.doubt), s.far.tag, s.far.evidence
 	return out, !out.Sources.IsEmpty() || !out.MaybeSources.IsEmpty()
 }
 
@@ -201,6 +245,9 @@ func (s sideForm) holds(at vantage, near netset.Addrs) (azward.Answer, string) {
 // stands unites what the side names. Groups beside names contradict what ARM
 // accepts: such a side may hold each of them.
 func (s sideForm) stands(at vantage) named {
+	if s.fixed != nil {
+		return *s.fixed
+	}
 	if s.unclear != "" {
 		return named{maybe: netset.AllAddrs(), doubt: s.unclear}
 	}

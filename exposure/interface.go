@@ -36,6 +36,8 @@ type netInterface struct {
 
 	adminOnce sync.Once
 	adminHeld adminRules
+	farOnce   sync.Once
+	farHeld   string
 	routeOnce sync.Once
 	routeHeld Routes
 	painted   *paintedLayers // nil: not kept

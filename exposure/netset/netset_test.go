@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/azward/azward"
@@ -162,6 +163,79 @@ func comparePackets(t *testing.T, rules []netset.Rule, otherwise azward.Answer) 
 	}
 }
 
+// Ranks of all rules decide any part of them as fresh ones do.
+func TestRanksAreShared(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(12, 13))
+	for range 200 {
+		rules := randomRules(t, r, 1+r.IntN(8))
+		some := rules[:r.IntN(len(rules)+1)]
+		if r.IntN(4) == 0 {
+			some = append(slices.Clone(some), randomRules(t, r, 1)...) // one that was not ranked
+		}
+		shared, fresh := netset.Rank(rules).Paint(some, azward.No), netset.Paint(some, azward.No)
+		for _, source := range []string{"0.0.0.0", "10.0.0.3", "10.0.2.9", "255.255.255.255", "::", "fd00::1", "fd00::9"} {
+			for port := range uint16(18) {
+				if a := netip.MustParseAddr(source); shared.At(a, port) != fresh.At(a, port) {
+					t.Fatalf("%s port %d: %+v with shared ranks, %+v with fresh ones", source, port, shared.At(a, port), fresh.At(a, port))
+				}
+			}
+		}
+	}
+}
+
+// Sets agree with a plain reading of their prefixes, address by address.
+func TestAddressAlgebra(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(14, 15))
+	random := func() netset.Addrs {
+		var list []netip.Prefix
+		for range r.IntN(6) {
+			p := netip.PrefixFrom(netip.AddrFrom4([4]byte{255, 255, 255, byte(r.IntN(256))}), 24+r.IntN(9))
+			if r.IntN(2) == 0 {
+				var b [16]byte
+				b[15] = byte(r.IntN(256))
+				if r.IntN(2) == 0 {
+					for i := range 15 {
+						b[i] = 255
+					}
+				}
+				p = netip.PrefixFrom(netip.AddrFrom16(b), 120+r.IntN(9))
+			}
+			list = append(list, p.Masked())
+		}
+		return netset.PrefixAddrs(list...)
+	}
+	var all []netip.Addr
+	for i := range 256 {
+		var low, high [16]byte
+		for j := range 15 {
+			high[j] = 255
+		}
+		low[15], high[15] = byte(i), byte(i)
+		all = append(all, netip.AddrFrom4([4]byte{255, 255, 255, byte(i)}), netip.AddrFrom16(low), netip.AddrFrom16(high))
+	}
+	for range 500 {
+		a, b := random(), random()
+		union, both, less := a.Union(b), a.Intersect(b), a.Minus(b)
+		subset, overlap := true, false
+		for _, x := range all {
+			inA, inB := a.Contains(x), b.Contains(x)
+			subset, overlap = subset && (!inA || inB), overlap || inA && inB
+			if union.Contains(x) != (inA || inB) || both.Contains(x) != (inA && inB) || less.Contains(x) != (inA && !inB) {
+				t.Fatalf("%s and %s disagree at %s", a, b, x)
+			}
+		}
+		if a.Subset(b) != subset || a.Overlaps(b) != overlap || both.IsEmpty() == overlap {
+			t.Fatalf("%s and %s: subset %t, overlap %t", a, b, a.Subset(b), a.Overlaps(b))
+		}
+		again := netset.PrefixAddrs(union.Prefixes()...)
+		if !again.Equal(union) || again.Key() != union.Key() || a.Equal(b) != (a.Key() == b.Key()) || !less.Union(both).Equal(a) {
+			t.Fatalf("%s and %s: %s read again is %s", a, b, union, again)
+		}
+	}
+}
+
 // An allow more never closes a packet, a deny more never opens one.
 func TestPaintIsMonotonous(t *testing.T) {
 	t.Parallel()
@@ -233,8 +307,9 @@ func BenchmarkPaintTags(b *testing.B) {
 			list[i].Sources = netset.PrefixAddrs(all...)
 		}
 		for b.Loop() {
-			netset.Paint(list, azward.No) // TCP
-			netset.Paint(list, azward.No) // UDP
+			ranks := netset.Rank(list)
+			ranks.Paint(list, azward.No) // TCP
+			ranks.Paint(list, azward.No) // UDP
 		}
 	})
 }

@@ -1,10 +1,7 @@
 package netset
 
 import (
-	"net/netip"
 	"slices"
-
-	"go4.org/netipx"
 
 	"github.com/azward/azward"
 )
@@ -50,105 +47,232 @@ type Cell struct {
 // where they don't it is Unknown. This is exact as long as doubts are
 // independent, and never too certain when they aren't.
 func Paint(rules []Rule, otherwise azward.Answer) Map[Cell] {
-	p := newPainter(rules, otherwise)
-	m := Map[Cell]{}
+	return Rank(rules).Paint(rules, otherwise)
+}
+
+// Ranks are the segments that the sources of rules cut the addresses into, and
+// the numbers of those that each set holds. What filters for several protocols
+// share is so cut once.
+type Ranks struct {
+	cuts *cuts
+	held map[*spans][]segment
+	both map[[2]*spans][]segment // sources and those that may match besides
+}
+
+// Rank cuts the addresses at the ends of all sources of the rules.
+func Rank(rules []Rule) *Ranks {
+	r := &Ranks{held: make(map[*spans][]segment, len(rules)), both: map[[2]*spans][]segment{}}
+	for _, rule := range rules {
+		r.held[rule.Sources.set] = nil
+		if !rule.MaybeSources.IsEmpty() {
+			r.held[rule.MaybeSources.set] = nil
+		}
+	}
+	delete(r.held, nil)
+	r.cuts = cutsOf(r.held)
+	for set := range r.held {
+		r.held[set] = r.cuts.segments(set)
+	}
+	for _, rule := range rules {
+		if key := [2]*spans{rule.Sources.set, rule.MaybeSources.set}; key[1] != nil && r.both[key] == nil {
+			r.both[key] = joinSegments(r.held[key[0]], r.held[key[1]])
+		}
+	}
+	return r
+}
+
+// joinSegments unites two lists, each in order.
+func joinSegments(a, b []segment) []segment {
+	out := make([]segment, 0, len(a)+len(b))
+	for len(a) > 0 || len(b) > 0 {
+		var s segment
+		if len(b) == 0 || len(a) > 0 && a[0].lo < b[0].lo {
+			s, a = a[0], a[1:]
+		} else {
+			s, b = b[0], b[1:]
+		}
+		if n := len(out); n > 0 && s.lo <= out[n-1].hi {
+			out[n-1].hi = max(out[n-1].hi, s.hi)
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// ranked reports whether the ranks hold the sources of the rule, in this or in
+// another division between certain and perhaps.
+func (r *Ranks) ranked(rule Rule) (certain, possible []segment, ok bool) {
+	if rule.Sources.set != nil {
+		if certain, ok = r.held[rule.Sources.set]; !ok {
+			return nil, nil, false
+		}
+	}
+	if rule.MaybeSources.set == nil {
+		return certain, certain, true
+	}
+	key := [2]*spans{rule.Sources.set, rule.MaybeSources.set}
+	if possible, ok = r.both[key]; ok {
+		return certain, possible, true
+	}
+	maybe, ok := r.held[rule.MaybeSources.set]
+	return certain, joinSegments(certain, maybe), ok
+}
+
+// Paint is [Paint] with segments that are known: those of rules whose sources
+// were ranked. For other rules they are cut anew.
+func (r *Ranks) Paint(rules []Rule, otherwise azward.Answer) Map[Cell] {
+	p, ok := r.painter(rules, otherwise)
+	if !ok {
+		r = Rank(rules)
+		p, _ = r.painter(rules, otherwise)
+	}
+	m := Map[Cell]{cuts: p.cuts}
+	ports := [][]PortRange{}
 	index := map[string]int{}
-	p.sweep(func(ports PortRange, active []int32) {
-		key := signature(active)
-		if i, ok := index[key]; ok {
-			m.bands[i].Ports.ranges = append(m.bands[i].Ports.ranges, ports)
+	p.sweep(func(on PortRange, active []int32) {
+		p.key = signature(p.key[:0], active)
+		if i, ok := index[string(p.key)]; ok {
+			ports[i] = append(ports[i], on)
 			return
 		}
-		index[key] = len(m.bands)
-		m.bands = append(m.bands, Band[Cell]{Ports: Ports{[]PortRange{ports}}, Runs: p.band(active)})
+		index[string(p.key)] = len(m.bands)
+		m.bands = append(m.bands, p.band(active))
+		ports = append(ports, []PortRange{on})
 	})
 	for i := range m.bands {
-		m.bands[i].Ports = PortsOf(m.bands[i].Ports.ranges...)
+		m.bands[i].ports = PortsOf(ports[i]...)
 	}
 	return m
 }
 
 // painter holds the rules with their sources as ranges of segment numbers.
-// Segment i is what lies between bounds[i] and bounds[i+1].
 type painter struct {
 	rules     []Rule
 	otherwise azward.Answer
-	bounds    []netip.Addr
+	cuts      *cuts
 	v6        int32       // segment that starts at ::
+	end       int32       // behind the last segment
 	certain   [][]segment // per rule
 	possible  [][]segment // per rule; the same slice where nothing is in doubt
-	// scratch space of band
+	// scratch space
+	key    []byte
 	next   []int32
 	place  []int32
-	cuts   []int32
+	local  []int32
 	lowers []int32
 	uppers []int32
 }
 
 type segment struct{ lo, hi int32 } // lo included, hi not
 
-func newPainter(rules []Rule, otherwise azward.Answer) *painter {
-	p := &painter{rules: rules, otherwise: otherwise}
-	p.bounds = append(p.bounds, v4All.Addr(), v6All.Addr())
-	sets := make([][2]Addrs, len(rules))
-	for i, r := range rules {
-		sets[i] = [2]Addrs{r.Sources, r.Sources}
-		if !r.MaybeSources.IsEmpty() {
-			sets[i][1] = r.Sources.Union(r.MaybeSources)
-		}
-		p.cut(sets[i][0])
-		if !r.MaybeSources.IsEmpty() {
-			p.cut(sets[i][1])
+func (r *Ranks) painter(rules []Rule, otherwise azward.Answer) (*painter, bool) {
+	p := &painter{rules: rules, otherwise: otherwise, cuts: r.cuts, v6: int32(len(r.cuts.v4)), end: r.cuts.len()}
+	p.place = make([]int32, p.end+1)
+	p.certain, p.possible = make([][]segment, len(rules)), make([][]segment, len(rules))
+	for i, rule := range rules {
+		ok := false
+		if p.certain[i], p.possible[i], ok = r.ranked(rule); !ok {
+			return nil, false
 		}
 	}
-	slices.SortFunc(p.bounds, netip.Addr.Compare)
-	p.bounds = slices.Compact(p.bounds)
-	p.v6 = p.segmentAt(v6All.Addr())
-	p.place = make([]int32, len(p.bounds)+1)
-	p.certain = make([][]segment, len(rules))
-	p.possible = make([][]segment, len(rules))
-	for i, r := range rules {
-		p.certain[i] = p.segments(sets[i][0])
-		p.possible[i] = p.certain[i]
-		if !r.MaybeSources.IsEmpty() {
-			p.possible[i] = p.segments(sets[i][1])
+	return p, true
+}
+
+// largeSet is from how many ranges a set, such as that of a service tag, is
+// merged into the cuts instead of sorted with the others.
+const largeSet = 256
+
+// cutsOf are the points where any of the sets begins or ends.
+func cutsOf(sets map[*spans][]segment) *cuts {
+	family := func(v6 bool, last point) []point {
+		all := []point{{}}
+		var large [][]point
+		for set := range sets {
+			list := set.of(v6)
+			if len(list) < largeSet {
+				all = appendCuts(all, list, last)
+			} else {
+				large = append(large, appendCuts(make([]point, 0, 2*len(list)), list, last))
+			}
+		}
+		slices.SortFunc(all, point.compare)
+		all = slices.Compact(all)
+		var spare []point
+		for _, list := range large {
+			all, spare = mergeCuts(spare[:0], all, list), all
+		}
+		return all
+	}
+	return &cuts{v4: family(false, lastV4), v6: family(true, lastV6)}
+}
+
+func appendCuts(all []point, list []span, last point) []point {
+	for _, s := range list {
+		all = append(all, s.lo)
+		if s.hi != last {
+			all = append(all, s.hi.next())
 		}
 	}
-	return p
+	return all
 }
 
-func (p *painter) cut(a Addrs) {
-	for _, r := range a.Ranges() {
-		p.bounds = append(p.bounds, r.From())
-		if next := r.To().Next(); next.IsValid() {
-			p.bounds = append(p.bounds, next)
+func mergeCuts(out, a, b []point) []point {
+	out = slices.Grow(out, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0].less(b[0]):
+			out, a = append(out, a[0]), a[1:]
+		case b[0].less(a[0]):
+			out, b = append(out, b[0]), b[1:]
+		default:
+			out, a, b = append(out, a[0]), a[1:], b[1:]
 		}
 	}
+	return append(append(out, a...), b...)
 }
 
-func (p *painter) segmentAt(a netip.Addr) int32 {
-	i, _ := slices.BinarySearchFunc(p.bounds, a, netip.Addr.Compare)
-	return int32(i)
-}
-
-func (p *painter) segments(a Addrs) []segment {
-	ranges := a.Ranges()
-	out := make([]segment, len(ranges))
-	for i, r := range ranges {
-		out[i] = segment{p.segmentAt(r.From()), p.after(r.To())}
+// segments numbers the ranges of a set, whose ends are among the cuts.
+func (c *cuts) segments(set *spans) []segment {
+	out := make([]segment, 0, len(set.v4)+len(set.v6))
+	for _, f := range []struct {
+		list []span
+		cuts []point
+		base int32
+		last point
+	}{{set.v4, c.v4, 0, lastV4}, {set.v6, c.v6, int32(len(c.v4)), lastV6}} {
+		at := 0
+		for _, s := range f.list {
+			at = seek(f.cuts, at, s.lo)
+			lo := at
+			if s.hi == f.last {
+				at = len(f.cuts)
+			} else {
+				at = seek(f.cuts, at, s.hi.next())
+			}
+			out = append(out, segment{f.base + int32(lo), f.base + int32(at)})
+		}
 	}
 	return out
 }
 
-// after returns the segment that starts behind the address.
-func (p *painter) after(a netip.Addr) int32 {
-	if next := a.Next(); next.IsValid() {
-		return p.segmentAt(next)
+// seek is the place of a point in a list, at i or behind, that holds it.
+func seek(list []point, i int, p point) int {
+	step := 1
+	for i+step < len(list) && list[i+step].less(p) {
+		i += step
+		step *= 2
 	}
-	if a.Is4() {
-		return p.v6
+	lo, hi := i, min(i+step, len(list)-1)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if list[mid].less(p) {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
 	}
-	return int32(len(p.bounds))
+	return lo
 }
 
 // sweep yields ranges of ports, in order, with the rules that may match on
@@ -199,16 +323,15 @@ func coverage(ranges []PortRange, starts []int) []int {
 	return out
 }
 
-func signature(active []int32) string {
-	b := make([]byte, 0, len(active)*4)
+func signature(b []byte, active []int32) []byte {
 	for _, a := range active {
 		b = append(b, byte(a), byte(a>>8), byte(a>>16), byte(a>>24))
 	}
-	return string(b)
+	return b
 }
 
 // band decides all sources on ports where these rules are active.
-func (p *painter) band(active []int32) []Run[Cell] {
+func (p *painter) band(active []int32) band[Cell] {
 	p.localise(active)
 	p.lowers = p.claim(p.lowers, active, Allow)
 	upper := p.lowers
@@ -216,51 +339,51 @@ func (p *painter) band(active []int32) []Run[Cell] {
 		p.uppers = p.claim(p.uppers, active, Deny)
 		upper = p.uppers
 	}
-	runs := make([]Run[Cell], 0, 8)
+	// Runs are counted first: those of a large tag are thousands.
+	same := func(i int) bool {
+		return i > 0 && p.lowers[i] == p.lowers[i-1] && upper[i] == upper[i-1] && p.local[i] != p.v6
+	}
+	n := 0
 	for i := range p.lowers {
-		from := p.cuts[i]
-		cell := p.cell(p.lowers[i], upper[i])
-		to := int32(len(p.bounds))
-		if i+1 < len(p.cuts) {
-			to = p.cuts[i+1]
+		if !same(i) {
+			n++
 		}
-		if n := len(runs); n > 0 && runs[n-1].Value == cell && from != p.v6 {
-			runs[n-1].Range = netipx.IPRangeFrom(runs[n-1].Range.From(), p.last(to))
+	}
+	b := band[Cell]{starts: make([]int32, 0, n), values: make([]Cell, 0, n)}
+	for i := range p.lowers {
+		if same(i) {
 			continue
 		}
-		runs = append(runs, Run[Cell]{netipx.IPRangeFrom(p.bounds[from], p.last(to)), cell})
+		cell := p.cell(p.lowers[i], upper[i])
+		if n := len(b.values); n > 0 && b.values[n-1] == cell && p.local[i] != p.v6 {
+			continue
+		}
+		b.starts, b.values = append(b.starts, p.local[i]), append(b.values, cell)
 	}
-	return runs
-}
-
-// last returns the address before segment i.
-func (p *painter) last(i int32) netip.Addr {
-	switch {
-	case int(i) == len(p.bounds):
-		return netipx.PrefixLastIP(v6All)
-	case i == p.v6:
-		return netipx.PrefixLastIP(v4All)
-	}
-	return p.bounds[i].Prev()
+	return b
 }
 
 // localise numbers the segments that these rules tell apart.
 func (p *painter) localise(active []int32) {
-	p.cuts = append(p.cuts[:0], 0, p.v6)
+	p.local = append(p.local[:0], 0, p.v6)
 	for _, a := range active {
-		for _, list := range [][]segment{p.certain[a>>1], p.possible[a>>1]} {
-			for _, s := range list {
-				p.cuts = append(p.cuts, s.lo, s.hi)
-			}
+		for _, s := range p.certain[a>>1] {
+			p.local = append(p.local, s.lo, s.hi)
+		}
+		if r := &p.rules[a>>1]; r.MaybeSources.IsEmpty() {
+			continue
+		}
+		for _, s := range p.possible[a>>1] {
+			p.local = append(p.local, s.lo, s.hi)
 		}
 	}
-	slices.Sort(p.cuts)
-	p.cuts = slices.Compact(p.cuts)
-	if n := len(p.cuts); int(p.cuts[n-1]) == len(p.bounds) {
-		p.place[p.cuts[n-1]] = int32(n - 1)
-		p.cuts = p.cuts[:n-1]
+	slices.Sort(p.local)
+	p.local = slices.Compact(p.local)
+	if n := len(p.local); p.local[n-1] == p.end {
+		p.place[p.end] = int32(n - 1)
+		p.local = p.local[:n-1]
 	}
-	for i, c := range p.cuts {
+	for i, c := range p.local {
 		p.place[c] = int32(i)
 	}
 }
@@ -269,7 +392,7 @@ func (p *painter) localise(active []int32) {
 // of active; -1 where none does. Rules of the access that needs certainty
 // match where they do so for certain, all others wherever they may.
 func (p *painter) claim(out, active []int32, needsCertainty Access) []int32 {
-	n := int32(len(p.cuts))
+	n := int32(len(p.local))
 	out = slices.Grow(out[:0], int(n))[:n]
 	p.next = slices.Grow(p.next[:0], int(n)+1)[:n+1]
 	for i := range p.next {
@@ -289,7 +412,7 @@ func (p *painter) claim(out, active []int32, needsCertainty Access) []int32 {
 			list = p.certain[rule]
 		}
 		for _, s := range list {
-			left -= p.take(out, p.place[s.lo], p.end(s.hi, n), a)
+			left -= p.take(out, p.place[s.lo], p.placeOf(s.hi, n), a)
 		}
 		if left == 0 {
 			break
@@ -298,8 +421,9 @@ func (p *painter) claim(out, active []int32, needsCertainty Access) []int32 {
 	return out
 }
 
-func (p *painter) end(hi, n int32) int32 {
-	if int(hi) == len(p.bounds) {
+// placeOf is the local number of the segment behind a range.
+func (p *painter) placeOf(hi, n int32) int32 {
+	if hi == p.end {
 		return n
 	}
 	return p.place[hi]

@@ -106,18 +106,49 @@ func (r Region) combine(q Region, op func(a, b Addrs) Addrs) Region {
 // regionOf joins bands of equal sources and orders them.
 func regionOf(bands []RegionBand) Region {
 	var out []RegionBand
+	alike := map[sketch][]int{}
+	ports := make([][]PortRange, 0, len(bands))
 	for _, b := range bands {
 		if b.Ports.IsEmpty() || b.Sources.IsEmpty() {
 			continue
 		}
-		if i := slices.IndexFunc(out, func(o RegionBand) bool { return o.Sources.Equal(b.Sources) }); i >= 0 {
-			out[i].Ports = out[i].Ports.Union(b.Ports)
+		if len(bands) == 1 {
+			return Region{bands}
+		}
+		key := sketchOf(b.Sources)
+		at := alike[key]
+		if i := slices.IndexFunc(at, func(i int) bool { return out[i].Sources.Equal(b.Sources) }); i >= 0 {
+			ports[at[i]] = append(ports[at[i]], b.Ports.ranges...)
 			continue
 		}
-		out = append(out, b)
+		alike[key] = append(at, len(out))
+		out, ports = append(out, b), append(ports, slices.Clip(b.Ports.ranges))
+	}
+	for i := range out {
+		if len(ports[i]) != len(out[i].Ports.ranges) {
+			out[i].Ports = PortsOf(ports[i]...)
+		}
 	}
 	slices.SortFunc(out, func(a, b RegionBand) int { return cmp.Compare(a.Ports.ranges[0].Lo, b.Ports.ranges[0].Lo) })
 	return Region{out}
+}
+
+// sketch tells most sets apart.
+type sketch struct {
+	v4, v6      int
+	first, last span
+}
+
+func sketchOf(a Addrs) (s sketch) {
+	v4, v6 := a.both()
+	s.v4, s.v6 = len(v4), len(v6)
+	switch {
+	case len(v4) > 0:
+		s.first, s.last = v4[0], v4[len(v4)-1]
+	case len(v6) > 0:
+		s.first, s.last = v6[0], v6[len(v6)-1]
+	}
+	return s
 }
 
 // MapPorts replaces the ports of every band by what f makes of them, as
