@@ -31,6 +31,7 @@ demo: ## run the whole job on a simulated tenant and print the answers
 
 test: ## run every test, with the race detector (fuzz seeds and golden files included)
 	$(GO) test $(RACE) -timeout 20m $(PKG)
+	@$(GO) test $(RACE) -run '^TestFalseNo$$' -v ./verdict | sed -n 's/^ *scenario_index_test.go:[0-9]*: //p'
 
 lint: ## gofumpt, go vet and golangci-lint; nothing may be reported
 	.ci/lint.sh
