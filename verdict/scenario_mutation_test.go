@@ -27,7 +27,7 @@ func TestScenariosWithLess(t *testing.T) {
 	for _, s := range scenarios(t) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			if _, _, found := s.subject(t); !found {
+			if !s.found {
 				return
 			}
 			before := s.decided(t, s.estate(t, nil))
@@ -47,8 +47,7 @@ type decision struct {
 
 func (s scenario) decided(t *testing.T, e *estate.Estate) decision {
 	t.Helper()
-	subject, _, _ := s.subject(t)
-	p, err := (&verdict.Decider{Estate: e, At: decidedAt}).Proof(subject)
+	p, err := (&verdict.Decider{Estate: e, At: decidedAt}).Proof(s.subject)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,12 +151,7 @@ func (s scenario) withoutImage(t *testing.T, before decision) {
 	t.Helper()
 	lacking := s
 	lacking.image.Digest = ""
-	subject, _, _ := s.subject(t)
-	p, err := (&verdict.Decider{Estate: lacking.estate(t, nil), At: decidedAt}).Proof(subject)
-	if err != nil {
-		t.Fatal(err)
-	}
-	after := decision{p.Verdict, p}
+	after := lacking.decided(t, lacking.estate(t, nil))
 	after.weaker(t, before, "without the image")
 	after.differs(t, before, "without the image")
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -128,6 +129,10 @@ type scenario struct {
 	unread          map[string]azward.GapKind
 	expected        expectation
 	evidence        string
+
+	subject verdict.Subject
+	later   time.Duration // after the scan, when the question is asked
+	found   bool          // false: no advisory says that the package is affected
 }
 
 type scenarioImage struct {
@@ -138,8 +143,20 @@ type scenarioImage struct {
 
 var sourceLine = regexp.MustCompile(`(?m)^https://\S+$`)
 
+// library is read once for all tests.
+var library struct {
+	sync.Mutex
+	all []scenario
+}
+
+// scenarios are those of the library, in order of their names.
 func scenarios(t testing.TB) []scenario {
 	t.Helper()
+	library.Lock()
+	defer library.Unlock()
+	if library.all != nil {
+		return library.all
+	}
 	files, err := filepath.Glob(scenarioFiles)
 	if err != nil {
 		t.Fatal(err)
@@ -152,8 +169,10 @@ func scenarios(t testing.TB) []scenario {
 		}
 		s := scenario{file: file, name: name}
 		s.read(t, file)
+		s.subject, s.later, s.found = s.asks(t)
 		all = append(all, s)
 	}
+	library.all = all
 	return all
 }
 
@@ -360,9 +379,9 @@ func workloadID(place string) azward.ResourceID {
 	return azward.ResourceID(scenarioCluster).Kubernetes(g, "v1", namespace, kind+"s", name)
 }
 
-// subject reads the question. It is false when no advisory says that the
-// package is affected: then there is nothing to decide.
-func (s scenario) subject(t testing.TB) (subject verdict.Subject, later time.Duration, found bool) {
+// asks reads the question. It is false when no advisory says that the package
+// is affected: then there is nothing to decide.
+func (s scenario) asks(t testing.TB) (subject verdict.Subject, later time.Duration, found bool) {
 	t.Helper()
 	m := questionForm.FindStringSubmatch(s.question)
 	if m == nil {
@@ -404,12 +423,11 @@ func (s scenario) subject(t testing.TB) (subject verdict.Subject, later time.Dur
 // ask decides a scenario on a world.
 func (s scenario) ask(t testing.TB, e *estate.Estate) azward.Verdict {
 	t.Helper()
-	subject, later, found := s.subject(t)
-	if !found {
+	if !s.found {
 		return azward.Verdict{Result: azward.NotExploitable, Exploitable: azward.No, Conditions: []azward.Condition{{ID: azward.Affected, Answer: azward.No}}}
 	}
 	d := verdict.Decider{Estate: e, At: decidedAt}
-	return verdict.Aged(d.Decide(subject), decidedAt.Add(later))
+	return verdict.Aged(d.Decide(s.subject), decidedAt.Add(s.later))
 }
 
 func TestScenarios(t *testing.T) {
@@ -524,15 +542,13 @@ func cited(v azward.Verdict, of []azward.ConditionID) string {
 	return b.String()
 }
 
-// replay verifies the proof without the scenario's world, and wants the proof
-// to be refused when its facts are another's.
+// replay verifies the proof without the scenario's world.
 func (s scenario) replay(t *testing.T) {
 	t.Helper()
-	subject, _, found := s.subject(t)
-	if !found {
+	if !s.found {
 		return
 	}
-	p, err := (&verdict.Decider{Estate: s.estate(t, nil), At: decidedAt}).Proof(subject)
+	p, err := (&verdict.Decider{Estate: s.estate(t, nil), At: decidedAt}).Proof(s.subject)
 	if err != nil {
 		t.Fatal(err)
 	}
