@@ -1,6 +1,7 @@
 package netset
 
 import (
+	"math/bits"
 	"slices"
 
 	"github.com/azward/azward"
@@ -157,6 +158,7 @@ type painter struct {
 	possible  [][]segment // per rule; the same slice where nothing is in doubt
 	// scratch space
 	key    []byte
+	marks  []uint64 // a bit for each segment; all zero between uses
 	next   []int32
 	place  []int32
 	local  []int32
@@ -186,21 +188,26 @@ const largeSet = 256
 // cutsOf are the points where any of the sets begins or ends.
 func cutsOf(sets map[*spans][]segment) *cuts {
 	family := func(v6 bool, last point) []point {
-		all := []point{{}}
-		var large [][]point
+		var large [][]span
+		few, many := 1, 0
 		for set := range sets {
-			list := set.of(v6)
-			if len(list) < largeSet {
-				all = appendCuts(all, list, last)
+			if n := len(set.of(v6)); n < largeSet {
+				few += 2 * n
 			} else {
-				large = append(large, appendCuts(make([]point, 0, 2*len(list)), list, last))
+				large, many = append(large, set.of(v6)), many+2*n
+			}
+		}
+		all := append(make([]point, 0, few+many), point{})
+		for set := range sets {
+			if list := set.of(v6); len(list) < largeSet {
+				all = appendCuts(all, list, last)
 			}
 		}
 		slices.SortFunc(all, point.compare)
 		all = slices.Compact(all)
-		var spare []point
+		spare := make([]point, 0, min(1, len(large))*(few+many))
 		for _, list := range large {
-			all, spare = mergeCuts(spare[:0], all, list), all
+			all, spare = mergeCuts(spare[:0], all, list, last), all
 		}
 		return all
 	}
@@ -217,19 +224,26 @@ func appendCuts(all []point, list []span, last point) []point {
 	return all
 }
 
-func mergeCuts(out, a, b []point) []point {
-	out = slices.Grow(out, len(a)+len(b))
-	for len(a) > 0 && len(b) > 0 {
-		switch {
-		case a[0].less(b[0]):
-			out, a = append(out, a[0]), a[1:]
-		case b[0].less(a[0]):
-			out, b = append(out, b[0]), b[1:]
-		default:
-			out, a, b = append(out, a[0]), a[1:], b[1:]
+// mergeCuts appends the cuts of a list and of spans, which are in order.
+func mergeCuts(out, a []point, list []span, last point) []point {
+	i := 0
+	add := func(p point) {
+		for i < len(a) && a[i].less(p) {
+			out = append(out, a[i])
+			i++
+		}
+		if i < len(a) && a[i] == p {
+			i++
+		}
+		out = append(out, p)
+	}
+	for _, s := range list {
+		add(s.lo)
+		if s.hi != last {
+			add(s.hi.next())
 		}
 	}
-	return append(append(out, a...), b...)
+	return append(out, a[i:]...)
 }
 
 // segments numbers the ranges of a set, whose ends are among the cuts.
@@ -258,6 +272,12 @@ func (c *cuts) segments(set *spans) []segment {
 
 // seek is the place of a point in a list, at i or behind, that holds it.
 func seek(list []point, i int, p point) int {
+	const near = 16 // ranges of a large set come close together
+	for end := min(i+near, len(list)-1); i < end; i++ {
+		if !list[i].less(p) {
+			return i
+		}
+	}
 	step := 1
 	for i+step < len(list) && list[i+step].less(p) {
 		i += step
@@ -377,14 +397,37 @@ func (p *painter) localise(active []int32) {
 			p.local = append(p.local, s.lo, s.hi)
 		}
 	}
-	slices.Sort(p.local)
-	p.local = slices.Compact(p.local)
+	p.order()
 	if n := len(p.local); p.local[n-1] == p.end {
 		p.place[p.end] = int32(n - 1)
 		p.local = p.local[:n-1]
 	}
 	for i, c := range p.local {
 		p.place[c] = int32(i)
+	}
+}
+
+// order sorts the local cuts and drops those that are there twice: by a bit for
+// each segment, since those of a large tag are thousands.
+func (p *painter) order() {
+	const few = 64
+	if len(p.local) <= few {
+		slices.Sort(p.local)
+		p.local = slices.Compact(p.local)
+		return
+	}
+	if p.marks == nil {
+		p.marks = make([]uint64, p.end/64+1)
+	}
+	for _, c := range p.local {
+		p.marks[c/64] |= 1 << (c % 64)
+	}
+	p.local = p.local[:0]
+	for i, word := range p.marks {
+		for ; word != 0; word &= word - 1 {
+			p.local = append(p.local, int32(i*64+bits.TrailingZeros64(word)))
+		}
+		p.marks[i] = 0
 	}
 }
 
