@@ -131,7 +131,7 @@ of az resource list, Kubernetes manifests, or a folder of these.`,
   azward scan --estate tenant.ndjson.zst
   azward scan --estate export.json --estate manifests/ --cluster aks-prod --complete`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := a.only("table", "json", "sarif", "openvex"); err != nil {
+			if err := a.only(verdictFormats...); err != nil {
 				return err
 			}
 			if err := f.failOn.check(); err != nil {

@@ -19,7 +19,13 @@ var startsWith = map[string]string{
 
 func TestVerdictFormats(t *testing.T) {
 	t.Parallel()
-	data, _ := demoData(t)
+	data, estate := demoData(t)
+	for _, format := range []string{"csv", "junit", "openvex", "csaf", "cyclonedx", "ocsf"} {
+		code, out, errs := runIn(t, data, "scan", "--estate", estate, "--no-pull", "--output", format)
+		if code != 0 || !strings.HasPrefix(out, startsWith[format]) {
+			t.Errorf("scan %s: exit code %d, %s\n%.200s", format, code, errs, out)
+		}
+	}
 	for _, format := range verdictFormats {
 		code, out, errs := runIn(t, data, "verdicts", "--output", format)
 		if code != 0 || !strings.HasPrefix(out, startsWith[format]) || len(out) < 100 {
