@@ -106,15 +106,16 @@ func (b *blanks) Read(p []byte) (int, error) {
 	if b.at >= b.size() {
 		return 0, io.EOF
 	}
-	n := 0
+	part := b.tail
 	switch middle := int64(len(b.head)); {
 	case b.at < middle:
-		n = copy(p, b.head[b.at:])
+		part = b.head[b.at:]
 	case b.at < middle+b.times*int64(len(b.body)):
-		n = copy(p, b.body[(b.at-middle)%int64(len(b.body)):])
+		part = b.body[(b.at-middle)%int64(len(b.body)):]
 	default:
-		n = copy(p, b.tail[b.at-middle-b.times*int64(len(b.body)):])
+		part = part[b.at-middle-b.times*int64(len(b.body)):]
 	}
+	n := copy(p, part)
 	b.at += int64(n)
 	return n, nil
 }

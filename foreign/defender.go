@@ -18,7 +18,6 @@ import (
 type defenderHead struct {
 	list bool
 	rows int // that are sub-assessments
-	more bool
 	err  error
 }
 

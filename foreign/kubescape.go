@@ -15,9 +15,7 @@ import (
 // https://github.com/kubescape/storage/blob/main/pkg/apis/softwarecomposition/v1beta1/types.go
 type kubescapeHead struct {
 	manifests []*grypeHead // in order; one for the document itself
-	kind      string
 	posture   bool
-	scanner   string
 }
 
 func (h *kubescapeHead) failed() error {
