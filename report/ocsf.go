@@ -54,7 +54,7 @@ type (
 		Version  string      `json:"version"`
 		Product  ocsfProduct `json:"product"`
 		Profiles []string    `json:"profiles"`
-		UID      string      `json:"uid"`
+		UID      string      `json:"uid"` // of the event: verdict and time
 	}
 	ocsfProduct struct {
 		Name    string `json:"name"`
@@ -157,7 +157,7 @@ func ocsfOf(v azward.Verdict, version string) ocsfEvent {
 		Activity: 1, ActivityName: "Create", Category: 2, CategoryName: "Findings", Class: 2002, ClassName: "Vulnerability Finding",
 		Type: 200201, TypeName: "Vulnerability Finding: Create", Time: millis(v.DecidedAt), Severity: severity, SeverityName: severityName,
 		Confidence: confidence, ConfidenceName: confidenceName, Status: 1, StatusName: "New", Message: clean(v.Summary),
-		Metadata: ocsfMetadata{ocsfVersion, ocsfProduct{"azward", "azward", version}, []string{"cloud"}, string(v.ID)},
+		Metadata: ocsfMetadata{ocsfVersion, ocsfProduct{"azward", "azward", version}, []string{"cloud"}, fmt.Sprintf("%s@%d", v.ID, millis(v.DecidedAt))},
 		Cloud:    ocsfCloud{Provider: "Azure"},
 		Info: ocsfInfo{
 			UID: string(v.ID), Title: clean(v.Vulnerability + " in " + v.Workload.Name + ": " + string(v.Result)), Desc: clean(v.Summary),

@@ -119,7 +119,7 @@ func (s subject) impact(p position) string {
 	if at := s.decided(); at != nil {
 		asOf = " as of " + at.Format(time.RFC3339)
 	}
-	return plain("no attacker can send it packets" + asOf + "; this is a property of the deployment's network, not of the software: " + p.notes)
+	return plain("nobody outside of its own network can send it packets" + asOf + "; this is a property of the deployment's network, not of the software: " + p.notes)
 }
 
 // LeftOut counts the verdicts that have no place in a document about the
