@@ -29,6 +29,13 @@ var network = service{name: "network", kinds: slices.Concat(
 				{resourceType: "Microsoft.Network/virtualHubs/routingIntent", path: "routingIntent"},
 			},
 		},
+		// Who may come to which machine, until when; the rules that open a port
+		// stand in the security groups. Not in Resource Graph's tables.
+		// Source: https://learn.microsoft.com/rest/api/defenderforcloud/jit-network-access-policies/list
+		{
+			resourceType: "Microsoft.Security/locations/jitNetworkAccessPolicies", version: "2020-01-01",
+			path: "/providers/Microsoft.Security/jitNetworkAccessPolicies", table: noTable,
+		},
 		{resourceType: "Microsoft.Network/publicIPPrefixes", version: networkVersion},
 		{resourceType: "Microsoft.Network/bastionHosts", version: networkVersion},
 		{resourceType: "Microsoft.Network/virtualWans", version: networkVersion},
