@@ -39,7 +39,7 @@ func reachMachine(e *estate.Estate, w estate.Workload) reached {
 	for _, n := range interfaces {
 		end.proof = append(end.proof, n.holder.Evidence(n.pointer, "its only ways in are what this names"))
 	}
-	return reached{ways, end}
+	return reached{timed(e, w.Resource, interfaces, ways), end}
 }
 
 // interfacesOf reads the ip configurations of a machine or scale set.
