@@ -59,12 +59,14 @@ type Checker struct {
 	at       time.Time
 	subjects map[*estate.Resource]*Subject
 	run      run
+	// containers are documents of resource groups and subscriptions.
+	containers map[azward.ResourceKey]value
 }
 
 // NewChecker makes a checker. At is what utcNow() gives, and what exemptions
 // expire by.
 func NewChecker(e *estate.Estate, at time.Time) *Checker {
-	return &Checker{estate: e, at: at, subjects: map[*estate.Resource]*Subject{}}
+	return &Checker{estate: e, at: at, subjects: map[*estate.Resource]*Subject{}, containers: map[azward.ResourceKey]value{}}
 }
 
 // Subject is a resource of the estate, decoded once.
@@ -146,9 +148,12 @@ func (r Result) open(why string) Result {
 }
 
 func (c *Checker) judge(p *Policy, s *Subject, tracing bool) Result {
-	r := &c.run
-	*r = run{subject: s, first: s, estate: c.estate, at: c.at, from: &p.From, slots: r.slots[:0]}
 	out := Result{Policy: p, Resource: s.Resource, State: NotApplicable}
+	if p.onlyType != "" && p.onlyType != s.typeLow {
+		return out // most pairs end here
+	}
+	r := &c.run
+	*r = run{subject: s, first: s, estate: c.estate, at: c.at, from: &p.From, slots: r.slots[:0], containers: c.containers}
 	switch {
 	case p.Effect == "disabled":
 		out.Reason = "the effect is disabled"
@@ -238,8 +243,8 @@ type target struct {
 	kind  string
 	scope azward.ResourceID // where to look
 	name  string            // "" for any; the last segment may be ?
-	// direct asks for children and extensions of scope, and not for all that
-	// lies somewhere below it.
+	// of is the resource whose children or extensions are looked at; "" for
+	// all of a scope.
 	of azward.ResourceID
 }
 
@@ -303,7 +308,7 @@ func (t target) holds(r *estate.Resource) bool {
 		return true
 	}
 	full := fullName(r.ID)
-	if parents, any := strings.CutSuffix(t.name, "/?"); any {
+	if parents, open := strings.CutSuffix(t.name, "/?"); open {
 		at := strings.LastIndexByte(full, '/')
 		return at >= 0 && strings.EqualFold(full[:at], parents)
 	}

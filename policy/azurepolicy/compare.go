@@ -202,8 +202,38 @@ func contains(v, want *value) verdict {
 	return answered(containsFold(s, part))
 }
 
+// containsFold looks for text without case.
 func containsFold(s, part string) bool {
+	if inPlace(s, part) {
+		return indexFold(s, part) >= 0
+	}
 	return strings.Contains(strings.ToLower(s), strings.ToLower(part))
+}
+
+// inPlace reports texts that are compared without a copy: ASCII, which nearly
+// all are, and short, since each place is tried.
+func inPlace(s, part string) bool {
+	const short = 64 // bytes
+	return len(part) <= short && ascii(s) && ascii(part)
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// indexFold is strings.Index without case, for ASCII.
+func indexFold(s, part string) int {
+	for i := 0; i+len(part) <= len(s); i++ {
+		if strings.EqualFold(s[i:i+len(part)], part) {
+			return i
+		}
+	}
+	return -1
 }
 
 func (c *comparison) pattern(v, want *value) verdict {
@@ -235,24 +265,31 @@ func (c *comparison) pattern(v, want *value) verdict {
 // more are taken as they read. Time is linear in text times stars: each star
 // settles for the first place where what follows fits.
 func like(s, pattern string) bool {
-	s, pattern = strings.ToLower(s), strings.ToLower(pattern)
-	parts := strings.Split(pattern, "*")
-	if len(parts) == 1 {
-		return s == pattern
+	if !inPlace(s, pattern) {
+		s, pattern = strings.ToLower(s), strings.ToLower(pattern)
 	}
-	first, last := parts[0], parts[len(parts)-1]
-	if len(s) < len(first)+len(last) || !strings.HasPrefix(s, first) || !strings.HasSuffix(s, last) {
+	first, rest, star := strings.Cut(pattern, "*")
+	if !star {
+		return strings.EqualFold(s, pattern)
+	}
+	if len(s) < len(first) || !strings.EqualFold(s[:len(first)], first) {
 		return false
 	}
-	s = s[len(first) : len(s)-len(last)]
-	for _, part := range parts[1 : len(parts)-1] {
+	s = s[len(first):]
+	for {
+		part, after, more := strings.Cut(rest, "*")
+		if !more {
+			return len(s) >= len(part) && strings.EqualFold(s[len(s)-len(part):], part)
+		}
 		at := strings.Index(s, part)
+		if part != "" && inPlace(s, part) {
+			at = indexFold(s, part)
+		}
 		if at < 0 {
 			return false
 		}
-		s = s[at+len(part):]
+		s, rest = s[at+len(part):], after
 	}
-	return true
 }
 
 // match compares letter by letter: # is a digit, ? a letter, . anything.

@@ -370,7 +370,7 @@ func (c *fieldLeaf) eval(r *run) azward.Answer {
 	want := c.expected(r)
 	result, start, none := azward.Yes, len(r.leaves), true
 	c.field.each(r, func(v *value, at *place) bool {
-		if r.spent++; r.spent > maxCost {
+		if r.spent += 1 + len(want.list)/perStep; r.spent > maxCost {
 			result = r.leaf(c.field.name, v, at, &c.comparison, &want, refused("it takes more than %d steps", maxCost))
 			return false
 		}

@@ -10,6 +10,7 @@
 package azurepolicy
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -35,9 +36,33 @@ type Definition struct {
 // declared is a parameter of a definition or an initiative.
 type declared struct {
 	name    string
+	kind    string
 	value   value
 	has     bool
 	allowed []value
+}
+
+// Parameter of a definition.
+type Parameter struct {
+	Name string
+	Type string // "String", "Array", "Object", "Boolean", "Integer", "Float", "DateTime"
+	// Default reports that it has a value without an assignment.
+	Default bool
+	// Allowed are the values that Azure lets an assignment give; none for any.
+	Allowed []json.RawMessage
+}
+
+// Parameters of the definition, in its order.
+func (d *Definition) Parameters() []Parameter {
+	out := make([]Parameter, 0, len(d.parameters))
+	for _, p := range d.parameters {
+		one := Parameter{Name: p.name, Type: p.kind, Default: p.has}
+		for i := range p.allowed {
+			one.Allowed = append(one.Allowed, p.allowed[i].ordered())
+		}
+		out = append(out, one)
+	}
+	return out
 }
 
 // maxDefinitionBytes bounds one definition: Azure accepts up to 1 MB.
@@ -144,7 +169,7 @@ func readParameters(p *value) ([]declared, error) {
 	}
 	out := make([]declared, 0, len(params.obj.keys))
 	for i, name := range params.obj.keys {
-		d := declared{name: name}
+		d := declared{name: name, kind: params.obj.values[i].path("type")}
 		if v, at := params.obj.values[i].member("defaultvalue"); at >= 0 {
 			d.value, d.has = *v, true
 		}

@@ -259,7 +259,9 @@ func (p *parser) quoted() (expression, error) {
 
 func (p *parser) number() (expression, error) {
 	start := p.i
-	for p.i++; p.i < len(p.s) && (p.s[p.i] >= '0' && p.s[p.i] <= '9' || p.s[p.i] == '.'); p.i++ {
+	p.i++ // a digit, or the sign
+	for p.i < len(p.s) && (p.s[p.i] >= '0' && p.s[p.i] <= '9' || p.s[p.i] == '.') {
+		p.i++
 	}
 	n, err := strconv.ParseFloat(p.s[start:p.i], 64)
 	if err != nil {

@@ -79,7 +79,9 @@ func (s *scope) call(name string, args []expression) (expression, error) {
 		c.run, c.pure, least, most = l.run, true, l.least, l.most
 	} else if f, is := functions[low]; is {
 		c.pure, least, most = true, f.least, f.most
-		c.run = func(r *run, args []expression) value { return strict(r, args, f.run) }
+		c.run = func(r *run, args []expression) value {
+			return strict(r, args, low == "union" || low == "intersection", f.run)
+		}
 	} else {
 		return nil, fmt.Errorf("there is no function %.40q in policy rules", name)
 	}
@@ -89,13 +91,22 @@ func (s *scope) call(name string, args []expression) (expression, error) {
 	return c, nil
 }
 
-// strict computes all arguments before the function.
-func strict(r *run, args []expression, f func([]value) value) value {
+// strict computes all arguments before the function, and charges for the
+// members that it looks at: for each, or for each pair.
+func strict(r *run, args []expression, pairs bool, f func([]value) value) value {
 	values := make([]value, len(args))
+	members := 0
 	for i, a := range args {
 		if values[i] = a.eval(r); values[i].undecided() {
 			return values[i]
 		}
+		members += len(values[i].list)
+	}
+	if pairs {
+		members *= members
+	}
+	if r.spent += members / perStep; r.spent > maxCost {
+		return failure("it takes more than %d steps", maxCost)
 	}
 	return f(values)
 }
@@ -167,12 +178,22 @@ func subscription(r *run) value {
 	if id == "" {
 		return unreadValue("the resource is in no subscription, and what subscription() gives then is not documented")
 	}
-	v := r.container(id, "tenantId", "displayName", "tags")
-	v.obj.add("subscriptionId", textValue(string(id.Subscription())))
-	return v
+	return r.container(id, "tenantId", "displayName", "tags", "subscriptionId")
 }
 
 func (r *run) container(id azward.ResourceID, keys ...string) value {
+	held, known := r.containers[id.Key()]
+	if known {
+		return held
+	}
+	held = r.readContainer(id, keys)
+	if len(r.containers) < maxSubjects && r.containers != nil {
+		r.containers[id.Key()] = held
+	}
+	return held
+}
+
+func (r *run) readContainer(id azward.ResourceID, keys []string) value {
 	out := objectValue("id", textValue(string(id)), "name", textValue(id.Name()), "type", textValue(id.Type()))
 	var doc value
 	if r.estate != nil {
@@ -184,6 +205,10 @@ func (r *run) container(id azward.ResourceID, keys ...string) value {
 		}
 	}
 	for _, k := range keys {
+		if k == "subscriptionId" {
+			out.obj.add(k, textValue(string(id.Subscription())))
+			continue
+		}
 		v, at := doc.member(strings.ToLower(k))
 		switch {
 		case at >= 0:

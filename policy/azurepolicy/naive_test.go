@@ -251,7 +251,7 @@ func naiveContains(v, want any) truth {
 }
 
 func naiveOrder(v any, operator string, want any) truth {
-	sign := 0
+	var sign int
 	switch x := v.(type) {
 	case float64:
 		y, ok := want.(float64)

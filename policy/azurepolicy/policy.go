@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/azward/azward"
@@ -59,6 +58,9 @@ type Policy struct {
 	indexed  bool
 	exists   *existence
 	variants []variant
+	// onlyType is the one type, in lower case, that the rule wants; "" where
+	// it is not that simple.
+	onlyType string
 }
 
 // Compile makes a definition ready for evaluation.
@@ -100,7 +102,7 @@ func compile(d *Definition, o Options) (*Policy, error) {
 	if p.test, err = s.condition(test); err != nil {
 		return nil, err
 	}
-	p.asks, p.location = c.asks, c.location
+	p.asks, p.location, p.onlyType = c.asks, c.location, onlyType(p.test)
 	if p.needsExistence() {
 		details, at := then.member("details")
 		if at < 0 {
@@ -112,6 +114,23 @@ func compile(d *Definition, o Options) (*Policy, error) {
 	}
 	p.Guessed = c.guessed
 	return p, c.needs
+}
+
+// onlyType is the type that a rule wants at its top.
+func onlyType(c condition) string {
+	switch c := c.(type) {
+	case *fieldLeaf:
+		if !c.negated {
+			return c.typeLow
+		}
+	case *allOf:
+		for _, part := range c.parts {
+			if found := onlyType(part); found != "" {
+				return found
+			}
+		}
+	}
+	return ""
 }
 
 func (p *Policy) needsExistence() bool {
@@ -229,6 +248,8 @@ func (p *Policy) may(s *Subject) bool {
 func (p *Policy) applicable(r *run) bool {
 	s := r.subject
 	switch {
+	case p.onlyType != "" && p.onlyType != s.typeLow:
+		return false
 	case p.indexed && (isContainer(s.typeLow) || !s.indexed()):
 		return false
 	case p.location && s.typeLow == subscriptionType:
@@ -246,6 +267,4 @@ const (
 )
 
 // isContainer reports a subscription or resource group.
-func isContainer(typeLow string) bool {
-	return slices.Contains([]string{subscriptionType, groupType}, typeLow)
-}
+func isContainer(typeLow string) bool { return typeLow == subscriptionType || typeLow == groupType }

@@ -13,6 +13,9 @@ import (
 // accepts over arrays of hundreds of members stays below.
 const maxCost = 1_000_000
 
+// perStep is how many members of a list are compared for one step.
+const perStep = 16
+
 // maxLeaves bounds how many comparisons one answer cites.
 const maxLeaves = 64
 
@@ -23,6 +26,8 @@ type run struct {
 	estate  *estate.Estate
 	at      time.Time
 	from    *Origin
+
+	containers map[azward.ResourceKey]value // of the checker
 
 	slots    []slot
 	spent    int
