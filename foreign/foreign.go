@@ -69,8 +69,8 @@ func (t Target) empty() bool {
 // Finding is one entry of a report.
 type Finding struct {
 	Scanner string // name and version; of SARIF that of the run
-	// Claim is what the scanner says. Its Record names scanner, entry and
-	// report; Affected is No where the scanner itself takes it back.
+	// Claim is what the scanner says. Its Record names scanner and
+	// vulnerability, whatever the file is called today; Affected is No where the scanner itself takes it back.
 	Claim   azward.Finding
 	Package azward.Package // as the scanner names it
 	Target  Target

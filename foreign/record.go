@@ -154,7 +154,7 @@ func (r *record) finding(c claim) Finding {
 	f := azward.Finding{
 		ID: c.id, Aliases: c.aliases, PURL: pkg.PURL, Summary: c.summary, Severity: severityOf(c.severity),
 		FixedIn: c.fixed, FixState: c.state, Affected: c.affected,
-		Record: fmt.Sprintf("%s: %s (%s)", r.Scanner, c.id, r.Report),
+		Record: r.Scanner + ": " + c.id,
 	}
 	if f.FixState == azward.FixUnknown && len(f.FixedIn) > 0 {
 		f.FixState = azward.Fixed

@@ -160,7 +160,6 @@ func (b *bringing) finding(count *Brought, report *foreign.Report, f foreign.Fin
 	for _, at := range places {
 		held, other := b.places.Held(at, f.Package)
 		if len(held) == 0 && other != "" && by == foreign.ByTag {
-			count.unmatched("by its tag alone the image may be another build: the one that runs holds the package in another version", f.Target.String())
 			continue
 		}
 		matched = true
@@ -168,11 +167,13 @@ func (b *bringing) finding(count *Brought, report *foreign.Report, f foreign.Fin
 			return err
 		}
 	}
-	if matched {
-		count.Matched++
-		if f.Claim.Affected == azward.No {
-			count.Denied++
-		}
+	if !matched {
+		count.unmatched("by its tag alone the image may be another build: the one that runs holds the package in another version", f.Target.String())
+		return nil
+	}
+	count.Matched++
+	if f.Claim.Affected == azward.No {
+		count.Denied++
 	}
 	return nil
 }

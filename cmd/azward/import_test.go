@@ -249,3 +249,44 @@ func TestImportNothing(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, errs)
 	}
 }
+
+// TestImportByTag: a report that knows its image by the tag alone weighs less,
+// and a notice of a distribution that is about several CVEs joins none of them.
+func TestImportByTag(t *testing.T) {
+	t.Parallel()
+	data, _ := demoData(t)
+	trivy := func(entries string) string {
+		file := filepath.Join(t.TempDir(), "tag.json")
+		if err := os.WriteFile(file, []byte(`{"SchemaVersion": 2, "ArtifactName": "contosoacr.azurecr.io/legacy/portal:1.0.0", "ArtifactType": "container_image",
+			"Results": [{"Type": "debian", "Vulnerabilities": [`+entries+`]}]}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	all := importIn(t, data, trivy(`
+		{"VulnerabilityID": "CVE-2099-30001", "VendorIDs": ["DSA-2896-1"], "PkgName": "openssl", "InstalledVersion": "1.0.1e-2+deb7u4", "Severity": "HIGH"},
+		{"VulnerabilityID": "CVE-2099-30002", "PkgName": "apache2", "InstalledVersion": "2.4.0-1", "Severity": "HIGH"},
+		{"VulnerabilityID": "CVE-2099-30003", "PkgName": "linux-libc-dev", "InstalledVersion": "3.2", "Severity": "HIGH"}`))
+	found := map[string]azward.Verdict{}
+	for _, v := range all.Verdicts {
+		if v.Workload.Name == "aci-legacy" {
+			found[v.Vulnerability] = v
+		}
+	}
+	if v := found["CVE-2099-30001"]; v.Exploitable != azward.Yes || v.Confidence != azward.ConfidenceLow || v.Opinions[0].By != "tag" {
+		t.Errorf("%s with confidence %s, %+v", v.Exploitable, v.Confidence, v.Opinions)
+	}
+	if v := found["CVE-2099-30003"]; v.Exploitable != azward.No || !strings.Contains(v.Summary, "kernel") {
+		t.Errorf("a kernel's package in an image: %s, %s", v.Exploitable, v.Summary)
+	}
+	want := []scan.Unmatched{{
+		Why:    "by its tag alone the image may be another build: the one that runs holds the package in another version",
+		Target: "contosoacr.azurecr.io/legacy/portal:1.0.0", Count: 1,
+	}}
+	if _, ok := found["CVE-2099-30002"]; ok || len(found) != 2 {
+		t.Errorf("%d verdicts", len(found))
+	}
+	if diff := cmp.Diff(want, all.Reports[0].Unmatched); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
