@@ -179,6 +179,9 @@ type LoadBalancer struct {
 						IPAddress      string       `json:"ipAddress"`
 						VirtualNetwork *ResourceRef `json:"virtualNetwork"`
 						Subnet         *ResourceRef `json:"subnet"`
+						// FrontendIPConfiguration is a regional load balancer's, in
+						// the pool of a global one.
+						FrontendIPConfiguration *ResourceRef `json:"loadBalancerFrontendIPConfiguration"`
 					} `json:"properties"`
 				} `json:"loadBalancerBackendAddresses"`
 			} `json:"properties"`

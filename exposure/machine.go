@@ -279,13 +279,17 @@ func doorsOf(e *estate.Estate, r, machine *estate.Resource, n *netInterface) []d
 			}
 		}
 	}
+	add := func(rule estate.LoadBalancingRule, list string, i int) {
+		d := ruleDoor(e, r, v, rule, fmt.Sprintf("/properties/%s/%d/properties", list, i), n)
+		doors = append(append(doors, d), globalDoors(e, r, rule, d, n)...)
+	}
 	for i, rule := range v.Properties.LoadBalancingRules {
 		member := rule.Properties.BackendAddressPool != nil && pools[rule.Properties.BackendAddressPool.ID.Key()]
 		for _, p := range rule.Properties.BackendAddressPools {
 			member = member || pools[p.ID.Key()]
 		}
 		if member {
-			doors = append(doors, ruleDoor(e, r, v, rule, fmt.Sprintf("/properties/loadBalancingRules/%d/properties", i), n))
+			add(rule, "loadBalancingRules", i)
 		}
 	}
 	for i, rule := range v.Properties.InboundNATRules {
@@ -293,12 +297,12 @@ func doorsOf(e *estate.Estate, r, machine *estate.Resource, n *netInterface) []d
 			slices.ContainsFunc(n.conf.Properties.LoadBalancerInboundNATRules, func(ref estate.ResourceRef) bool { return ref.ID.Equal(rule.ID) })
 		pooled := rule.Properties.BackendAddressPool != nil && pools[rule.Properties.BackendAddressPool.ID.Key()]
 		if direct || pooled {
-			doors = append(doors, ruleDoor(e, r, v, rule, fmt.Sprintf("/properties/inboundNatRules/%d/properties", i), n))
+			add(rule, "inboundNatRules", i)
 		}
 	}
 	for i, pool := range v.Properties.InboundNATPools { // one port of the range for each instance
 		if slices.ContainsFunc(n.conf.Properties.LoadBalancerInboundNATPools, func(ref estate.ResourceRef) bool { return ref.ID.Equal(pool.ID) }) {
-			doors = append(doors, ruleDoor(e, r, v, pool, fmt.Sprintf("/properties/inboundNatPools/%d/properties", i), n))
+			add(pool, "inboundNatPools", i)
 		}
 	}
 	return doors
