@@ -63,7 +63,7 @@ func (a *apiManagement) secondGeneration() bool {
 func apiExits(c *frontCache, r *estate.Resource) []exit {
 	a, gap := apimOf(c.e, r)
 	if gap != nil {
-		return []exit{blindExit(r, "API Management "+r.Name, *gap)}
+		return []exit{misshapen(r, "API Management "+r.Name, *gap)}
 	}
 	var all []exit
 	add := func(url string, id azward.ResourceID, finish func(*way)) {

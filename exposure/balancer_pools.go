@@ -2,6 +2,7 @@ package exposure
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/estate"
@@ -25,7 +26,8 @@ func addressPools(e *estate.Estate) map[netip.Addr][]addressPool {
 		for _, r := range e.OfType("Microsoft.Network/loadBalancers") {
 			v, err := estate.Decode[estate.LoadBalancer](r)
 			if err != nil {
-				continue // whoever follows the load balancer says so
+				pools[netip.Addr{}] = append(pools[netip.Addr{}], addressPool{balancer: r}) // it may hold any address
+				continue
 			}
 			for _, p := range v.Properties.BackendAddressPools {
 				for _, b := range p.Properties.LoadBalancerBackendAddresses {
@@ -57,7 +59,7 @@ func (n *netInterface) poolsByAddress(e *estate.Estate) []addressPool {
 	if err != nil {
 		return nil
 	}
-	var mine []addressPool
+	mine := slices.Clone(addressPools(e)[netip.Addr{}])
 	for _, p := range addressPools(e)[address.Unmap()] {
 		if p.network == "" || p.network.Equal(n.vnetID) {
 			mine = append(mine, p)

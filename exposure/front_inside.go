@@ -43,6 +43,10 @@ func otherFrontWays(e *estate.Estate, n *netInterface, inner []door) []*way {
 		if x.leg != nil || strings.EqualFold(x.front.Type, gatewayType) {
 			continue
 		}
+		if x.from.anywhere {
+			ways = append(ways, x.enter(maxFronts)...)
+			continue
+		}
 		if w := unreadLink(e, x, inner); w != nil {
 			ways = append(ways, w)
 			continue

@@ -53,7 +53,7 @@ func linkedTo(e *estate.Estate, r *estate.Resource, ends []*estate.Resource, x e
 		return true
 	}
 	if x.from.inside == nil {
-		return x.from.mayLink
+		return false
 	}
 	for _, pe := range ends {
 		addresses := endpointAddresses(e, pe)

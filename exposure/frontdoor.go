@@ -31,9 +31,7 @@ func frontDoorExits(c *frontCache) []exit {
 	for _, r := range c.e.OfType(originType) {
 		o, err := estate.Decode[estate.FrontDoorOrigin](r)
 		if err != nil {
-			x := blindExit(r, "origin "+r.Name, unparsed(r, err))
-			x.from.mayLink = true
-			all = append(all, x)
+			all = append(all, misshapen(r, "origin "+r.Name, unparsed(r, err)))
 			continue
 		}
 		d := frontDoor{e: c.e, origin: r, v: o, group: r.ID.Parent(), profile: r.ID.Parent().Parent()}

@@ -16,7 +16,7 @@ func classicExits(c *frontCache, r *estate.Resource) []exit {
 	v, err := estate.Decode[estate.ClassicFrontDoor](r)
 	title := "Front Door " + r.Name
 	if err != nil {
-		return []exit{blindExit(r, title, unparsed(r, err))}
+		return []exit{misshapen(r, title, unparsed(r, err))}
 	}
 	var all []exit
 	for i, pool := range v.Properties.BackendPools {

@@ -31,7 +31,7 @@ type caller struct {
 	tag       string            // the service tag that holds its public addresses, with every other customer's
 	frontDoor string            // the value of X-Azure-FDID
 	link      azward.ResourceID // what its approved private link leads to
-	mayLink   bool              // it may have a private link, which was not understood
+	anywhere  bool              // it was not understood: it may stand in any network, and have a private link to anything
 }
 
 // maxFronts is how many front services, in services, may stand one behind the
@@ -100,7 +100,7 @@ func (c *frontCache) before(self *estate.Resource, addresses netset.Addrs, names
 		hit := x.to.address.IsValid() && addresses.Contains(x.to.address) || x.from.link != "" && x.from.link.Equal(self.ID) ||
 			x.to.name != "" && slices.ContainsFunc(names, func(n string) bool { return n != "" && strings.EqualFold(n, x.to.name) })
 		// A name that was not resolved may be that of a private entrance.
-		hit = hit || inside != nil && x.to.unknown != "" && x.from.inside != nil && x.from.inside.reaches(c.e, inside) != azward.No
+		hit = hit || inside != nil && x.from.anywhere || inside != nil && x.to.unknown != "" && x.from.inside != nil && x.from.inside.reaches(c.e, inside) != azward.No
 		if !hit {
 			continue
 		}

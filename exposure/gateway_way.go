@@ -469,7 +469,7 @@ func frontDoubt(r *estate.Resource, what, why string, gap azward.Gap) *way {
 func gatewayExits(c *frontCache, r *estate.Resource) []exit {
 	g, gap := gatewayOf(c.e, r)
 	if gap != nil {
-		return []exit{blindExit(r, "application gateway "+r.Name, *gap)}
+		return []exit{misshapen(r, "application gateway "+r.Name, *gap)}
 	}
 	from := caller{r: r, title: g.title(), inside: g.from, public: g.publicAddresses()}
 	var all []exit
@@ -494,7 +494,15 @@ func gatewayExits(c *frontCache, r *estate.Resource) []exit {
 	return all
 }
 
-// blindExit is a front that may lead anywhere.
+// misshapen is a front that was not understood at all, not even where it
+// stands.
+func misshapen(r *estate.Resource, what string, gap azward.Gap) exit {
+	x := blindExit(r, what, gap)
+	x.from.anywhere = true
+	return x
+}
+
+// blindExit is a front that may lead anywhere from where it stands.
 func blindExit(r *estate.Resource, what string, gap azward.Gap) exit {
 	return exit{
 		front: r, what: what, to: spot{unknown: gap.Error}, ports: netset.AllPorts(), from: caller{r: r, title: what},

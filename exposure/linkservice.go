@@ -3,6 +3,7 @@ package exposure
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/azward/azward"
@@ -22,6 +23,13 @@ const linkServiceType = "Microsoft.Network/privateLinkServices"
 func linkServiceWays(e *estate.Estate, n *netInterface, doors []door) []*way {
 	var ways []*way
 	seen := map[azward.ResourceKey]bool{}
+	if slices.ContainsFunc(doors, func(d door) bool { return d.frontend != "" }) {
+		for _, r := range e.OfType(linkServiceType) {
+			if _, err := estate.Decode[estate.PrivateLinkService](r); err != nil { // it may stand before any frontend
+				ways = append(ways, linkService{e: e, r: r}.doubtful("has an unexpected shape", unparsed(r, err)))
+			}
+		}
+	}
 	for _, d := range doors {
 		if d.frontend == "" || seen[d.frontend.Key()] {
 			continue
@@ -37,8 +45,7 @@ func linkServiceWays(e *estate.Estate, n *netInterface, doors []door) []*way {
 			s := linkService{e: e, r: r}
 			v, err := estate.Decode[estate.PrivateLinkService](r)
 			if err != nil {
-				ways = append(ways, s.doubtful("has an unexpected shape", unparsed(r, err)))
-				continue
+				continue // see above
 			}
 			s.v = v
 			ways = append(ways, s.ways(n, sameFrontend(doors, d.frontend))...)

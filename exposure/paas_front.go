@@ -122,6 +122,9 @@ func (t target) leads(x exit) azward.Answer {
 
 // through are the ways of one exit to the target.
 func (t target) through(x exit) []*way {
+	if x.from.anywhere {
+		return x.enter(maxFronts) // doubts, whatever the target is
+	}
 	leads := t.leads(x)
 	if leads == azward.No {
 		return nil
