@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"github.com/azward/azward/scan"
 	"github.com/azward/azward/store"
 	"github.com/azward/azward/store/sqlite"
+	"github.com/azward/azward/verdict"
 )
 
 func importCommand(a *app) *cobra.Command {
@@ -186,10 +188,30 @@ func (a *app) saveImport(ctx context.Context, kept *sqlite.Store, source string,
 	if err := found.compare(ctx, kept, source); err != nil {
 		return err
 	}
+	a.sayLost(found.changes)
 	if err := a.save(ctx, kept, id, found.Result); err != nil {
 		return err
 	}
 	return found.keepChanges(ctx, kept, id)
+}
+
+// sayLost tells of verdicts that went because the reports they rested on were
+// not brought again: nobody found that they are closed.
+func (a *app) sayLost(changes []verdict.Change) {
+	lost, reports := 0, map[string]bool{}
+	for _, c := range changes {
+		if !c.Gone || c.Kind != verdict.Closed || len(c.Verdict.Opinions) == 0 {
+			continue
+		}
+		lost++
+		for _, o := range c.Verdict.Opinions {
+			reports[o.Report] = true
+		}
+	}
+	if lost > 0 {
+		a.say("%d verdicts are gone that reports of other scanners gave (%s); bring the reports again with --findings, or azward import, to have them decided\n",
+			lost, strings.Join(slices.Sorted(maps.Keys(reports))[:min(len(reports), maxReasonsShown)], ", "))
+	}
 }
 
 // lastScan is the last one that gave verdicts.

@@ -223,6 +223,10 @@ func TestImportNothing(t *testing.T) {
 		t.Errorf("a report that matches nothing changed verdicts: %s", diff)
 	}
 	trivy := demoReports(t, before, "trivy")[0]
+	importIn(t, data, trivy)
+	if code, _, errs := runIn(t, data, "import", demoReports(t, before, "grype")[0]); code != 0 || !strings.Contains(errs, "verdicts are gone that reports of other scanners gave ("+trivy+")") {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
 	code, out, errs := runIn(t, data, "import", trivy, foreign)
 	if code != 1 || !strings.Contains(errs, foreign) || strings.Contains(errs, trivy) || !strings.Contains(out, "CVE-2099-10001") {
 		t.Errorf("exit code %d: %s", code, errs)

@@ -289,6 +289,7 @@ func (a *app) scanSource(ctx context.Context, s source, f scanFlags) (found scan
 	if err := found.compare(ctx, kept, s.name); err != nil {
 		return found, err
 	}
+	a.sayLost(found.changes)
 	if err := a.save(ctx, kept, id, found.Result); err != nil {
 		return found, err
 	}
