@@ -213,7 +213,7 @@ func openPlain(path string) (io.ReadCloser, error) {
 	bad := func(err error) error {
 		return &azward.Error{Kind: azward.KindUsage, Op: "open", Subject: path, Cause: err.Error(), Remedy: "name a file that can be read", Err: err}
 	}
-	f, err := os.Open(path) //nolint:gosec // the user names it
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, bad(err)
 	}
