@@ -23,7 +23,7 @@ func (v *View) bases(i *Image) []remediation.Base {
 		return nil
 	}
 	var newer []*Image
-	for _, o := range v.Images {
+	for _, o := range v.all {
 		sameRepository := slices.ContainsFunc(o.Repositories, func(r string) bool { return slices.Contains(i.baseOf.Repositories, r) })
 		if o != i.baseOf && o != i && sameRepository && len(o.Names) > 0 && o.Created.After(i.baseOf.Created) && o.OS.ID == i.OS.ID {
 			newer = append(newer, o)

@@ -462,6 +462,48 @@ func TestBase(t *testing.T) {
 	same(t, "findings by layer", []int{1, 2}, []int{layers[0].Findings, layers[1].Findings})
 }
 
+// TestSelected: patterns say what is read and what is shown, with bases that
+// they do not select; a pattern that selects nothing is an error.
+func TestSelected(t *testing.T) {
+	t.Parallel()
+	h, s := newHouse(t), open(t)
+	h.push("base/debian:12", day, debian)
+	h.push("shop/cart:1", day, debian, app("lodash@4.17.4"))
+	h.push("shop/cart:2", day, debian, app("lodash@4.17.5"))
+	h.push("team/api:1", day, debian, app("lodash@4.17.11"))
+	scan(t, h, s, day)
+	for name, tc := range map[string]struct{ repositories, tags, want []string }{
+		"repositories": {[]string{"shop/*"}, nil, []string{"shop/cart:1", "shop/cart:2"}},
+		"a_repository": {[]string{"team/api"}, nil, []string{"team/api:1"}},
+		"tags":         {nil, []string{"1"}, []string{"shop/cart:1", "team/api:1"}},
+		"both":         {[]string{"shop/*", "none"}, []string{"2"}, []string{"shop/cart:2"}},
+		"no_such":      {[]string{"none/*"}, nil, nil},
+		"no_such_tag":  {nil, []string{"9"}, nil},
+		"no_pattern":   {[]string{"["}, nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			look := scanOf(t, h, s, day)
+			look.Repositories, look.Tags = tc.repositories, tc.tags
+			if _, err := look.Run(t.Context()); tc.want == nil && azward.KindOf(err) != azward.KindNotFound || tc.want != nil && err != nil {
+				t.Errorf("%v", err)
+			}
+			v, err := registry.Load{Registry: h.host, Store: s, Advisories: index(t), Repositories: tc.repositories, Tags: tc.tags}.View(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, i := range v.Images {
+				if got = append(got, i.Names...); i.Base == nil || i.Base.Reference != "base/debian:12" {
+					t.Errorf("%s: base %+v", i.Name(), i.Base)
+				}
+			}
+			slices.Sort(got)
+			same(t, "images", tc.want, got)
+		})
+	}
+}
+
 // TestRunning: a digest that runs is read although no tag names it.
 func TestRunning(t *testing.T) {
 	t.Parallel()

@@ -167,7 +167,25 @@ func (r *run) list(ctx context.Context) (store.Listing, error) {
 		return cmp.Or(cmp.Compare(a.Repository, b.Repository), cmp.Compare(a.Name, b.Name))
 	})
 	r.result.Repositories, r.result.Tags = len(repositories), len(l.Tags)
+	if err == nil && len(r.result.Gaps) == 0 {
+		err = r.nothing(repositories, l.Tags)
+	}
 	return l, err
+}
+
+// nothing is the error of patterns that select nothing: a slip in one would
+// read as a registry that is clean.
+func (r *run) nothing(repositories []string, tags []store.Tag) error {
+	e := &azward.Error{Kind: azward.KindNotFound, Op: "list registry", Subject: r.Host, Remedy: "see what there is: azward registry show " + r.Host + "; * does not go beyond a /"}
+	switch {
+	case len(r.Repositories) > 0 && len(repositories) == 0:
+		e.Cause = fmt.Sprintf("it has no repository %.200s", strings.Join(r.Repositories, " or "))
+	case len(r.Tags) > 0 && len(tags) == 0:
+		e.Cause = fmt.Sprintf("it has no tag %.200s", strings.Join(r.Tags, " or "))
+	default:
+		return nil
+	}
+	return e
 }
 
 func (r *run) scope(repository string) azward.ResourceID {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/azward/azward"
@@ -47,6 +48,22 @@ type Load struct {
 	// digests and of these references ("contoso.azurecr.io/shop/cart:1.4"). Nil
 	// means that no estate is known: then nothing is said about what runs.
 	Runs func(digests []azward.Digest, references []string) []Run
+	// Repositories and Tags are patterns as [Scan] has them: only what they
+	// select is shown, and only gaps of that; nil is all. Bases are looked for in
+	// the whole registry.
+	Repositories, Tags []string
+}
+
+// selects says whether an image is one that is asked for: one of its tags is,
+// or, where any tag will do, one of its repositories.
+func (l *Load) selects(i *Image) bool {
+	for _, name := range i.Names {
+		at := strings.LastIndexByte(name, ':')
+		if matches(l.Repositories, name[:at]) && matches(l.Tags, name[at+1:]) {
+			return true
+		}
+	}
+	return len(l.Tags) == 0 && slices.ContainsFunc(i.Repositories, func(r string) bool { return matches(l.Repositories, r) })
 }
 
 // View is a registry as the store and the advisories of the moment show it.
@@ -61,6 +78,7 @@ type View struct {
 	Gaps     []azward.Gap `json:"gaps"`
 	Packages int          `json:"packages"` // distinct ones
 
+	all      []*Image // also those that were not asked for
 	byDigest map[azward.Digest]*Image
 	load     Load
 }
@@ -134,10 +152,10 @@ func (l Load) View(ctx context.Context) (*View, error) {
 		return nil, err
 	}
 	for _, i := range v.byDigest {
-		v.Images = append(v.Images, i)
+		v.all = append(v.all, i)
 	}
-	found := newBases(v.Images)
-	for _, i := range v.Images {
+	found := newBases(v.all)
+	for _, i := range v.all {
 		i.Base, i.baseOf = found.of(i)
 		i.count()
 		if l.Runs != nil {
@@ -149,7 +167,9 @@ func (l Load) View(ctx context.Context) (*View, error) {
 		}
 	}
 	v.moved()
-	slices.SortFunc(v.Images, compare)
+	slices.SortFunc(v.all, compare)
+	v.Images = slices.DeleteFunc(slices.Clone(v.all), func(i *Image) bool { return !l.selects(i) })
+	v.Repositories = slices.DeleteFunc(v.Repositories, func(r *Repository) bool { return !matches(l.Repositories, r.Name) })
 	return v, nil
 }
 
@@ -258,17 +278,22 @@ func (v *View) match(ctx context.Context) error {
 		return err
 	}
 	found := make(map[store.PackageID][]azward.Finding, len(all))
+	asked := map[store.PackageID]bool{}
 	var here []azward.Package
 	for _, i := range v.byDigest {
 		i.packages, i.matched = all, found
+		selected := v.load.selects(i)
 		for _, id := range i.contents.Packages {
+			if selected && !asked[id] {
+				asked[id] = true
+				here = append(here, all[id])
+			}
 			if _, done := found[id]; done {
 				continue
 			}
 			if found[id], err = v.load.Advisories.Match(all[id]); err != nil {
 				return err
 			}
-			here = append(here, all[id])
 		}
 	}
 	v.Packages = len(here)
@@ -331,7 +356,7 @@ func (v *View) moved() {
 			}
 		}
 	}
-	for _, i := range v.Images {
+	for _, i := range v.all {
 		if i.baseOf == nil || len(i.baseOf.Names) > 0 {
 			continue
 		}

@@ -66,8 +66,8 @@ What runs is taken from the last azward scan, or from --estate.`,
 	}
 	flags := c.Flags()
 	flags.StringVar(&f.connection, "connection", "", "sign in with this connection (default: the only one, for registries of its cloud)")
-	flags.StringArrayVar(&f.repositories, "repository", nil, "repositories to read, with * and ? as in file names (repeatable; default all)")
-	flags.StringArrayVar(&f.tags, "tag", nil, "tags to read, with * and ? (repeatable; default all)")
+	flags.StringArrayVar(&f.repositories, "repository", nil, "repositories to read and show, with * and ? as in file names (repeatable; default all)")
+	flags.StringArrayVar(&f.tags, "tag", nil, "tags to read and show, with * and ? (repeatable; default all)")
 	flags.StringVar(&f.platform, "platform", "", "platform to take from an index (default linux/amd64)")
 	flags.BoolVar(&f.plainHTTP, "plain-http", false, "speak HTTP to a registry on loopback")
 	flags.BoolVar(&f.again, "again", false, "read images that are known already, too")
@@ -125,7 +125,7 @@ func (a *app) registryScan(ctx context.Context, host string, f registryFlags) er
 	if err != nil {
 		return err
 	}
-	view, err := a.view(ctx, kept, index, host, deployed)
+	view, err := a.view(ctx, kept, index, host, deployed, f)
 	if err != nil {
 		return err
 	}
@@ -177,8 +177,8 @@ func (a *app) signIn(ctx context.Context, images *pulling, host, connection stri
 }
 
 // view shows a registry from the store alone.
-func (a *app) view(ctx context.Context, kept *sqlite.Store, index *advisory.Index, host string, deployed *deployed) (*registry.View, error) {
-	load := registry.Load{Registry: host, Store: kept, Advisories: index}
+func (a *app) view(ctx context.Context, kept *sqlite.Store, index *advisory.Index, host string, deployed *deployed, f registryFlags) (*registry.View, error) {
+	load := registry.Load{Registry: host, Store: kept, Advisories: index, Repositories: f.repositories, Tags: f.tags}
 	if deployed != nil {
 		load.Runs = deployed.runs
 	}
@@ -244,7 +244,7 @@ func (a *app) registryShow(ctx context.Context, name string, f registryFlags) er
 	if err != nil {
 		return err
 	}
-	view, err := a.view(ctx, kept, index, host, deployed)
+	view, err := a.view(ctx, kept, index, host, deployed, f)
 	if err != nil {
 		return err
 	}
