@@ -128,6 +128,11 @@ func (n *netInterface) sites(e *estate.Estate, gateway *estate.Resource, v *esta
 	if _, missing := e.Absence(gateway.ID.SubscriptionScope(), "Microsoft.Network/connections"); len(missing) > 0 {
 		n.maybe(privateAddrs, "the connections of gateway "+gateway.Name+" were not listed")
 	}
+	for _, r := range e.OfType("Microsoft.Network/connections") {
+		if _, err := estate.Decode[estate.GatewayConnection](r); err != nil { // it may be any gateway's
+			n.maybe(privateAddrs, "connection "+r.Name+" has an unexpected shape")
+		}
+	}
 	for _, r := range e.Referrers(gateway.ID, "Microsoft.Network/connections") {
 		space, ok := siteSpace(e, r)
 		if !ok {
