@@ -35,6 +35,7 @@ func TestScenariosWithLess(t *testing.T) {
 			s.withoutObjects(t, before)
 			s.withoutImage(t, before)
 			s.withUnreadableValues(t, before)
+			s.withUnreadableObjects(t, before)
 		})
 	}
 }
@@ -181,6 +182,26 @@ func (s scenario) withUnreadableValues(t *testing.T, before decision) {
 				after.weaker(t, before, what)
 				after.differs(t, before, what)
 			}
+		}
+	}
+}
+
+// withUnreadableObjects gives each object that was looked at a shape that no
+// documentation knows.
+func (s scenario) withUnreadableObjects(t *testing.T, before decision) {
+	t.Helper()
+	for _, body := range slices.Concat(s.arm, s.kubernetes) {
+		id := idOf(t, body)
+		if !before.looked(string(id)) && !before.looked(fmt.Sprintf(`"name":%q`, id.Name())) {
+			continue
+		}
+		for _, pointer := range []string{"/properties", "/spec", "/status"} {
+			changed, ok := s.unreadable(t, id, pointer)
+			if !ok {
+				continue
+			}
+			after := changed.decided(t, changed.estate(t, nil))
+			after.weaker(t, before, fmt.Sprintf("%s of %s unreadable", pointer, abbreviated(string(id))))
 		}
 	}
 }
