@@ -222,7 +222,7 @@ func (r *Registry) network(e *azward.Error, err error) {
 		e.Cause, e.Remedy = "the certificate of "+who+" is not signed by an authority that this machine trusts", "add the authority's certificate to the system's store"
 	case errors.As(err, &wrongHost):
 		e.Cause, e.Remedy = "the certificate of "+who+" is for another host", "check the host name and proxy settings"
-	case errors.Is(err, syscall.ECONNREFUSED) && (!azure || privately(err) == ""): // the scheme that is refused was tried beside it
+	case r.PlainHTTP && errors.Is(err, syscall.ECONNREFUSED): // HTTPS was tried and refused beside it
 		e.Cause, e.Remedy = "connection refused: nothing listens at "+cmp.Or(hostOf(err), r.server()), "check host name and port, and that the registry runs"
 	case errors.As(err, &record), errors.Is(err, errScheme):
 		e.Cause, e.Remedy = who+" does not speak HTTPS", "use --plain-http if it is a registry on this machine"
