@@ -60,11 +60,15 @@ func (d decision) cites(about func(azward.Evidence) bool) bool {
 	return slices.ContainsFunc(d.Conditions, func(c azward.Condition) bool { return slices.ContainsFunc(c.Evidence, about) })
 }
 
-// weaker wants a verdict that claims no more than the one before.
+// weaker wants a verdict that claims no more than the one before: an answer may
+// become unknown, and a result more urgent (a sign-in that was not read is none).
 func (d decision) weaker(t *testing.T, before decision, what string) {
 	t.Helper()
 	if d.Exploitable != azward.Unknown && d.Exploitable != before.Exploitable {
 		t.Errorf("%s: %s, before %s: %s", what, d.Exploitable, before.Exploitable, d.Summary)
+	}
+	if d.Exploitable == before.Exploitable && d.Result.Rank() > before.Result.Rank() {
+		t.Errorf("%s: %s, before %s: %s", what, d.Result, before.Result, d.Summary)
 	}
 	if d.Exploitable == azward.Unknown && len(d.Gaps) == 0 {
 		t.Errorf("%s: unknown, and nothing is said to be missing", what)
