@@ -41,6 +41,13 @@ const (
 	typeIPGroup  = "Microsoft.Network/ipGroups"
 	typeMachine  = "Microsoft.Compute/virtualMachines"
 	typeScaleSet = "Microsoft.Compute/virtualMachineScaleSets"
+	typeGateway  = "Microsoft.Network/applicationGateways"
+	typeWAF      = "Microsoft.Network/applicationGatewayWebApplicationFirewallPolicies"
+	typeSite     = "Microsoft.Web/sites"
+	typePlan     = "Microsoft.Web/serverfarms"
+	typeASE      = "Microsoft.Web/hostingEnvironments"
+
+	typeAppEnvironment = "Microsoft.App/managedEnvironments"
 )
 
 // kinds are the types that are mapped.
@@ -73,6 +80,24 @@ func init() { // a variable would refer to itself through idOf
 		"azurerm_firewall_policy":                       {id: inGroup(typePolicy), edit: firewallPolicy},
 		"azurerm_firewall_policy_rule_collection_group": {id: ruleCollectionGroupID, edit: ruleCollectionGroup},
 		"azurerm_ip_group":                              {id: inGroup(typeIPGroup), edit: ipGroup},
+
+		"azurerm_application_gateway": {id: inGroup(typeGateway), edit: gateway},
+		"azurerm_private_endpoint":    {id: inGroup("Microsoft.Network/privateEndpoints"), edit: privateEndpoint},
+
+		"azurerm_service_plan":              {id: inGroup(typePlan), edit: servicePlan},
+		"azurerm_linux_web_app":             {pass: part, id: inGroup(typeSite), edit: site("app,linux")},
+		"azurerm_windows_web_app":           {pass: part, id: inGroup(typeSite), edit: site("app")},
+		"azurerm_linux_function_app":        {pass: part, id: inGroup(typeSite), edit: site("functionapp,linux")},
+		"azurerm_windows_function_app":      {pass: part, id: inGroup(typeSite), edit: site("functionapp")},
+		"azurerm_linux_web_app_slot":        {pass: link, id: slotID("app_service_id"), edit: site("app,linux")},
+		"azurerm_windows_web_app_slot":      {pass: link, id: slotID("app_service_id"), edit: site("app")},
+		"azurerm_linux_function_app_slot":   {pass: link, id: slotID("function_app_id"), edit: site("functionapp,linux")},
+		"azurerm_windows_function_app_slot": {pass: link, id: slotID("function_app_id"), edit: site("functionapp")},
+		"azurerm_container_app_environment": {id: inGroup(typeAppEnvironment), edit: appEnvironment},
+		"azurerm_container_app":             {pass: part, id: inGroup("Microsoft.App/containerApps"), edit: containerApp},
+		"azurerm_kubernetes_cluster":        {id: inGroup("Microsoft.ContainerService/managedClusters"), edit: cluster},
+
+		"azurerm_network_interface_application_gateway_backend_address_pool_association": listed("backend_address_pool_id", typeGateway+"/backendAddressPools", "applicationGatewayBackendAddressPools"),
 
 		"azurerm_subnet_network_security_group_association":                association("subnet_id", typeSubnet, "network_security_group_id", typeGroup, "networkSecurityGroup"),
 		"azurerm_subnet_route_table_association":                           association("subnet_id", typeSubnet, "route_table_id", typeTable, "routeTable"),

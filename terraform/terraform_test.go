@@ -81,6 +81,14 @@ func TestPlans(t *testing.T) {
 			for _, c := range exposure.Compare(exposure.All(before), exposure.All(after)) {
 				got = append(got, string(c.Kind)+" "+c.Workload.Name+": "+c.Summary)
 			}
+			for _, r := range after.OfType("Microsoft.ContainerService/managedClusters") {
+				old := "none"
+				if was, ok := before.Resource(r.ID); ok {
+					old = exposure.PublicEndpoint(before, was).Answer.String()
+				}
+				x := exposure.PublicEndpoint(after, r)
+				got = append(got, "API server of "+r.Name+", before "+old+", now "+x.Answer.String()+": "+x.Summary)
+			}
 			for _, g := range gaps {
 				got = append(got, "gap "+g.Reads+": "+g.Error)
 			}
