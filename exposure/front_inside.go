@@ -60,7 +60,7 @@ func otherFrontWays(e *estate.Estate, n *netInterface, inner []door) []*way {
 				continue // an address of another network
 			}
 			if !b.sources.IsEmpty() {
-				known := false
+				var known bool
 				if b.sources, known = x.from.addresses(e); !known {
 					b.doubt = "from which addresses it sends was not read"
 				}
