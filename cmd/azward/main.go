@@ -94,7 +94,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 --fail-on met, 4 --fail-on undecided,
 		{"verdicts", "Verdicts:", []func(*app) *cobra.Command{
 			scanCommand, collectCommand, importCommand, verdictsCommand, explainCommand, whyNotCommand, whatIfCommand, changesCommand, dismissCommand, reopenCommand, verifyCommand,
 		}},
-		{"look", "Look closer:", []func(*app) *cobra.Command{exposureCommand, imageCommand, registryCommand}},
+		{"look", "Look closer:", []func(*app) *cobra.Command{exposureCommand, policyCommand, imageCommand, registryCommand}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 		for _, command := range g.commands {
