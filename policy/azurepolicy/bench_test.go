@@ -3,10 +3,14 @@
 package azurepolicy_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/azward/azward"
+	"github.com/azward/azward/estate"
 	"github.com/azward/azward/policy/azurepolicy"
 )
 
@@ -96,4 +100,38 @@ func BenchmarkCheck(b *testing.B) {
 		}
 		perCore(b, float64(e.Len()), from, "resources")
 	})
+}
+
+// BenchmarkRelated looks for an extension of each machine: the work grows with
+// the number of machines.
+func BenchmarkRelated(b *testing.B) {
+	d := parse(b, `{"name":"case","properties":{"mode":"Indexed","policyRule":{"if":{"field":"type","equals":"Microsoft.Compute/virtualMachines"},"then":{"effect":"AuditIfNotExists",
+"details":{"type":"Microsoft.Compute/virtualMachines/extensions","existenceCondition":{"field":"Microsoft.Compute/virtualMachines/extensions/publisher","equals":"x"}}}}}}`)
+	p := mustCompile(b, d, azurepolicy.Options{Aliases: readAliases(b, "Microsoft.Compute/virtualMachines/extensions/publisher,properties.publisher")})
+	for _, n := range []int{1000, 10_000} {
+		var build estate.Builder
+		for i := range n {
+			id := fmt.Sprintf("%s/providers/Microsoft.Compute/virtualMachines/vm%d", group, i)
+			for _, body := range []string{
+				`{"id":"` + id + `","type":"Microsoft.Compute/virtualMachines","name":"vm","location":"westeurope","properties":{}}`,
+				`{"id":"` + id + `/extensions/e","type":"Microsoft.Compute/virtualMachines/extensions","name":"e","location":"westeurope","properties":{"publisher":"x"}}`,
+			} {
+				if err := build.AddARM(json.RawMessage(body), estate.Provenance{Source: azward.SourceARM}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		e := build.Build()
+		b.Run(fmt.Sprintf("machines=%d", n), func(b *testing.B) {
+			from := processor(b)
+			for b.Loop() {
+				for r := range azurepolicy.NewChecker(e, evaluatedAt).Check([]*azurepolicy.Policy{p}) {
+					if r.State != azurepolicy.Pass {
+						b.Fatal(r.String())
+					}
+				}
+			}
+			perCore(b, float64(n), from, "machines")
+		})
+	}
 }

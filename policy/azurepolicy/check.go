@@ -59,6 +59,8 @@ type Checker struct {
 	at       time.Time
 	subjects map[*estate.Resource]*Subject
 	run      run
+	// below files the resources of a type under everything that they lie in.
+	below map[string]map[string][]*estate.Resource
 	// containers are documents of resource groups and subscriptions.
 	containers map[azward.ResourceKey]value
 }
@@ -66,7 +68,7 @@ type Checker struct {
 // NewChecker makes a checker. At is what utcNow() gives, and what exemptions
 // expire by.
 func NewChecker(e *estate.Estate, at time.Time) *Checker {
-	return &Checker{estate: e, at: at, subjects: map[*estate.Resource]*Subject{}, containers: map[azward.ResourceKey]value{}}
+	return &Checker{estate: e, at: at, subjects: map[*estate.Resource]*Subject{}, below: map[string]map[string][]*estate.Resource{}, containers: map[azward.ResourceKey]value{}}
 }
 
 // Subject is a resource of the estate, decoded once.
@@ -200,7 +202,10 @@ func (c *Checker) related(x *existence, r *run, out *Result) {
 	}
 	ifLeaves := len(r.leaves)
 	open := ""
-	for _, found := range c.estate.Matching(want.kind, want.holds) {
+	for _, found := range c.under(want) {
+		if !want.holds(found) {
+			continue
+		}
 		mark := len(r.leaves)
 		answer, reason := c.meets(x, r, found)
 		switch answer {
@@ -221,6 +226,32 @@ func (c *Checker) related(x *existence, r *run, out *Result) {
 		return
 	}
 	out.State, out.Reason = Fail, "no "+want.kind+" meets the condition"
+}
+
+// under gives the resources of the wanted type in the wanted scope. A type is
+// filed when it is first asked for, so that the work grows with the number of
+// resources and not with its square.
+func (c *Checker) under(want target) []*estate.Resource {
+	low := strings.ToLower(want.kind)
+	filed, known := c.below[low]
+	if !known {
+		filed = map[string][]*estate.Resource{}
+		for _, r := range c.estate.OfType(want.kind) {
+			// Scopes and resources are named by pairs: kind and name, or
+			// "providers" and a namespace.
+			key := string(r.ID.Key())
+			for at, slashes := 1, 0; at < len(key); at++ {
+				if key[at] != '/' {
+					continue
+				}
+				if slashes++; slashes%2 == 0 {
+					filed[key[:at]] = append(filed[key[:at]], r)
+				}
+			}
+		}
+		c.below[low] = filed
+	}
+	return filed[string(want.scope.Key())]
 }
 
 // meets asks the existence condition of a related resource.
