@@ -22,6 +22,7 @@ var services = []service{
 	keyVault,
 	identities,
 	authorization,
+	policies,
 }
 
 // service is what one Azure service has.
