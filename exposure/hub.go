@@ -26,7 +26,9 @@ func (r *Routes) hubRoute(e *estate.Estate, hub azward.ResourceID, connection *e
 	}
 	r.List = append(r.List, Route{
 		Source: RouteDefault, Prefix: prefix, NextHop: HopPeering, Name: "virtual hub " + hub.Name(),
-		evidence: []azward.Evidence{connection.Evidence("/properties/remoteVirtualNetwork", "the network is connected to virtual hub "+hub.Name())},
+		evidence: func() azward.Evidence {
+			return connection.Evidence("/properties/remoteVirtualNetwork", "the network is connected to virtual hub "+hub.Name())
+		},
 	})
 }
 

@@ -45,8 +45,18 @@ type Route struct {
 	Name    string
 	// tag that the prefix comes from, for ties: an explicit prefix comes first,
 	// then the narrower tag.
-	tag      string
-	evidence []azward.Evidence
+	tag string
+	// evidence is read where it is shown: to find one route of a thousand in its
+	// table's body takes time.
+	evidence func() azward.Evidence
+}
+
+// cites are the facts that made the route.
+func (r *Route) cites() []azward.Evidence {
+	if r.evidence == nil {
+		return nil
+	}
+	return []azward.Evidence{r.evidence()}
 }
 
 // Routes are the routes that a subnet may use.

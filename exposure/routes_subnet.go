@@ -15,9 +15,18 @@ const hubConnectionType = "Microsoft.Network/virtualHubs/hubVirtualNetworkConnec
 
 // routes reads the routes at the interface's subnet, once.
 func (n *netInterface) routes(e *estate.Estate) Routes {
-	n.routeOnce.Do(func() { n.routeHeld = n.readRoutes(e) })
+	n.routeOnce.Do(func() {
+		if n.subnetID == "" {
+			n.routeHeld = n.readRoutes(e)
+			return
+		}
+		n.routeHeld = estate.Memo(e, routesKey{n.subnetID.Key()}, n.readRoutes)
+	})
 	return n.routeHeld
 }
+
+// routesKey is a subnet, whose interfaces share their routes.
+type routesKey struct{ subnet azward.ResourceKey }
 
 // readRoutes puts together what the platform, gateways and the user's route
 // table give.
@@ -59,8 +68,8 @@ var (
 // system adds the routes that every subnet has. Those that drop private
 // addresses are gone where the user replaced the default route.
 func (r *Routes) system(network *estate.Resource, v *estate.VirtualNetwork, replaced bool) {
-	add := func(prefix netip.Prefix, hop NextHop, evidence azward.Evidence) {
-		r.List = append(r.List, Route{Source: RouteDefault, Prefix: prefix, NextHop: hop, Name: "system route", evidence: []azward.Evidence{evidence}})
+	add := func(prefix netip.Prefix, hop NextHop, evidence func() azward.Evidence) {
+		r.List = append(r.List, Route{Source: RouteDefault, Prefix: prefix, NextHop: hop, Name: "system route", evidence: evidence})
 	}
 	for i, s := range v.Properties.AddressSpace.AddressPrefixes {
 		pointer := fmt.Sprintf("/properties/addressSpace/addressPrefixes/%d", i)
@@ -69,9 +78,11 @@ func (r *Routes) system(network *estate.Resource, v *estate.VirtualNetwork, repl
 			r.doubt(netset.AllAddrs(), fmt.Sprintf("%q of the network's addressPrefixes is no prefix", s))
 			continue
 		}
-		add(p, HopVNet, network.Evidence(pointer, "the network's own addresses"))
+		add(p, HopVNet, func() azward.Evidence { return network.Evidence(pointer, "the network's own addresses") })
 	}
-	built := documented(network, "/properties/addressSpace", "system routes of every subnet")
+	built := func() azward.Evidence {
+		return documented(network, "/properties/addressSpace", "system routes of every subnet")
+	}
 	add(defaultV4, HopInternet, built)
 	add(defaultV6, HopInternet, built)
 	if replaced {
@@ -100,7 +111,7 @@ func (r *Routes) peering(e *estate.Estate, network *estate.Resource, i int, p es
 	for _, prefix := range space.certain.Prefixes() {
 		r.List = append(r.List, Route{
 			Source: RouteDefault, Prefix: prefix, NextHop: HopPeering, Name: "peering " + p.Name,
-			evidence: []azward.Evidence{network.Evidence(pointer, "peering "+p.Name)},
+			evidence: func() azward.Evidence { return network.Evidence(pointer, "peering "+p.Name) },
 		})
 	}
 	r.doubt(space.maybe, space.doubt)
@@ -210,7 +221,7 @@ func (r *Routes) user(e *estate.Estate, table *estate.Resource, i int, route est
 	p := route.Properties
 	pointer := fmt.Sprintf("/properties/routes/%d/properties", i)
 	covers := routed(e, p.AddressPrefix)
-	one := Route{Source: RouteUser, Name: table.Name + " / " + route.Name, tag: covers.tag, evidence: []azward.Evidence{table.Evidence(pointer, "route "+route.Name)}}
+	one := Route{Source: RouteUser, Name: table.Name + " / " + route.Name, tag: covers.tag, evidence: func() azward.Evidence { return table.Evidence(pointer, "route "+route.Name) }}
 	for _, hop := range []NextHop{HopVNet, HopGateway, HopInternet, HopAppliance, HopNone} {
 		if strings.EqualFold(p.NextHopType, string(hop)) {
 			one.NextHop = hop

@@ -74,7 +74,7 @@ func (n *netInterface) routeHop(e *estate.Estate, part Routed) Hop {
 	if part.Route == nil {
 		return h
 	}
-	h.Evidence = part.Route.evidence
+	h.Evidence = part.Route.cites()
 	if part.Route.Source == RouteUser {
 		h.Name = part.Route.Name
 	}
