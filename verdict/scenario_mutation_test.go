@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/azward/azward"
@@ -40,19 +41,22 @@ func TestScenariosWithLess(t *testing.T) {
 	}
 }
 
-// decision is a verdict with its proof.
+// decision is a verdict with its proof, which is written when it is asked for.
 type decision struct {
 	azward.Verdict
-	proof verdict.Proof
+	proof func() verdict.Proof
 }
 
 func (s scenario) decided(t *testing.T, e *estate.Estate) decision {
 	t.Helper()
-	p, err := (&verdict.Decider{Estate: e, At: decidedAt}).Proof(s.subject)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return decision{p.Verdict, p}
+	d := &verdict.Decider{Estate: e, At: decidedAt}
+	return decision{d.Decide(s.subject), sync.OnceValue(func() verdict.Proof {
+		p, err := d.Proof(s.subject)
+		if err != nil {
+			t.Error(err)
+		}
+		return p
+	})}
 }
 
 // cites finds the evidence that is about something.
@@ -77,7 +81,7 @@ func (d decision) weaker(t *testing.T, before decision, what string) {
 
 func (d decision) differs(t *testing.T, before decision, what string) {
 	t.Helper()
-	if d.proof.SHA256 == before.proof.SHA256 {
+	if d.proof().SHA256 == before.proof().SHA256 {
 		t.Errorf("%s: the proof cited it, and stays the same", what)
 	}
 }
@@ -101,7 +105,7 @@ func (s scenario) withoutListings(t *testing.T, before decision) {
 
 // looked reports whether the decision looked at what contains a text.
 func (d decision) looked(at string) bool {
-	return slices.ContainsFunc(d.proof.Estate, func(line json.RawMessage) bool {
+	return slices.ContainsFunc(d.proof().Estate, func(line json.RawMessage) bool {
 		return strings.Contains(strings.ToLower(string(line)), strings.ToLower(at))
 	})
 }
