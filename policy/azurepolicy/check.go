@@ -200,32 +200,92 @@ func (c *Checker) related(x *existence, r *run, out *Result) {
 		}
 		return
 	}
-	ifLeaves := len(r.leaves)
-	open := ""
-	for _, found := range c.under(want) {
-		if !want.holds(found) {
-			continue
-		}
-		mark := len(r.leaves)
-		answer, reason := c.meets(x, r, found)
-		switch answer {
-		case azward.Yes:
-			r.leaves = append(r.leaves[:ifLeaves], r.leaves[mark:]...)
-			out.State, out.Reason = Pass, "found "+string(found.ID)
-			return
-		case azward.Unknown:
-			open = reason
-		}
-	}
-	if open != "" {
-		out.State, out.Reason = Unknown, open
+	inside, whole := c.inside(r.first, want)
+	met, seen := c.anyMeets(x, r, want, inside, out)
+	switch {
+	case met:
 		return
+	case out.Reason != "":
+		out.State = Unknown
+		return
+	case seen > 0 && want.single():
+		// The one resource that is looked for is there, and does not do.
+	case whole != nil:
+		out.Proof = []azward.Evidence{*whole}
+	default:
+		out.Proof, out.Gaps = c.estate.Absence(want.scope, want.kind)
 	}
-	if out.Proof, out.Gaps = c.estate.Absence(want.scope, want.kind); len(out.Gaps) > 0 {
+	if len(out.Gaps) > 0 {
 		out.State, out.Reason = Unknown, "not all "+want.kind+" were read"
 		return
 	}
 	out.State, out.Reason = Fail, "no "+want.kind+" meets the condition"
+}
+
+// anyMeets asks the resources of the estate, and those inside the subject's
+// document. Without one that meets the condition, the reason of out says why
+// one may; seen counts those that were asked.
+func (c *Checker) anyMeets(x *existence, r *run, want target, inside []*Subject, out *Result) (met bool, seen int) {
+	ifLeaves := len(r.leaves)
+	candidates := inside
+	for _, found := range c.under(want) {
+		s, err := c.Subject(found)
+		if err != nil {
+			out.Reason = err.Error()
+			continue
+		}
+		candidates = append(candidates, s)
+	}
+	for _, s := range candidates {
+		if !want.holds(s.Resource) {
+			continue
+		}
+		seen++
+		mark := len(r.leaves)
+		switch answer, reason := meets(x, r, s); answer {
+		case azward.Yes:
+			r.leaves = append(r.leaves[:ifLeaves], r.leaves[mark:]...)
+			out.State, out.Reason = Pass, "found "+string(s.Resource.ID)
+			return true, seen
+		case azward.Unknown:
+			out.Reason = reason
+		}
+	}
+	return false, seen
+}
+
+// inside are the wanted children that the subject's own document holds, as it
+// does private endpoint connections. Where it holds the list, there are no
+// others: whole cites it.
+func (c *Checker) inside(s *Subject, want target) (children []*Subject, whole *azward.Evidence) {
+	kind, below := strings.CutPrefix(strings.ToLower(want.kind), s.typeLow+"/")
+	if !below || s.holder != nil {
+		return nil, nil
+	}
+	if kind != "privateendpointconnections" && !slices.ContainsFunc(embedded[s.typeLow], func(k string) bool { return strings.EqualFold(k, kind) }) {
+		return nil, nil
+	}
+	properties, at := s.doc.member("properties")
+	if at < 0 {
+		return nil, nil
+	}
+	all, at := properties.member(kind)
+	if at < 0 || all.kind != list {
+		return nil, nil
+	}
+	name, lost := properties.obj.keys[at], false
+	for i := range all.list {
+		if child := c.embeddedChild(s, name, i, &all.list[i]); child != nil {
+			children = append(children, child)
+		} else if _, own := c.estate.Resource(azward.ResourceID(all.list[i].path("id"))); !own {
+			lost = true // a child without an ID of its own: nothing is proven
+		}
+	}
+	if lost {
+		return children, nil
+	}
+	cited := s.Resource.Evidence("/properties/"+name, "all "+want.kind)
+	return children, &cited
 }
 
 // under gives the resources of the wanted type in the wanted scope. A type is
@@ -255,13 +315,9 @@ func (c *Checker) under(want target) []*estate.Resource {
 }
 
 // meets asks the existence condition of a related resource.
-func (c *Checker) meets(x *existence, r *run, found *estate.Resource) (azward.Answer, string) {
+func meets(x *existence, r *run, s *Subject) (azward.Answer, string) {
 	if x.condition == nil {
 		return azward.Yes, ""
-	}
-	s, err := c.Subject(found)
-	if err != nil {
-		return azward.Unknown, err.Error()
 	}
 	r.subject = s
 	answer := x.condition.eval(r)
@@ -329,6 +385,9 @@ func (x *existence) target(r *run) (target, value) {
 	}
 	return t, value{}
 }
+
+// single reports whether one resource is looked for by its name.
+func (t target) single() bool { return t.name != "" && !strings.HasSuffix(t.name, "/?") }
 
 // holds reports whether a resource of the type is one that is looked at.
 func (t target) holds(r *estate.Resource) bool {
