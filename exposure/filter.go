@@ -228,7 +228,8 @@ func (n *netInterface) paintLayers(e *estate.Estate, p packet) []layer {
 		if l.gap == nil {
 			v, err := estate.Decode[groupView](l.group)
 			if err == nil {
-				l.rules, l.painted = tablesOf(e).at(e, n, l.group, v, p)
+				made := tablesOf(e).at(e, n, l.group, v, p)
+				l.rules, l.painted, l.gap = made.rules, made.cells, made.gap
 			} else {
 				gap := unparsed(l.group, err)
 				l.gap = &gap
@@ -246,7 +247,7 @@ func (n *netInterface) paintLayers(e *estate.Estate, p packet) []layer {
 func (l *layer) paint(at vantage, list []groupRule, p packet, otherwise azward.Answer) {
 	var rules []netset.Rule
 	rules, l.rules = matchingRules(list, func(i int) (placedRule, bool) { return list[i].form.at(at, p) })
-	l.painted = netset.Paint(rules, otherwise)
+	l.painted, l.gap = checked(l.group, netset.Paint(rules, otherwise), rules, otherwise)
 }
 
 // matchingRules keeps those that may match, with where they stand.
@@ -331,6 +332,9 @@ func (l *layer) decide(certain, maybe netset.Region, protocol netset.Protocol) v
 	v := verdict{hop: Hop{Kind: "networkSecurityGroup"}, maybe: maybe}
 	if l.gap != nil {
 		v.hop.Resource, v.hop.Summary, v.gap = l.gap.Scope, "the security group of the "+l.where+" could not be read", *l.gap
+		if l.gap.Kind == azward.GapFailed {
+			v.hop.Summary = l.gap.Error
+		}
 		return v
 	}
 	v.hop.Resource, v.hop.Name = l.group.ID, l.group.Name

@@ -1,6 +1,7 @@
 package exposure
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 
@@ -43,6 +44,24 @@ type table struct {
 type protocolTable struct {
 	rules []ruleRef
 	cells netset.Map[netset.Cell]
+	gap   *azward.Gap // the painter is at fault
+}
+
+// checked holds painted cells against a plain reading of the rules at some
+// packets. Where they differ nothing is certain, and the fault is ours.
+func checked(group *estate.Resource, cells netset.Map[netset.Cell], rules []netset.Rule, otherwise azward.Answer) (netset.Map[netset.Cell], *azward.Gap) {
+	d, differ := netset.Check(cells, rules, otherwise)
+	if !differ {
+		return cells, nil
+	}
+	gap := azward.Gap{
+		Kind: azward.GapFailed, Reads: "rules", Remedy: "report it with these rules; nothing that rests on them is decided until then",
+		Error: fmt.Sprintf("a defect of azward: its two readings of these rules differ for %s on port %d, %s and %s", d.Source, d.Port, d.Painted, d.Read),
+	}
+	if group != nil {
+		gap.Scope = group.ID
+	}
+	return netset.Constant(netset.Cell{Answer: azward.Unknown, Rule: -1, Other: -1}), &gap
 }
 
 // maxTableRuns bounds what the tables of an estate hold, in runs of cells of 16
@@ -50,24 +69,27 @@ type protocolTable struct {
 const maxTableRuns = 4 << 20
 
 // at is the table of a group for packets at an interface.
-func (t *tables) at(e *estate.Estate, n *netInterface, group *estate.Resource, v *groupView, p packet) ([]ruleRef, netset.Map[netset.Cell]) {
+func (t *tables) at(e *estate.Estate, n *netInterface, group *estate.Resource, v *groupView, p packet) protocolTable {
 	list := v.of(p.direction)
 	one := t.table(tableKey{group, p.direction, v.nearKey(nicPlace{e, n}, p), n.farKey()})
 	one.once.Do(func() { one.place(nicPlace{e, n}, list, p.near) })
-	if p.srcPort >= 0 { // one flow: not asked again
+	paint := func() protocolTable {
 		rules, refs := matchingRules(list, func(i int) (placedRule, bool) { return list[i].form.matching(one.sides[i], p) })
-		return refs, one.ranks.Paint(rules, azward.No)
+		cells, gap := checked(group, one.ranks.Paint(rules, azward.No), rules, azward.No)
+		return protocolTable{refs, cells, gap}
+	}
+	if p.srcPort >= 0 { // one flow: not asked again
+		return paint()
 	}
 	one.mu.Lock()
 	defer one.mu.Unlock()
 	if held, ok := one.painted[p.protocol]; ok {
-		return held.rules, held.cells
+		return held
 	}
-	rules, refs := matchingRules(list, func(i int) (placedRule, bool) { return list[i].form.matching(one.sides[i], p) })
-	made := protocolTable{refs, one.ranks.Paint(rules, azward.No)}
+	made := paint()
 	one.painted[p.protocol] = made
 	t.grow(made.cells.Size())
-	return made.rules, made.cells
+	return made
 }
 
 func (t *tables) table(key tableKey) *table {

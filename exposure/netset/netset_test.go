@@ -66,37 +66,6 @@ func TestPortAlgebra(t *testing.T) {
 	}
 }
 
-// firstMatch decides one packet as a packet filter does, without sets: once
-// with every doubt against the packet, once with every doubt in its favour.
-func firstMatch(rules []netset.Rule, otherwise azward.Answer, source netip.Addr, port uint16) azward.Answer {
-	read := func(needsCertainty netset.Access, unclear azward.Answer) azward.Answer {
-		for _, r := range rules {
-			certain := r.Sources.Contains(source) && r.Ports.Contains(port)
-			possible := (r.Sources.Contains(source) || r.MaybeSources.Contains(source)) && (r.Ports.Contains(port) || r.MaybePorts.Contains(port))
-			if r.Access == needsCertainty && !certain || !possible {
-				continue
-			}
-			switch r.Access {
-			case netset.Allow:
-				return azward.Yes
-			case netset.Deny:
-				return azward.No
-			default:
-				return unclear
-			}
-		}
-		return otherwise
-	}
-	low, high := read(netset.Allow, azward.No), read(netset.Deny, azward.Yes)
-	switch {
-	case low == azward.Yes:
-		return azward.Yes
-	case high == azward.No:
-		return azward.No
-	}
-	return azward.Unknown
-}
-
 func randomRules(t testing.TB, r *rand.Rand, n int) []netset.Rule {
 	set := func(often int) netset.Addrs {
 		var a netset.Addrs
@@ -150,7 +119,7 @@ func comparePackets(t *testing.T, rules []netset.Rule, otherwise azward.Answer) 
 		address := netip.MustParseAddr(source)
 		for port := range uint16(20) {
 			cell := m.At(address, port)
-			if want := firstMatch(rules, otherwise, address, port); cell.Answer != want {
+			if want := netset.FirstMatch(rules, otherwise, address, port); cell.Answer != want {
 				t.Fatalf("%s port %d: painted %s, first match %s, rules %+v", source, port, cell.Answer, want, rules)
 			}
 			if cell.Answer != azward.Unknown && cell.Rule >= 0 {
@@ -160,6 +129,28 @@ func comparePackets(t *testing.T, rules []netset.Rule, otherwise azward.Answer) 
 				}
 			}
 		}
+	}
+}
+
+// A map of its own rules passes the check; one of rules that differ at a
+// checked packet does not.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(16, 17))
+	for range 300 {
+		rules := randomRules(t, r, 1+r.IntN(12))
+		if d, differ := netset.Check(netset.Paint(rules, azward.No), rules, azward.No); differ {
+			t.Fatalf("%+v of %+v", d, rules)
+		}
+	}
+	ssh := netset.Rule{Access: netset.Allow, Sources: addrs(t, "203.0.113.0/24"), Ports: netset.Port(22)}
+	wider := ssh
+	wider.Sources = addrs(t, "203.0.112.0/23", "203.0.114.0/24")
+	if d, differ := netset.Check(netset.Paint([]netset.Rule{wider}, azward.No), []netset.Rule{ssh}, azward.No); !differ || d.Painted != azward.Yes || d.Read != azward.No {
+		t.Errorf("a map that is too wide passes: %+v", d)
+	}
+	if _, differ := netset.Check(netset.Constant(netset.Cell{Answer: azward.No}), []netset.Rule{ssh}, azward.No); !differ {
+		t.Error("a map that denies what is allowed passes")
 	}
 }
 
