@@ -1,17 +1,18 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/package-url/packageurl-go"
 	"github.com/spf13/cobra"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/advisory"
 	"github.com/azward/azward/report"
+	"github.com/azward/azward/sbom"
 )
 
 func advisoryCommand(a *app) *cobra.Command {
@@ -100,7 +101,8 @@ func writeStatus(w io.Writer, s advisory.Status, now time.Time) error {
 func advisoryQueryCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "query PURL", Short: "What affects one package version", Args: cobra.ExactArgs(1),
-		Example: "  azward advisory query pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1",
+		Example: `  azward advisory query pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1
+  azward advisory query 'pkg:deb/debian/openssl@1.1.1k-1?distro=debian-11'`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := a.only("table", "json"); err != nil {
 				return err
@@ -121,10 +123,9 @@ func advisoryQueryCommand(a *app) *cobra.Command {
 			}
 			return a.write(func(w io.Writer) error {
 				if a.output == "json" {
-					if matched.Findings == nil {
-						matched.Findings = []azward.Finding{}
-					}
-					return report.JSON(w, matched.Findings)
+					return report.JSON(w, map[string]any{
+						"findings": append([]azward.Finding{}, matched.Findings...), "gaps": append([]azward.Gap{}, matched.Gaps...), "advisories": usedOf(index, time.Now()),
+					})
 				}
 				for _, f := range matched.Findings {
 					if _, err := fmt.Fprintf(w, "%s  %s  %s\n    %s\n    fixed in %v, record %s\n", f.ID, f.Severity, f.Summary, f.Range, f.FixedIn, f.Record); err != nil {
@@ -142,39 +143,25 @@ func advisoryQueryCommand(a *app) *cobra.Command {
 	}
 }
 
-// ecosystems maps purl types to OSV's ecosystems, where no release is needed.
-//
-// Source: https://ossf.github.io/osv-schema/#affectedpackage-field
-var ecosystems = map[string]string{
-	"maven": "Maven", "npm": "npm", "pypi": "PyPI", "golang": "Go", "nuget": "NuGet",
-	"cargo": "crates.io", "gem": "RubyGems", "composer": "Packagist",
-}
-
+// packageOf reads a package URL with a version. OS packages need the release:
+// it is in the qualifier distro.
 func packageOf(text string) (azward.Package, error) {
-	bad := func(cause string, err error) (azward.Package, error) {
-		return azward.Package{}, &azward.Error{
-			Kind: azward.KindUsage, Op: "read package URL", Subject: fmt.Sprintf("%.100q", text), Cause: cause, Err: err,
-			Remedy: "give a purl with a version, such as pkg:npm/lodash@4.17.4",
-		}
+	bad := func(cause, remedy string, err error) (azward.Package, error) {
+		return azward.Package{}, &azward.Error{Kind: azward.KindUsage, Op: "read package URL", Subject: fmt.Sprintf("%.100q", text), Cause: cause, Remedy: remedy, Err: err}
 	}
-	purl, err := packageurl.FromString(text)
-	if err != nil {
-		return bad("it is no package URL: "+err.Error(), err)
-	}
-	ecosystem, ok := ecosystems[purl.Type]
+	const example = "give a purl with a version, such as pkg:npm/lodash@4.17.4"
+	pkg, err := sbom.PackageOf(text, sbom.OS{})
 	switch {
-	case !ok:
-		return bad("packages of type "+purl.Type+" need a distribution's release, which a purl does not tell for certain; scan an image instead", nil)
-	case purl.Version == "":
-		return bad("it has no version", nil)
-	}
-	name := purl.Name
-	if purl.Namespace != "" {
-		separator := "/"
-		if purl.Type == "maven" {
-			separator = ":"
+	case err != nil:
+		cause := err.Error()
+		if e, ok := errors.AsType[*azward.Error](err); ok {
+			cause = e.Cause
 		}
-		name = purl.Namespace + separator + purl.Name
+		return bad("it is no package URL: "+cause, example, err)
+	case pkg.Version == "":
+		return bad("it has no version", example, nil)
+	case pkg.Ecosystem == "":
+		return bad("it does not tell of which release of a distribution it is", "add it: pkg:deb/debian/openssl@3.0.11-1?distro=debian-12", nil)
 	}
-	return azward.Package{PURL: text, Name: name, Version: purl.Version, Ecosystem: ecosystem}, nil
+	return pkg, nil
 }
