@@ -1,6 +1,7 @@
 package report
 
 import (
+	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -12,29 +13,32 @@ import (
 
 // Posture is what one policy says of one resource.
 type Posture struct {
-	Rule       string              `json:"rule"`
-	Title      string              `json:"title"`
-	Category   string              `json:"category,omitempty"`
-	Effect     string              `json:"effect,omitempty"`
-	Resource   azward.ResourceID   `json:"resource"`
-	Type       string              `json:"type"`
-	Result     string              `json:"result"` // pass, fail, unknown, exempt
-	Reason     string              `json:"reason,omitempty"`
-	Evidence   []azward.Evidence   `json:"evidence"`
-	Gaps       []azward.Gap        `json:"gaps,omitempty"`
-	Frameworks []string            `json:"frameworks"`
-	Assignment azward.ResourceID   `json:"assignment,omitempty"`
-	Expected   []PostureComparison `json:"comparisons"`
+	Rule       string            `json:"rule"`
+	Title      string            `json:"title"`
+	Category   string            `json:"category,omitempty"`
+	Effect     string            `json:"effect,omitempty"`
+	Resource   azward.ResourceID `json:"resource"`
+	Type       string            `json:"type"`
+	Result     string            `json:"result"` // pass, fail, unknown, exempt
+	Reason     string            `json:"reason,omitempty"`
+	Evidence   []azward.Evidence `json:"evidence"`
+	Gaps       []azward.Gap      `json:"gaps,omitempty"`
+	Frameworks []string          `json:"frameworks"`
+	Assignment azward.ResourceID `json:"assignment,omitempty"`
+	// Comparisons are those that decided, the most telling first.
+	Comparisons []PostureComparison `json:"comparisons"`
 }
 
-// PostureComparison is a comparison that decided, beside the evidence of the
-// same position.
+// PostureComparison is a comparison that decided, or could not be made. One
+// with a path has its evidence beside it.
 type PostureComparison struct {
-	Field    string        `json:"field"`
-	Operator string        `json:"operator"`
-	Expected any           `json:"expected"`
-	Answer   azward.Answer `json:"answer"`
-	Reason   string        `json:"reason,omitempty"`
+	Field    string          `json:"field"`
+	Path     string          `json:"path,omitempty"`
+	Value    json.RawMessage `json:"value"`
+	Operator string          `json:"operator"`
+	Expected json.RawMessage `json:"expected"`
+	Answer   azward.Answer   `json:"answer"`
+	Reason   string          `json:"reason,omitempty"`
 }
 
 // words says the result in one clause.
@@ -42,8 +46,9 @@ func (p Posture) words() string {
 	s := p.Title + ": " + p.Result
 	if p.Reason != "" {
 		s += ": " + p.Reason
-	} else if len(p.Evidence) > 0 {
-		s += ": " + p.Evidence[0].Meaning
+	} else if len(p.Comparisons) > 0 {
+		c := p.Comparisons[0]
+		s += fmt.Sprintf(": %s is %s (%s %s: %s)", c.Field, c.Value, c.Operator, c.Expected, c.Answer)
 	}
 	return plain(s)
 }
@@ -135,8 +140,8 @@ func PostureCSV(w io.Writer, results []Posture) error {
 	t := newCSV(w, []string{"rule", "title", "category", "effect", "result", "resource", "type", "subscription", "property", "value", "reason", "frameworks", "assignment"})
 	for _, p := range results {
 		property, found := "", ""
-		if len(p.Evidence) > 0 {
-			property, found = p.Evidence[0].Property, string(p.Evidence[0].Value)
+		if len(p.Comparisons) > 0 {
+			property, found = p.Comparisons[0].Path, string(p.Comparisons[0].Value)
 		}
 		t.row(
 			p.Rule, p.Title, p.Category, p.Effect, p.Result, string(p.Resource), p.Type, string(p.Resource.Subscription()), property, found, p.Reason,

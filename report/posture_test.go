@@ -15,7 +15,7 @@ func TestPosture(t *testing.T) {
 	t.Parallel()
 	const id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/"
 	list := []report.Posture{
-		{Rule: "https", Title: "Secure <transfer>", Resource: id + "open", Result: "fail", Evidence: []azward.Evidence{{Property: "/properties/x", Value: []byte("false"), Meaning: "x equals true: no"}}, Frameworks: []string{"NS-1"}},
+		{Rule: "https", Title: "Secure <transfer>", Resource: id + "open", Result: "fail", Comparisons: []report.PostureComparison{{Field: "x", Path: "/properties/x", Value: []byte("false"), Operator: "equals", Expected: []byte("true"), Answer: azward.No}}, Frameworks: []string{"NS-1"}},
 		{Rule: "https", Title: "Secure <transfer>", Resource: id + "closed", Result: "pass"},
 		{Rule: "https", Title: "Secure <transfer>", Resource: id + "silent", Result: "unknown", Reason: "it was not read"},
 		{Rule: "tag", Title: "=cmd()", Resource: id + "open", Result: "exempt", Reason: "exempted"},

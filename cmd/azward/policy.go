@@ -216,7 +216,7 @@ func countIf[T any](list []T, keep func(T) bool) int {
 func posture(r azurepolicy.Result) report.Posture {
 	p := report.Posture{
 		Resource: r.Resource.ID, Type: r.Resource.Type, Result: r.State.String(), Reason: r.Reason,
-		Evidence: r.Proof, Gaps: r.Gaps, Frameworks: []string{}, Expected: []report.PostureComparison{},
+		Gaps: r.Gaps, Frameworks: []string{}, Comparisons: []report.PostureComparison{},
 	}
 	if r.Policy != nil {
 		d := r.Policy.Definition
@@ -229,18 +229,27 @@ func posture(r azurepolicy.Result) report.Posture {
 	leaves := slices.Clone(r.Leaves)
 	slices.SortStableFunc(leaves, func(a, b azurepolicy.Leaf) int { return rank(a) - rank(b) })
 	for _, l := range leaves {
-		cited = append(cited, l.Evidence())
-		p.Expected = append(p.Expected, report.PostureComparison{Field: l.Field, Operator: l.Operator, Expected: l.Expected, Answer: l.Answer, Reason: l.Reason})
+		p.Comparisons = append(p.Comparisons, report.PostureComparison{
+			Field: l.Field, Path: l.Path, Value: l.Value, Operator: l.Operator, Expected: l.Expected, Answer: l.Answer, Reason: l.Reason,
+		})
+		if l.Path != "" {
+			cited = append(cited, l.Evidence())
+		}
 	}
 	p.Evidence = append(cited, r.Proof...)
 	return p
 }
 
+// rank puts what names the resource behind what it is set to.
 func rank(l azurepolicy.Leaf) int {
-	if strings.HasSuffix(l.Path, "/type") {
+	switch {
+	case slices.Contains([]string{"type", "id", "name", "kind"}, strings.ToLower(l.Field)):
+		return 2
+	case l.Path == "":
 		return 1
+	default:
+		return 0
 	}
-	return 0
 }
 
 func (a *app) writePosture(w io.Writer, results []report.Posture) error {
@@ -306,8 +315,8 @@ func writePostureTable(w io.Writer, results []report.Posture) error {
 		total[p.Result]++
 		if p.Result == "fail" && t.example == "" {
 			t.example = p.Resource.Name()
-			if len(p.Evidence) > 0 && p.Evidence[0].Property != "" {
-				t.example += " " + p.Evidence[0].Property
+			if len(p.Comparisons) > 0 && p.Comparisons[0].Path != "" {
+				t.example += " " + p.Comparisons[0].Path
 			}
 		}
 	}

@@ -201,6 +201,18 @@ func (r *run) below(at *place, token string) *place {
 	return &place{at, token}
 }
 
+// top is the place of a member of the document, where that holds the value:
+// names and types are taken from the ID where it does not.
+func (r *run) top(name string, v *value) *place {
+	if !r.tracing {
+		return nil
+	}
+	if held, at := r.subject.doc.member(name); at >= 0 && held.text == v.text {
+		return r.below(nil, r.subject.doc.obj.keys[at])
+	}
+	return nil
+}
+
 var absentValue = value{kind: absent}
 
 // each calls with every value that the field selects: one, which may be
@@ -209,18 +221,18 @@ func (f *field) each(r *run, call func(*value, *place) bool) {
 	s := r.subject
 	switch f.kind {
 	case byType:
-		call(&s.typeValue, r.below(nil, "type"))
+		call(&s.typeValue, r.top("type", &s.typeValue))
 		return
 	case byName:
-		call(&s.nameValue, r.below(nil, "name"))
+		call(&s.nameValue, r.top("name", &s.nameValue))
 		return
 	case byFullName:
 		v := textValue(fullName(s.Resource.ID))
-		call(&v, r.below(nil, "id"))
+		call(&v, r.top("name", &v))
 		return
 	case byID:
 		v := textValue(string(s.Resource.ID))
-		call(&v, r.below(nil, "id"))
+		call(&v, r.top("id", &v))
 		return
 	case computed:
 		found, bad := f.compute(r)

@@ -73,7 +73,8 @@ type Leaf struct {
 	resource *estate.Resource
 }
 
-// Evidence cites the leaf's property.
+// Evidence cites the leaf's property. A leaf without a path was computed, and
+// has none to cite.
 func (l *Leaf) Evidence() azward.Evidence {
 	e := azward.Evidence{
 		Resource: l.resource.ID, Property: l.Path, Value: l.Value, Meaning: l.meaning(),

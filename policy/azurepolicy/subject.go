@@ -41,7 +41,7 @@ func NewSubject(e *estate.Estate, r *estate.Resource) (*Subject, error) {
 			Remedy: "collect it again; its answers are unknown until then",
 		}
 	}
-	s := &Subject{Resource: r, doc: doc, typeLow: strings.ToLower(r.Type), typeValue: textValue(r.Type), nameValue: textValue(r.Name)}
+	s := &Subject{Resource: r, doc: doc, typeLow: strings.ToLower(r.Type), typeValue: textValue(r.Type), nameValue: textValue(r.ID.Name())}
 	if s.typeLow == "microsoft.resources/resourcegroups" { // as Resource Manager names it, and policies do not
 		s.typeLow, s.typeValue = groupType, textValue("Microsoft.Resources/subscriptions/resourceGroups")
 	}
