@@ -242,6 +242,7 @@ func apiHop(api *estate.Resource, v *estate.ManagedAPI) Hop {
 		h.Evidence = append(h.Evidence, api.Evidence("/properties/subscriptionRequired", "whether requests need a subscription's key"))
 		if *s {
 			h.Summary += "; it asks for a subscription's key, a mitigation unless an open product holds it"
+			h.Mitigates = true
 		} else {
 			h.Summary += "; it asks for no key"
 		}

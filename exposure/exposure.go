@@ -75,6 +75,9 @@ type Hop struct {
 	// Summary in one clause: "allows tcp 443 from Internet (priority 200)".
 	Summary  string            `json:"summary"`
 	Evidence []azward.Evidence `json:"evidence"`
+	// Mitigates says that the hop makes an attack harder without stopping it: a
+	// web application firewall in Prevention mode, a key that is asked for.
+	Mitigates bool `json:"mitigates,omitempty"`
 }
 
 // Block is one fact that alone closes one candidate path.

@@ -37,7 +37,7 @@ func classicExits(c *frontCache, r *estate.Resource) []exit {
 						Resource: r.ID, Kind: "backend", Name: r.Name + " / " + pool.Name, Answer: azward.Yes, Summary: "backend " + b.Address + " of pool " + pool.Name,
 						Evidence: []azward.Evidence{r.Evidence(at, "a backend of the pool")},
 					}
-					if b.EnabledState != "" && !strings.EqualFold(b.EnabledState, "Enabled") {
+					if switched(w, r, b.EnabledState) == azward.No {
 						h.Answer, h.Summary = azward.No, "backend "+b.Address+" is disabled"
 					}
 					w.hop(h)

@@ -55,6 +55,7 @@ func inspect(e *estate.Estate, w *way, policy azward.ResourceID) {
 		w.hop(h)
 		return
 	}
+	h.Mitigates = true
 	rest, cited, header := customRules(r, v)
 	h.Evidence = append(h.Evidence, cited...)
 	if header {

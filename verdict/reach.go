@@ -116,3 +116,17 @@ func prerequisites(subject Subject, p Profile, needs []azward.Prerequisite) azwa
 	}
 	return c
 }
+
+// OnTheWay is the ID of a mitigation that stands in the path.
+const OnTheWay azward.ConditionID = "path"
+
+// onTheWay are the stations of the path that make an attack harder.
+func onTheWay(x exposure.Exposure) []azward.Condition {
+	var list []azward.Condition
+	for _, h := range x.Path {
+		if h.Mitigates && len(h.Evidence) > 0 {
+			list = append(list, azward.Condition{ID: OnTheWay, Answer: azward.Yes, Summary: h.Summary, Evidence: h.Evidence})
+		}
+	}
+	return list
+}

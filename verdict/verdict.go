@@ -77,6 +77,7 @@ type surroundings struct {
 	criticality      Criticality
 	criticalityWords string
 	radius           impact.Radius
+	mitigations      []azward.Condition
 
 	mu       sync.Mutex
 	facts    facts
@@ -106,6 +107,7 @@ func (d *Decider) surroundings(id azward.ResourceID, attacker exposure.Class) *s
 			}
 			s.criticality, s.criticalityWords = criticalityOf(s.workload)
 			s.radius = impact.Of(tracked, s.workload)
+			s.mitigations = slices.Concat(onTheWay(s.reach), s.radius.Mitigations)
 		}
 		s.entrance = entranceOf(id, s, attacker)
 	})
@@ -143,7 +145,7 @@ func (d *Decider) Decide(subject Subject) azward.Verdict {
 	}
 	v.Exploitable = azward.All(answers...)
 	v.Prerequisites = needs
-	v.Mitigations, v.Impact = s.radius.Mitigations, s.radius.Consequences
+	v.Mitigations, v.Impact = s.mitigations, s.radius.Consequences
 	v.Opinions = opinions(subject)
 	v.Result = resultOf(v.Conditions[1].Answer, runs, way.reachable.Answer, len(needs) > 0)
 	v.Summary = summarise(v)
@@ -194,7 +196,7 @@ func (d *Decider) After(earlier *Decider) (kept, anew int) {
 		}
 		same := &surroundings{
 			workload: s.workload, found: s.found, reach: s.reach, ladder: s.ladder, tracker: s.tracker, entrance: s.entrance,
-			criticality: s.criticality, criticalityWords: s.criticalityWords, radius: s.radius,
+			criticality: s.criticality, criticalityWords: s.criticalityWords, radius: s.radius, mitigations: s.mitigations,
 		}
 		same.once.Do(func() {}) // it is known already
 		d.mu.Lock()
