@@ -173,10 +173,11 @@ func (r *Ranks) painter(rules []Rule, otherwise azward.Answer) (*painter, bool) 
 	p.place = make([]int32, p.end+1)
 	p.certain, p.possible = make([][]segment, len(rules)), make([][]segment, len(rules))
 	for i, rule := range rules {
-		ok := false
-		if p.certain[i], p.possible[i], ok = r.ranked(rule); !ok {
+		certain, possible, ok := r.ranked(rule)
+		if !ok {
 			return nil, false
 		}
+		p.certain[i], p.possible[i] = certain, possible
 	}
 	return p, true
 }
