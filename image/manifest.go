@@ -169,7 +169,9 @@ func (o *opened) Resolve(ctx context.Context, platform Platform) (*Manifest, err
 			if err := o.checkImage(f, mediaType, digest); err != nil {
 				return nil, err
 			}
-			m.Digest = digest
+			if m.Digest = digest; m.Index == "" {
+				m.Platform = Platform{} // what was wished for says nothing: the configuration does
+			}
 			m.Attestations = slices.DeleteFunc(about, func(a Referrer) bool { return a.Subject != digest })
 			if err := o.configure(ctx, m, f); err != nil {
 				return nil, err

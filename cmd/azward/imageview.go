@@ -105,7 +105,7 @@ func (a *app) writeImage(estate bool, img *image.Image, i advised, gaps []azward
 }
 
 func (r *imageReport) head(w io.Writer, estate bool) error {
-	_, err := fmt.Fprintf(w, "%s\n%s  %s  %s\n", r.Name, r.Digest, r.Platform, cmp.Or(r.OS.Name, r.OS.ID, "no distribution"))
+	_, err := fmt.Fprintf(w, "%s\n%s  %s  %s\n", r.Name, r.Digest, cmp.Or(r.Platform, "platform not known"), cmp.Or(r.OS.Name, r.OS.ID, "no distribution"))
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/pflag"
 
 	"github.com/azward/azward"
@@ -255,18 +256,44 @@ func (a *app) writeTimeline(v *registry.View, repository string, versions []regi
 		if a.output == "json" {
 			return report.JSON(w, map[string]any{"registry": v.Registry, "repository": repository, "versions": versions, "gaps": v.Gaps, "advisories": usedOf(index, time.Now())})
 		}
-		t := newTable("when", "tags", "digest", "findings", "fixed", "new", "regressed", "unchanged", "base", "runs")
-		for _, x := range slices.Backward(versions) {
-			t.AppendRow(table.Row{
-				x.At.Format(time.DateOnly), strings.Join(x.Tags, ", "), short(x.Image.Digest), brief(x.Image.Counts),
-				len(x.Diff.Fixed), len(x.Diff.New), len(x.Diff.Regressed), x.Diff.Unchanged, baseText(x.Image), runsText(v, x.Image),
-			})
-		}
-		if _, err := fmt.Fprintf(w, "%s/%s, newest first\n%s\n", v.Registry, repository, t.Render()); err != nil {
+		t := timelineTable(v, versions)
+		if _, err := fmt.Fprintf(w, "%s/%s, newest first; back: regressed, same: unchanged\n%s\n", v.Registry, repository, t.Render()); err != nil {
 			return err
 		}
 		return writeChanges(w, versions[len(versions)-1].Diff)
 	})
+}
+
+// timelineTable has a line a version, newest first.
+func timelineTable(v *registry.View, versions []registry.Version) table.Writer {
+	const tagColumns, baseColumns, digestDigits = 16, 18, 12
+	head := table.Row{"when", "tags", "digest", "crit", "high", "med", "low"}
+	first := len(head) - 3 // of the columns that are numbers
+	unrated := slices.ContainsFunc(versions, func(x registry.Version) bool { return x.Image.Counts.Unknown > 0 })
+	if unrated {
+		head = append(head, "?")
+	}
+	head = append(head, "fixed", "new", "back", "same", "base", "runs")
+	t := newTable(head...)
+	var configs []table.ColumnConfig
+	for n := first; n < len(head)-1; n++ {
+		configs = append(configs, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight})
+	}
+	t.SetColumnConfigs(configs)
+	for _, x := range slices.Backward(versions) {
+		c, d := x.Image.Counts, x.Diff
+		digest := strings.TrimPrefix(string(x.Image.Digest), "sha256:")
+		row := table.Row{
+			x.At.Format(time.DateOnly), fit(strings.Join(x.Tags, ", "), tagColumns), digest[:min(len(digest), digestDigits)],
+			number(c.Critical), number(c.High), number(c.Medium), number(c.Low),
+		}
+		if unrated {
+			row = append(row, number(c.Unknown))
+		}
+		t.AppendRow(append(row, number(len(d.Fixed)), number(len(d.New)), number(len(d.Regressed)), number(d.Unchanged),
+			fit(baseText(x.Image), baseColumns), runsText(v, x.Image)))
+	}
+	return t
 }
 
 // writeChanges names what a version changed, the worst first.
@@ -289,7 +316,7 @@ func writeChanges(w io.Writer, d registry.Diff) error {
 				}
 				break
 			}
-			if _, err := fmt.Fprintf(w, "  %-16s %-8s %s %s\n", c.Vulnerability, c.Severity, c.Package, c.Version); err != nil {
+			if _, err := fmt.Fprintf(w, "  %-19s %-8s %s %s\n", c.Vulnerability, c.Severity, c.Package, c.Version); err != nil {
 				return err
 			}
 		}

@@ -113,7 +113,7 @@ func (r *imageReport) silenced(w io.Writer) error {
 			_, err := fmt.Fprintf(w, "  and %d more: --output json\n", len(r.Suppressed)-n)
 			return err
 		}
-		if _, err := fmt.Fprintf(w, "  %-16s %-8s %s %s: %s\n", s.ID, s.Severity, s.Package, s.Version, s.Reason); err != nil {
+		if _, err := fmt.Fprintf(w, "  %-19s %-8s %s %s: %s\n", s.ID, s.Severity, s.Package, s.Version, s.Reason); err != nil {
 			return err
 		}
 	}

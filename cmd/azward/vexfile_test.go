@@ -32,7 +32,7 @@ func TestVEX(t *testing.T) {
 		want string // of the output
 		code int
 	}{
-		{[]string{"--vex", denies}, "suppressed, as VEX says (1):\n  CVE-2019-10744", 0},
+		{[]string{"--vex", denies}, "suppressed, as VEX says (1):\n  CVE-2019-10744 ", 0},
 		{[]string{"--vex", denies, "--output", "json"}, `"suppressed": [`, 0},
 		{[]string{"--vex", denies, "--output", "sarif"}, `"suppressions": [`, 0},
 		{[]string{"--vex", denies, "--output", "csv"}, ",vulnerable_code_not_in_execute_path", 0},
