@@ -2,6 +2,7 @@ package exposure
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -42,6 +43,7 @@ type table struct {
 }
 
 type protocolTable struct {
+	read  []netset.Rule
 	rules []ruleRef
 	cells netset.Map[netset.Cell]
 	gap   *azward.Gap // the painter is at fault
@@ -75,14 +77,19 @@ func (t *tables) at(e *estate.Estate, n *netInterface, group *estate.Resource, v
 	one.once.Do(func() { one.place(nicPlace{e, n}, list, p.near) })
 	paint := func() protocolTable {
 		rules, refs := matchingRules(list, func(i int) (placedRule, bool) { return list[i].form.matching(one.sides[i], p) })
+		for _, other := range one.painted { // rules for any protocol say the same of each
+			if slices.EqualFunc(rules, other.read, sameRule) {
+				return protocolTable{rules, refs, other.cells, other.gap}
+			}
+		}
 		cells, gap := checked(group, one.ranks.Paint(rules, azward.No), rules, azward.No)
-		return protocolTable{refs, cells, gap}
-	}
-	if p.srcPort >= 0 { // one flow: not asked again
-		return paint()
+		return protocolTable{rules, refs, cells, gap}
 	}
 	one.mu.Lock()
 	defer one.mu.Unlock()
+	if p.srcPort >= 0 { // one flow: not asked again
+		return paint()
+	}
 	if held, ok := one.painted[p.protocol]; ok {
 		return held
 	}
@@ -90,6 +97,10 @@ func (t *tables) at(e *estate.Estate, n *netInterface, group *estate.Resource, v
 	one.painted[p.protocol] = made
 	t.grow(made.cells.Size())
 	return made
+}
+
+func sameRule(a, b netset.Rule) bool {
+	return a.Access == b.Access && a.Sources == b.Sources && a.MaybeSources == b.MaybeSources && a.Ports.Equal(b.Ports) && a.MaybePorts.Equal(b.MaybePorts)
 }
 
 func (t *tables) table(key tableKey) *table {

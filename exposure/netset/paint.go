@@ -204,8 +204,7 @@ func cutsOf(sets map[*spans][]segment) *cuts {
 				all = appendCuts(all, list, last)
 			}
 		}
-		slices.SortFunc(all, point.compare)
-		all = slices.Compact(all)
+		all = sortCuts(all, v6)
 		spare := make([]point, 0, min(1, len(large))*(few+many))
 		for _, list := range large {
 			all, spare = mergeCuts(spare[:0], all, list, last), all
@@ -213,6 +212,25 @@ func cutsOf(sets map[*spans][]segment) *cuts {
 		return all
 	}
 	return &cuts{v4: family(false, lastV4), v6: family(true, lastV6)}
+}
+
+// sortCuts sorts points and drops those that are there twice. Those of IPv4 are
+// numbers, which sort faster.
+func sortCuts(all []point, v6 bool) []point {
+	if v6 {
+		slices.SortFunc(all, point.compare)
+		return slices.Compact(all)
+	}
+	numbers := make([]uint64, len(all))
+	for i, p := range all {
+		numbers[i] = p.lo
+	}
+	slices.Sort(numbers)
+	numbers = slices.Compact(numbers)
+	for i, n := range numbers {
+		all[i] = point{0, n}
+	}
+	return all[:len(numbers)]
 }
 
 func appendCuts(all []point, list []span, last point) []point {

@@ -124,6 +124,15 @@ func (p Ports) Equal(q Ports) bool { return slices.Equal(p.ranges, q.ranges) }
 
 // Contains reports whether the port is in the set.
 func (p Ports) Contains(port uint16) bool {
+	const few = 8 // most rules name one range
+	if len(p.ranges) <= few {
+		for i := range p.ranges {
+			if r := &p.ranges[i]; r.Lo <= port && port <= r.Hi {
+				return true
+			}
+		}
+		return false
+	}
 	i, found := slices.BinarySearchFunc(p.ranges, port, func(r PortRange, port uint16) int {
 		switch {
 		case r.Hi < port:
