@@ -463,7 +463,11 @@ func writeGaps(w io.Writer, gaps []azward.Gap) error {
 		}
 		groups[at].reads = append(groups[at].reads, g.Reads)
 	}
-	if _, err := fmt.Fprintf(w, "\n%d gaps in what was read; answers that needed them are unknown\n", len(gaps)); err != nil {
+	noun := "gaps"
+	if len(gaps) == 1 {
+		noun = "gap"
+	}
+	if _, err := fmt.Fprintf(w, "\n%d %s in what was read; answers that needed it are unknown\n", len(gaps), noun); err != nil {
 		return err
 	}
 	for i, g := range groups {
