@@ -165,9 +165,27 @@ func (r *radius) principal(principal, name string, has ...azward.Evidence) {
 		r.assigned(a, name, has)
 	}
 	r.accessPolicies(principal, name, has)
+	r.groups(name, has)
 	_, missing := r.e.Absence("", assignmentType, definitionType, denyType)
 	if len(missing) > 0 {
 		r.doubt(AzureRights, "what else "+name+" may do in Azure is not known", missing, has...)
+	}
+}
+
+// groups says that rights may come by groups of the directory, where any role
+// is assigned to one: who is in them is not read.
+func (r *radius) groups(name string, has []azward.Evidence) {
+	seen := false
+	for _, a := range r.e.Matching(assignmentType, func(x *estate.Resource) bool {
+		v, err := estate.Decode[assignment](x)
+		first := !seen && err == nil && strings.EqualFold(v.Properties.PrincipalType, "Group")
+		seen = seen || first
+		return first // one is enough to know that there are some
+	}) {
+		r.doubt(AzureRights, name+" may have more rights by groups of the directory", []azward.Gap{{
+			Scope: a.ID, Kind: azward.GapNotRead, Reads: "members of groups", Needs: "GroupMember.Read.All of Microsoft Graph",
+			Error: "roles are assigned to groups, and who is in them is not read",
+		}}, has...)
 	}
 }
 

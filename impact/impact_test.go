@@ -142,6 +142,7 @@ func TestOf(t *testing.T) {
 		{"role_definition_not_read", []string{app, assignment(subscription, "Owner", "")}, "", impact.None, []string{"?what a role of its system-assigned identity gives is not known"}},
 		{"assignments_not_listed", []string{app}, "/", impact.None, []string{"?what else its system-assigned identity may do"}},
 		{"somebody_else's_role", []string{arm(site, `"identity":{"principalId":"aaaaaaaa-0000-0000-0000-000000000000"},"properties":{}`), owner, assignment(subscription, "Owner", "")}, "", impact.None, nil},
+		{"roles_of_groups", []string{app, strings.Replace(strings.Replace(assignment(subscription, "Owner", ""), "ServicePrincipal", "Group", 1), strings.ToUpper(principal), "bbbbbbbb-0000-0000-0000-000000000000", 1)}, "", impact.None, []string{"?its system-assigned identity may have more rights by groups"}},
 		{"no_identity", []string{arm(site, `"properties":{}`), owner, assignment(subscription, "Owner", "")}, "", impact.None, nil},
 		{"user_assigned", []string{arm(site, `"identity":{"userAssignedIdentities":{"`+identity+`":{}}},"properties":{}`), arm(identity, `"properties":{"principalId":"`+principal+`"}`), owner, assignment(subscription, "Owner", "")}, "", impact.Control, []string{"identity id-web can create role assignments"}},
 		{"user_assigned_that_was_not_read", []string{arm(site, `"identity":{"userAssignedIdentities":{"`+identity+`":{}}},"properties":{}`)}, "", impact.None, []string{"?what identity id-web may do"}},
