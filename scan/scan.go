@@ -25,6 +25,7 @@ import (
 	"github.com/azward/azward/foreign"
 	"github.com/azward/azward/image"
 	"github.com/azward/azward/verdict"
+	"github.com/azward/azward/vex"
 )
 
 // Images reads an image by the reference that a workload names.
@@ -57,6 +58,8 @@ type Scan struct {
 	// Attacker is the nearest place that an attacker may start from; "" is the
 	// internet. See [verdict.Subject].
 	Attacker exposure.Class
+	// Denials are what suppliers say of packages in VEX documents.
+	Denials vex.Denials
 	// Workers is the number of images read at once; 0 means 4.
 	Workers int
 	// Progress is told of each step, from many goroutines; nil is silent.
@@ -222,6 +225,11 @@ type reference struct {
 	ResolvedAt time.Time `json:"resolvedAt,omitzero"`
 }
 
+// vex is the image as VEX documents name it.
+func (k *known) vex() vex.Image {
+	return vex.Image{Reference: k.name, Digests: []azward.Digest{k.digest}}
+}
+
 // body is the image line of the estate: the image as read, and the references
 // that were resolved to it.
 func (k *known) body() json.RawMessage {
@@ -375,9 +383,11 @@ func (s Scan) findings(images *imageSet, b *estate.Builder) (map[azward.Digest][
 				if err != nil {
 					return nil, err
 				}
-				found[digest] = append(found[digest], verdict.Subject{
-					Image: img.name, Digest: digest, Package: p, Finding: f, Record: record,
-				})
+				subject := verdict.Subject{Image: img.name, Digest: digest, Package: p, Finding: f, Record: record}
+				if denial, ok := s.Denials.Of(img.vex(), p, f); ok {
+					subject.Denied = &verdict.Denial{Reason: denial.Reason, Document: denial.Document}
+				}
+				found[digest] = append(found[digest], subject)
 			}
 		}
 	}

@@ -21,6 +21,13 @@ func (d *Decider) affected(subject Subject) azward.Condition {
 	switch {
 	case f.Affected == azward.No:
 		c.Summary = fmt.Sprintf("%s %s is not affected: %s", subject.Package.Name, subject.Package.Version, f.Range)
+	case subject.Denied != nil:
+		c.Answer = azward.No
+		c.Summary = fmt.Sprintf("%s says that %s %s is not affected: %s", subject.Denied.Document, subject.Package.Name, subject.Package.Version, subject.Denied.Reason)
+		c.Evidence = append(c.Evidence, azward.Evidence{
+			Resource: azward.ResourceID(subject.Denied.Document), Property: "/statements", Value: azward.JSONValue(subject.Denied.Reason),
+			Meaning: "a VEX document denies it; nobody verified who wrote it", Source: azward.SourceUser,
+		})
 	case subject.Container != "" && hostKernel(subject.Package): // a machine runs its own
 		onHostKernel(&c, subject.Package)
 	case f.Affected == azward.Yes:

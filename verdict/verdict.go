@@ -34,6 +34,9 @@ type Subject struct {
 	// Record is the advisory record that gave the finding, as the index holds
 	// it, so that a proof can be matched again without the index.
 	Record json.RawMessage `json:"record"`
+	// Denied is a supplier's statement that the package is not affected; nil for
+	// none. Nobody verified who made it, so it counts as somebody's word.
+	Denied *Denial `json:"denied,omitempty"`
 	// Attacker is the nearest place that an attacker may start from, one of
 	// exposure's classes from partner-private on: the verdict is about that
 	// place and all that are farther away. "" is the internet alone.
@@ -43,6 +46,12 @@ type Subject struct {
 	// Borrowed says that no record of our own tells of it: Finding is that of
 	// the first report.
 	Borrowed bool `json:"borrowed,omitempty"`
+}
+
+// Denial is a statement of a VEX document.
+type Denial struct {
+	Reason   string `json:"reason"`   // justification, impact, or that it is fixed
+	Document string `json:"document"` // the name that it was read by
 }
 
 // Decider decides subjects on one estate. It asks about a workload's

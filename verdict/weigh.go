@@ -25,6 +25,9 @@ func NewFindings(subjects []Subject) *Findings {
 	places := map[kind]int32{}
 	for i, s := range subjects {
 		k := kind{profile: ProfileOf(s.Finding), affected: s.Finding.Affected, malicious: s.Finding.Malicious}
+		if s.Denied != nil {
+			k.affected = azward.No
+		}
 		k.kernel = hostKernel(s.Package)
 		at, ok := places[k]
 		if !ok {

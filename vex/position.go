@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -65,6 +66,10 @@ func positionOf(v azward.Verdict) position {
 	case v.Exploitable != azward.No:
 	case v.Result == azward.Dormant:
 		p.notes = "not running now, and it may again without a deployment: " + v.Summary
+	case onSuppliersWord(v) && answerOf(v, azward.Reachable) != azward.No: // whose own document says it better than we can
+		p.notes = "denied by a supplier's document that azward was given: " + v.Summary
+	case onSuppliersWord(v):
+		p.status, p.reason = notAffected, perimeter
 	case answerOf(v, azward.Affected) == azward.No && v.Finding.Affected != azward.No: // the version is in range, but its code does not run here
 		p.status, p.reason = notAffected, unexecuted
 	case answerOf(v, azward.Affected) == azward.No:
@@ -76,6 +81,17 @@ func positionOf(v azward.Verdict) position {
 		p.notes += fmt.Sprintf("; dismissed until %s, which does not change the status: %s", d.Until.UTC().Format(time.DateOnly), d.Reason)
 	}
 	return p
+}
+
+// onSuppliersWord says that somebody else's VEX document alone makes a package
+// not affected: repeating it as ours would say what nobody here has seen.
+func onSuppliersWord(v azward.Verdict) bool {
+	for _, c := range v.Conditions {
+		if c.ID == azward.Affected && c.Answer == azward.No && v.Finding.Affected != azward.No {
+			return slices.ContainsFunc(c.Evidence, func(e azward.Evidence) bool { return e.Source == azward.SourceUser })
+		}
+	}
+	return false
 }
 
 // unasserted takes back what only whoever reads a document may conclude: a

@@ -108,6 +108,7 @@ type scanFlags struct {
 	plainHTTP     bool
 	subscriptions []string
 	attacker      string
+	vex           []string
 	findings      []string          // files of other scanners' reports
 	reports       []*foreign.Report // the same, open
 	failOn        failOn
@@ -151,6 +152,7 @@ of az resource list, Kubernetes manifests, or a folder of these.`,
 	flags.BoolVar(&f.plainHTTP, "plain-http", false, "speak HTTP to registries on loopback")
 	flags.StringSliceVar(&f.subscriptions, "subscription", nil, "read these subscriptions alone")
 	flags.StringArrayVar(&f.findings, "findings", nil, "join this report of another scanner, as azward import does (repeatable)")
+	flags.StringArrayVar(&f.vex, "vex", nil, "OpenVEX document of a supplier (repeatable): what it denies is not affected, on its word")
 	flags.StringVar(&f.attacker, "attacker", "internet", "the nearest place that an attacker may start from: internet, partner, connected, peered, local, cluster")
 	f.failOn.flags(flags)
 	return c
@@ -242,6 +244,10 @@ func (a *app) scanSource(ctx context.Context, s source, f scanFlags) (found scan
 	if err != nil {
 		return found, err
 	}
+	denials, err := readVEX(f.vex)
+	if err != nil {
+		return found, err
+	}
 	index, err := a.advisories()
 	if err != nil {
 		return found, err
@@ -279,7 +285,7 @@ func (a *app) scanSource(ctx context.Context, s source, f scanFlags) (found scan
 		client: client, tenant: tenant, plainHTTP: f.plainHTTP,
 	}
 	defer images.close()
-	run := scan.Scan{Advisories: index, Attacker: attackers[f.attacker], Reports: f.reports, Progress: func(p scan.Progress) { a.progress.show("%s: %d of %d %s", p.Stage, p.Done, p.Total, p.Note) }}
+	run := scan.Scan{Advisories: index, Denials: denials, Attacker: attackers[f.attacker], Reports: f.reports, Progress: func(p scan.Progress) { a.progress.show("%s: %d of %d %s", p.Stage, p.Done, p.Total, p.Note) }}
 	if !f.noPull {
 		run.Images = images
 	}

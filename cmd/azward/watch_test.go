@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -320,5 +321,57 @@ func TestExposureOfTheLastScan(t *testing.T) {
 	}
 	if code, _, errs := runIn(t, t.TempDir(), "exposure"); code != 2 || !strings.Contains(errs, "--estate") {
 		t.Errorf("nothing to look at: exit code %d: %s", code, errs)
+	}
+}
+
+// A supplier's word closes a verdict, at the price of confidence, and says so
+// in the proof. It is about the package or the image that it names.
+func TestScanTakesASuppliersWord(t *testing.T) {
+	t.Parallel()
+	data, file := demoData(t)
+	document := func(product string) string {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "supplier.openvex.json")
+		raw := `{"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://example.com/vex","author":"Example","version":1,"timestamp":"2026-01-02T00:00:00Z",
+			"statements":[{"vulnerability":{"name":"CVE-2023-39325"},"products":[{"@id":"` + product + `"}],"status":"not_affected","justification":"vulnerable_code_not_present"}]}`
+		if err := os.WriteFile(path, []byte(raw), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	find := func(args ...string) azward.Verdict {
+		t.Helper()
+		code, out, errs := runIn(t, data, append([]string{"scan", "--estate", file, "--no-pull", "--output", "json"}, args...)...)
+		var found struct{ Verdicts []azward.Verdict }
+		if err := json.Unmarshal([]byte(out), &found); code != 0 || err != nil {
+			t.Fatalf("exit code %d, %v: %s", code, err, errs)
+		}
+		for _, v := range found.Verdicts {
+			if v.Workload.Name == "orders-api" {
+				return v
+			}
+		}
+		t.Fatal("no verdict about orders-api")
+		return azward.Verdict{}
+	}
+	if v := find("--vex", document("pkg:golang/golang.org/x/other@v1.0.0")); v.Result != azward.Exploitable {
+		t.Errorf("a statement about something else: %s: %s", v.Result, v.Summary)
+	}
+	v := find("--vex", document("pkg:golang/golang.org/x/net@v0.15.0"))
+	if v.Result != azward.NotExploitable || v.Confidence != azward.ConfidenceLow || !strings.Contains(v.Summary, "vulnerable_code_not_present") {
+		t.Errorf("%s with confidence %s: %s", v.Result, v.Confidence, v.Summary)
+	}
+	if _, out, _ := runIn(t, data, "verdicts", "--vulnerability", "CVE-2023-39325", "--workload", string(v.Workload.ID), "--connection", "file:"+file, "--output", "openvex"); !strings.Contains(out, `"under_investigation"`) || strings.Contains(out, `"not_affected"`) {
+		t.Errorf("a supplier's word is given on as ours: %s", out)
+	}
+	proof := filepath.Join(t.TempDir(), "proof.json")
+	if code, _, errs := runIn(t, data, "explain", string(v.ID), "--output", "proof", "-o", proof); code != 0 {
+		t.Fatal(errs)
+	}
+	if code, _, errs := runIn(t, data, "verify", proof); code != 0 {
+		t.Error(errs)
+	}
+	if code, _, errs := runIn(t, data, "scan", "--estate", file, "--vex", filepath.Join(data, "nowhere.json")); code != 1 || !strings.Contains(errs, "--vex") {
+		t.Errorf("no such document: exit code %d: %s", code, errs)
 	}
 }
