@@ -112,10 +112,11 @@ func (t *csvTable) row(cells ...string) {
 	if t.err != nil {
 		return
 	}
+	row := make([]string, len(cells)) // the header is everybody's
 	for i, c := range cells {
-		cells[i] = harmless(clean(c))
+		row[i] = harmless(clean(c))
 	}
-	t.err = t.w.Write(cells)
+	t.err = t.w.Write(row)
 }
 
 func (t *csvTable) end() error {
