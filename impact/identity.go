@@ -127,7 +127,8 @@ func (r *radius) nodeIdentity() {
 	}
 	v, err := estate.Decode[kubelet](r.w.Cluster)
 	if err != nil {
-		return // the cluster's own gap says so where it decides
+		r.doubt(AzureRights, "what the nodes' identity may do in Azure is not known", []azward.Gap{{Scope: r.w.Cluster.ID, Kind: azward.GapUnparsed, Reads: "/properties/identityProfile", Error: err.Error()}})
+		return
 	}
 	k, ok := v.Properties.IdentityProfile["kubeletidentity"]
 	if !ok || k.ObjectID == "" {
@@ -160,7 +161,7 @@ const (
 func (r *radius) principal(principal, name string, has ...azward.Evidence) {
 	for _, a := range r.e.Matching(assignmentType, func(x *estate.Resource) bool {
 		v, err := estate.Decode[assignment](x)
-		return err == nil && strings.EqualFold(v.Properties.PrincipalID, principal)
+		return err != nil || strings.EqualFold(v.Properties.PrincipalID, principal) // what is not understood may be its own
 	}) {
 		r.assigned(a, name, has)
 	}
@@ -193,6 +194,7 @@ func (r *radius) groups(name string, has []azward.Evidence) {
 func (r *radius) assigned(a *estate.Resource, name string, has []azward.Evidence) {
 	v, err := estate.Decode[assignment](a)
 	if err != nil {
+		r.doubt(AzureRights, "a role assignment that may be of "+name+" is not understood", []azward.Gap{{Scope: a.ID, Kind: azward.GapUnparsed, Reads: assignmentType, Error: err.Error()}}, has...)
 		return
 	}
 	p := v.Properties
@@ -268,10 +270,11 @@ type policies struct {
 func (r *radius) accessPolicies(principal, name string, has []azward.Evidence) {
 	for _, vault := range r.e.Matching(vaultType, func(x *estate.Resource) bool {
 		v, err := estate.Decode[policies](x)
-		return err == nil && (v.Properties.EnableRBAC == nil || !*v.Properties.EnableRBAC) && policyOf(v, principal) >= 0
+		return err != nil || (v.Properties.EnableRBAC == nil || !*v.Properties.EnableRBAC) && policyOf(v, principal) >= 0
 	}) {
 		v, err := estate.Decode[policies](vault)
 		if err != nil {
+			r.doubt(AzureRights, "what "+name+" may do in vault "+vault.Name+" is not known", []azward.Gap{{Scope: vault.ID, Kind: azward.GapUnparsed, Reads: "/properties/accessPolicies", Error: err.Error()}}, has...)
 			continue
 		}
 		at := policyOf(v, principal)

@@ -9,6 +9,7 @@ package impact
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/azward/azward"
@@ -40,16 +41,18 @@ type Radius struct {
 
 // IDs of consequences and mitigations.
 const (
-	NodeControl     azward.ConditionID = "node"            // the pod's settings reach the node
-	ClusterRights   azward.ConditionID = "service-account" // the pod's token
-	AzureRights     azward.ConditionID = "identity"        // a managed identity
-	NonRoot         azward.ConditionID = "non-root"
-	ReadOnlyRoot    azward.ConditionID = "read-only-root"
-	NoEscalation    azward.ConditionID = "no-privilege-escalation"
-	NoCapabilities  azward.ConditionID = "capabilities-dropped"
-	SeccompProfile  azward.ConditionID = "seccomp"
-	NoAccountToken  azward.ConditionID = "service-account-not-mounted"
-	maxConsequences                    = 20 // shown; the rest is counted
+	NodeControl    azward.ConditionID = "node"            // the pod's settings reach the node
+	ClusterRights  azward.ConditionID = "service-account" // the pod's token
+	AzureRights    azward.ConditionID = "identity"        // a managed identity
+	NonRoot        azward.ConditionID = "non-root"
+	ReadOnlyRoot   azward.ConditionID = "read-only-root"
+	NoEscalation   azward.ConditionID = "no-privilege-escalation"
+	NoCapabilities azward.ConditionID = "capabilities-dropped"
+	SeccompProfile azward.ConditionID = "seccomp"
+	NoAccountToken azward.ConditionID = "service-account-not-mounted"
+
+	// maxConsequences bounds the list; that there are more is its last entry.
+	maxConsequences = 40
 )
 
 // consequence is one with its rank, before they are put in order.
@@ -107,6 +110,11 @@ func (r *radius) settle() Radius {
 		if i < maxConsequences {
 			out.Consequences = append(out.Consequences, c.Condition)
 		}
+	}
+	if more := len(r.list) - maxConsequences; more > 0 {
+		last := r.list[len(r.list)-1].Condition // of the least rank: an unknown one where there is any
+		last.Summary = fmt.Sprintf("%d more, the last: %s", more, last.Summary)
+		out.Consequences = append(out.Consequences, last)
 	}
 	return out
 }

@@ -119,7 +119,7 @@ func (r *radius) bindings(cluster azward.ResourceID, namespace, name string) []*
 	names := func(b *estate.Resource) bool {
 		v, err := estate.Decode[binding](b)
 		if err != nil {
-			return false
+			return true // it may name the account; bound says that it is not understood
 		}
 		for _, s := range v.Subjects {
 			switch s.Kind {
@@ -149,6 +149,7 @@ func (r *radius) bindings(cluster azward.ResourceID, namespace, name string) []*
 func (r *radius) bound(cluster azward.ResourceID, b *estate.Resource) {
 	v, err := estate.Decode[binding](b)
 	if err != nil {
+		r.doubt(ClusterRights, "a binding that may name the service account is not understood", []azward.Gap{{Scope: b.ID, Kind: azward.GapUnparsed, Reads: "subjects", Error: err.Error()}})
 		return
 	}
 	const group, version = "rbac.authorization.k8s.io", "v1"
