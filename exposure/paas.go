@@ -10,6 +10,9 @@ import (
 	"github.com/azward/azward/exposure/netset"
 )
 
+// HasEndpoint says that the type's public endpoint is judged.
+func HasEndpoint(r *estate.Resource) bool { return endpoints[strings.ToLower(r.Type)] != nil }
+
 // PublicEndpoint answers whether the internet reaches the public endpoint of
 // a data service or a cluster's API server: storage accounts, SQL servers, key
 // vaults, container registries and AKS clusters. Other types are Unknown.

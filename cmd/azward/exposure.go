@@ -55,7 +55,8 @@ which addresses and along which hops. With --ladder, tell it for every source
 class: a list of addresses, any customer of Azure, behind a sign-in, a private
 endpoint's consumer, behind the gateway, peered networks, its own network.
 With --to, all about one workload: its path, its ladder, and the settings that
-would close it or open it.
+would close it or open it; or about the endpoint of a storage account, SQL
+server, key vault, registry or cluster.
 
 Without --estate the estate of the last scan is read.`,
 		Example: `  azward exposure
@@ -94,7 +95,7 @@ Without --estate the estate of the last scan is read.`,
 			})
 		},
 	}
-	c.Flags().StringVar(&to, "to", "", "this workload alone: its resource ID, or the last part of it")
+	c.Flags().StringVar(&to, "to", "", "this workload or service alone: its resource ID, or the last part of it")
 	c.Flags().BoolVar(&ladder, "ladder", false, "answer for every source class, not for the internet alone")
 	f.add(c)
 	c.AddCommand(exposureCheckCommand(a, &f), exposureDiffCommand(a))

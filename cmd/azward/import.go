@@ -52,10 +52,11 @@ without the reports: give them to it with azward scan --findings FILE.`,
 			if err := gate.check(); err != nil {
 				return err
 			}
-			if _, ok := attackers[attacker]; !ok {
-				return noAttacker(attacker)
+			start, err := attackerNamed(attacker)
+			if err != nil {
+				return err
 			}
-			return a.importReports(cmd.Context(), args, importing{foreign.Format(format), connection, attackers[attacker]}, gate)
+			return a.importReports(cmd.Context(), args, importing{foreign.Format(format), connection, start}, gate)
 		},
 	}
 	flags := c.Flags()

@@ -20,6 +20,8 @@ import (
 type exposed struct {
 	exposure.Exposure
 	Ladder []exposure.Rung `json:"ladder"`
+	// SCM is the advanced tools site of a web app; nil for all others.
+	SCM *exposure.Exposure `json:"scm,omitempty"`
 	// Settings that would close the workload, or open it.
 	Settings []exposure.Counterfactual `json:"settings,omitempty"`
 }
@@ -91,16 +93,8 @@ func (a *app) exposureOf(e *estate.Estate, name string) error {
 	if err != nil {
 		return err
 	}
-	x, err := exposure.Of(e, id)
+	one, err := look(e, id)
 	if err != nil {
-		return err
-	}
-	w, ok := e.Workload(id)
-	if !ok {
-		return fmt.Errorf("find workload %s", id)
-	}
-	one := exposed{Exposure: x, Ladder: exposure.Ladder(e, w)}
-	if one.Settings, err = exposure.Counterfactuals(e, w); err != nil {
 		return err
 	}
 	return a.write(func(w io.Writer) error {
@@ -108,15 +102,36 @@ func (a *app) exposureOf(e *estate.Estate, name string) error {
 		case "json":
 			return report.JSON(w, one)
 		case "svg", "dot":
-			return a.draw(w, draw.OfExposure(x))
+			return a.draw(w, draw.OfExposure(one.Exposure))
 		}
 		return one.write(w)
 	})
 }
 
+// look answers for a workload, or for a service that holds data or serves a
+// cluster's API by its endpoints.
+func look(e *estate.Estate, id azward.ResourceID) (one exposed, err error) {
+	w, ok := e.Workload(id)
+	if !ok {
+		r, found := e.Resource(id)
+		if !found || !exposure.HasEndpoint(r) {
+			_, err := exposure.Of(e, id)
+			return one, err
+		}
+		return exposed{Exposure: exposure.PublicEndpoint(e, r), Ladder: exposure.EndpointLadder(e, r)}, nil
+	}
+	one = exposed{Exposure: exposure.Reach(e, w), Ladder: exposure.Ladder(e, w)}
+	if w.Kind == azward.AppService || w.Kind == azward.FunctionApp {
+		scm := exposure.SCMSite(e, w.Resource)
+		one.SCM = &scm
+	}
+	one.Settings, err = exposure.Counterfactuals(e, w)
+	return one, err
+}
+
 func (x exposed) write(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s\n%s\n\n%s: %s\n", x.Workload.Kind, x.Workload.Name, x.Workload.ID, x.Answer, x.Summary)
+	fmt.Fprintf(&b, "%s %s\n%s\n\n%s: %s\n", cmp.Or(string(x.Workload.Kind), x.Workload.ID.Type()), x.Workload.Name, x.Workload.ID, x.Answer, x.Summary)
 	for _, f := range x.Flows {
 		fmt.Fprintf(&b, "  %s %s from %s\n", f.Protocol, f.Ports, someSources(f.Sources))
 	}
@@ -129,6 +144,9 @@ func (x exposed) write(w io.Writer) error {
 	b.WriteString("\nthe ladder, the farthest source first:\n")
 	for _, r := range x.Ladder {
 		fmt.Fprintf(&b, "  %s %-21s %s\n", map[azward.Answer]string{azward.Yes: "●", azward.No: "○", azward.Unknown: "?"}[r.Answer], r.Class, r.Summary)
+	}
+	if x.SCM != nil {
+		fmt.Fprintf(&b, "\nthe advanced tools site (SCM):\n  %s: %s\n", x.SCM.Answer, x.SCM.Summary)
 	}
 	for _, g := range x.Gaps {
 		fmt.Fprintf(&b, "  missing: %s of %s: %s\n", g.Reads, g.Scope, g.Error)

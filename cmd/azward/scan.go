@@ -120,6 +120,15 @@ var attackers = map[string]exposure.Class{
 	"local": exposure.VnetLocal, "cluster": exposure.SameCluster,
 }
 
+// attackerNamed reads --attacker.
+func attackerNamed(name string) (exposure.Class, error) {
+	class, ok := attackers[name]
+	if !ok {
+		return "", noAttacker(name)
+	}
+	return class, nil
+}
+
 func scanCommand(a *app) *cobra.Command {
 	var f scanFlags
 	c := &cobra.Command{
@@ -138,8 +147,8 @@ of az resource list, Kubernetes manifests, or a folder of these.`,
 			if err := f.failOn.check(); err != nil {
 				return err
 			}
-			if _, ok := attackers[f.attacker]; !ok {
-				return noAttacker(f.attacker)
+			if _, err := attackerNamed(f.attacker); err != nil {
+				return err
 			}
 			return a.scan(cmd.Context(), args, f)
 		},

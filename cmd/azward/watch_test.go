@@ -309,7 +309,10 @@ func TestExposureOfTheLastScan(t *testing.T) {
 		{"one_that_is_reached", []string{"--to", "aci-sftp"}, 0, []string{"yes: reached from any address on tcp 22", "the path, from the source on", "what would close it"}},
 		{"one_for_machines", []string{"--to", "aci-sftp", "--output", "json"}, 0, []string{`"settings"`}},
 		{"one_as_a_picture", []string{"--to", "aci-sftp", "--output", "svg"}, 0, []string{"<svg"}},
-		{"no_workload", []string{"--to", "kv-contoso-prod"}, 1, []string{"no workload of this ID"}},
+		{"key_vault", []string{"--to", "kv-contoso-prod"}, 0, []string{"no: blocked: public network access is disabled", "internet-any", "vnet-peered"}},
+		{"cluster_api", []string{"--to", "managedClusters/aks-prod"}, 0, []string{"Microsoft.ContainerService/managedClusters aks-prod"}},
+		{"advanced_tools", []string{"--to", "contoso-portal"}, 0, []string{"the advanced tools site (SCM)"}},
+		{"no_workload", []string{"--to", "nsg-aks"}, 1, []string{"no workload of this ID"}},
 		{"two_of_a_name", []string{"--to", "deployments/cart"}, 2, []string{"2 IDs end so"}},
 	} {
 		code, out, errs := runIn(t, data, append([]string{"exposure"}, c.args...)...)

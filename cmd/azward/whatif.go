@@ -27,13 +27,14 @@ type whatIf struct {
 }
 
 func whatIfCommand(a *app) *cobra.Command {
-	var set, remove []string
-	var connection string
+	var set, remove, denials []string
+	var connection, attacker string
 	c := &cobra.Command{
 		Use: "what-if --set '<resource>:<property>=<value>'", Short: "Show which verdicts a change in Azure would open or close", Args: cobra.NoArgs,
 		Long: `Decide the last scan's verdicts again on an estate with changes, and show which
 would open and which would close. Nothing is written to Azure, nor to the
-verdicts that are kept.
+verdicts that are kept. Findings of other scanners are left out; the attacker's
+place and suppliers' documents are given as for the scan.
 
 A resource is named by its ID, or by the last part of it where no other ends so.
 A property is a path as az resource update --set takes it, or a JSON pointer; a
@@ -56,7 +57,15 @@ value is JSON, or text as it is.`,
 			if err != nil {
 				return err
 			}
-			found, err := a.compareEstates(cmd.Context(), before, after, at)
+			statements, err := readVEX(denials)
+			if err != nil {
+				return err
+			}
+			start, err := attackerNamed(attacker)
+			if err != nil {
+				return err
+			}
+			found, err := a.compareEstates(cmd.Context(), before, after, at, scan.Scan{Attacker: start, Denials: statements})
 			if err != nil {
 				return err
 			}
@@ -66,6 +75,8 @@ value is JSON, or text as it is.`,
 	}
 	c.Flags().StringArrayVar(&set, "set", nil, "RESOURCE:PROPERTY=VALUE (repeatable); without =VALUE the property goes")
 	c.Flags().StringArrayVar(&remove, "remove", nil, "a resource that goes (repeatable)")
+	c.Flags().StringVar(&attacker, "attacker", "internet", "the nearest place that an attacker may start from, as for scan")
+	c.Flags().StringArrayVar(&denials, "vex", nil, "OpenVEX document of a supplier (repeatable), as for scan")
 	c.Flags().StringVar(&connection, "connection", "", "the estate of this connection's last scan; the last of all when left out")
 	return c
 }
@@ -85,13 +96,14 @@ func (a *app) lastEstate(ctx context.Context, connection string) (*estate.Estate
 
 // compareEstates decides on both; on the second, only what depends on what
 // differs.
-func (a *app) compareEstates(ctx context.Context, before, after *estate.Estate, at time.Time) (whatIf, error) {
+func (a *app) compareEstates(ctx context.Context, before, after *estate.Estate, at time.Time, run scan.Scan) (whatIf, error) {
 	index, err := a.advisories()
 	if err != nil {
 		return whatIf{}, err
 	}
 	defer index.Close()
-	run := scan.Scan{Advisories: index, Progress: func(p scan.Progress) { a.progress.show("%s: %d of %d %s", p.Stage, p.Done, p.Total, p.Note) }}
+	run.Advisories = index
+	run.Progress = func(p scan.Progress) { a.progress.show("%s: %d of %d %s", p.Stage, p.Done, p.Total, p.Note) }
 	base, err := run.Run(ctx, before, at)
 	if err != nil {
 		return whatIf{}, err
