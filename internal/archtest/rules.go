@@ -72,7 +72,7 @@ func Azward() Rules {
 	return Rules{
 		Module:      "github.com/azward/azward",
 		Rows:        rows(),
-		Neighbours:  [][2]string{{"collect", "azure"}, {"verdict", "exposure"}, {"verdict", "impact"}, {"foreign", "sbom"}, {"hardening", "hardening/secret"}},
+		Neighbours:  [][2]string{{"collect", "azure"}, {"verdict", "exposure"}, {"verdict", "impact"}, {"foreign", "sbom"}, {"hardening", "hardening/secret"}, {"policy", "exposure"}, {"policy", "impact"}, {"policy", "policy/azurepolicy"}, {"api", "api/aurora"}, {"config", "connect"}},
 		Impure:      impure(),
 		Confined:    confined(),
 		TestSupport: testSupport(),
@@ -92,10 +92,10 @@ func rows() []Row {
 		},
 	}
 	for level, folders := range map[Level][]string{
-		LevelEngine:  {"exposure", "impact", "policy", "policy/azurepolicy", "advisory", "verdict", "vex", "report", "sbom", "foreign", "remediation", "hardening", "hardening/secret", "terraform"},
+		LevelEngine:  {"exposure", "impact", "policy", "policy/azurepolicy", "advisory", "verdict", "vex", "report", "sbom", "foreign", "remediation", "hardening", "hardening/secret", "terraform", "template"},
 		LevelAdapter: {"collect", "azure", "kube", "image", "advisory/feed", "store", "seal"},
-		LevelUseCase: {"scan", "registry", "connect", "broker", "operate"},
-		LevelDoor:    {"api", "web", "mcp", "jobs"},
+		LevelUseCase: {"scan", "registry", "connect", "broker", "operate", "access", "workspace", "jobs", "config"},
+		LevelDoor:    {"api", "api/aurora", "api/client", "web", "hub", "mcp"},
 	} {
 		for _, folder := range folders {
 			rows = append(rows, Row{Folder: folder, Level: level})
