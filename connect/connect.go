@@ -23,6 +23,7 @@ type Store interface {
 	AddConnection(context.Context, store.Connection) error
 	Connections(context.Context) ([]store.Connection, error)
 	Connection(ctx context.Context, name string) (store.Connection, error)
+	UpdateConnection(ctx context.Context, c store.Connection, was time.Time) error
 	RemoveConnection(ctx context.Context, name string) error
 }
 
@@ -52,6 +53,8 @@ type Request struct {
 	Secret seal.Secret
 	// CredentialFile holds a federated assertion.
 	CredentialFile string
+	// Subscriptions are those to read, by their IDs; none is all.
+	Subscriptions []string
 }
 
 // DefaultName names a connection whose request names none.
@@ -83,6 +86,39 @@ func (c Connections) Add(ctx context.Context, request Request, at time.Time) (st
 		}
 	}
 	if err := c.Store.AddConnection(ctx, connection); err != nil {
+		return store.Connection{}, err
+	}
+	return connection, nil
+}
+
+// Update makes a connection say what the request says. Was is when the caller
+// saw it changed last, or zero for any time: a change in between gives
+// KindConflict. A request without a secret keeps the one that is there, where
+// the application and the way to sign in stay the same.
+func (c Connections) Update(ctx context.Context, request Request, was, at time.Time) (store.Connection, error) {
+	old, err := c.Store.Connection(ctx, request.Name)
+	if err != nil {
+		return store.Connection{}, err
+	}
+	if request.Secret.Empty() && request.Auth == old.Auth && strings.EqualFold(request.ClientID, old.ClientID) {
+		if _, request.Secret, err = c.Credential(ctx, request.Name); err != nil {
+			return store.Connection{}, err
+		}
+	}
+	connection, err := request.connection()
+	if err != nil {
+		return store.Connection{}, err
+	}
+	if was.IsZero() {
+		was = old.UpdatedAt
+	}
+	connection.CreatedAt, connection.UpdatedAt = old.CreatedAt, at
+	if !request.Secret.Empty() {
+		if connection.Sealed, err = c.Sealer.Seal(ctx, request.Secret, bound(connection.Name)); err != nil {
+			return store.Connection{}, err
+		}
+	}
+	if err := c.Store.UpdateConnection(ctx, connection, was); err != nil {
 		return store.Connection{}, err
 	}
 	return connection, nil
@@ -143,6 +179,9 @@ func (r Request) connection() (store.Connection, error) {
 	if connection.ClientID, err = optionalGUID("client ID", r.ClientID); err != nil {
 		return connection, err
 	}
+	if connection.Subscriptions, err = subscriptions(r.Subscriptions); err != nil {
+		return connection, err
+	}
 	for _, check := range []func(store.Connection) error{checkName, checkCloud, r.checkNeeds, r.checkSecret} {
 		if err := check(connection); err != nil {
 			return connection, err
@@ -156,6 +195,26 @@ func optionalGUID(what, s string) (string, error) {
 		return "", nil
 	}
 	return azward.ParseGUID(what, s)
+}
+
+// maxSubscriptions of one connection: more are read by naming none.
+const maxSubscriptions = 1000
+
+func subscriptions(named []string) ([]azward.SubscriptionID, error) {
+	if len(named) > maxSubscriptions {
+		return nil, usage("subscriptions", "", fmt.Sprintf("more than %d are named", maxSubscriptions), "name none: all that the connection sees are read then")
+	}
+	var list []azward.SubscriptionID
+	for _, s := range named {
+		id, err := azward.ParseGUID("subscription ID", s)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(list, azward.SubscriptionID(id)) {
+			list = append(list, azward.SubscriptionID(id))
+		}
+	}
+	return list, nil
 }
 
 func checkName(c store.Connection) error {

@@ -108,6 +108,40 @@ func TestAddListShowRemove(t *testing.T) {
 	}
 }
 
+func TestUpdateKeepsTheSecret(t *testing.T) {
+	t.Parallel()
+	ctx, c := t.Context(), open(t)
+	added, err := c.Add(ctx, request(), noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := request()
+	r.Secret = seal.Secret{}
+	r.Subscriptions = []string{"44444444-4444-4444-8444-444444444444", "44444444-4444-4444-8444-444444444444"}
+	later := noon.Add(time.Hour)
+	updated, err := c.Update(ctx, r, added.UpdatedAt, later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(updated.Subscriptions) != 1 || !updated.CreatedAt.Equal(noon) || !updated.UpdatedAt.Equal(later) {
+		t.Errorf("updated to %+v", updated)
+	}
+	if _, opened, err := c.Credential(ctx, "prod"); err != nil || opened.Reveal() != secret {
+		t.Errorf("the secret opens to %q, %v", opened.Reveal(), err)
+	}
+	if _, err := c.Update(ctx, r, added.UpdatedAt, later); azward.KindOf(err) != azward.KindConflict {
+		t.Errorf("an update of what was seen before another one: %v", err)
+	}
+	r.ClientID = "33333333-3333-4333-8333-333333333333"
+	if _, err := c.Update(ctx, r, time.Time{}, later); azward.KindOf(err) != azward.KindUsage {
+		t.Errorf("another application with the old secret: %v", err)
+	}
+	r.Name = "nobody"
+	if _, err := c.Update(ctx, r, time.Time{}, later); azward.KindOf(err) != azward.KindNotFound {
+		t.Errorf("an unknown name: %v", err)
+	}
+}
+
 func TestAddOtherMethods(t *testing.T) {
 	t.Parallel()
 	certificate := seal.NewSecret(selfSigned(t))

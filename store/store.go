@@ -42,6 +42,8 @@ type Connection struct {
 	CloudConfig    string     `json:"cloudConfig,omitempty"`
 	Auth           AuthMethod `json:"auth"`
 	CredentialFile string     `json:"credentialFile,omitempty"`
+	// Subscriptions are those to read; nil for all that it sees.
+	Subscriptions []azward.SubscriptionID `json:"subscriptions,omitempty"`
 	// Sealed is the secret as seal.Box gave it, bound to "connection/" and the
 	// name; nil where Auth needs none. It is never printed.
 	Sealed    []byte    `json:"-"`

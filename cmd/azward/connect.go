@@ -87,6 +87,7 @@ data directory.`,
 	flags.StringVar(&auth, "auth", string(store.AuthClientSecret), "clientSecret, certificate, federatedToken, managedIdentity or azureCLI")
 	flags.StringVar(&secretFile, "secret-file", "", "file with the client secret, or with certificate and key in PEM")
 	flags.StringVar(&r.CredentialFile, "token-file", "", "file with the federated token")
+	flags.StringSliceVar(&r.Subscriptions, "subscription", nil, "read these subscriptions alone, by their IDs (default all that it sees)")
 	flags.StringVar(&r.Cloud, "cloud", "", "public, usgovernment or china")
 	flags.StringVar(&r.CloudConfig, "cloud-config", "", "JSON file with other endpoints (docs/clouds.md)")
 	return c

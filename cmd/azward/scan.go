@@ -64,12 +64,12 @@ func collectCommand(a *app) *cobra.Command {
 
 // collect reads a connection's tenant into the builder.
 func (a *app) collect(ctx context.Context, name string, subscriptions []string, b *estate.Builder) error {
-	client, _, err := a.client(ctx, name)
+	client, connection, err := a.client(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	return a.collectWith(ctx, client, name, subscriptions, b)
+	return a.collectWith(ctx, client, connection, subscriptions, b)
 }
 
 func (a *app) client(ctx context.Context, name string) (*azure.Client, store.Connection, error) {
@@ -85,9 +85,9 @@ func (a *app) client(ctx context.Context, name string) (*azure.Client, store.Con
 	return client, connection, err
 }
 
-func (a *app) collectWith(ctx context.Context, client *azure.Client, name string, subscriptions []string, b *estate.Builder) error {
+func (a *app) collectWith(ctx context.Context, client *azure.Client, connection store.Connection, subscriptions []string, b *estate.Builder) error {
 	o := collect.Options{Clusters: kube.Read, Progress: func(p collect.Progress) {
-		a.progress.show("reading %s: %d of %d lists, %s", name, p.Done, p.Total, p.Note)
+		a.progress.show("reading %s: %d of %d lists, %s", connection.Name, p.Done, p.Total, p.Note)
 	}}
 	for _, s := range subscriptions {
 		id, err := azward.ParseGUID("subscription ID", s)
@@ -95,6 +95,9 @@ func (a *app) collectWith(ctx context.Context, client *azure.Client, name string
 			return err
 		}
 		o.Subscriptions = append(o.Subscriptions, azward.SubscriptionID(id))
+	}
+	if len(subscriptions) == 0 {
+		o.Subscriptions = connection.Subscriptions
 	}
 	_, err := collect.Collect(ctx, client, b, o)
 	return err
@@ -236,7 +239,7 @@ func (a *app) sources(ctx context.Context, names []string, f scanFlags) ([]sourc
 				return nil, nil, "", err
 			}
 			var b estate.Builder
-			if err := a.collectWith(ctx, client, name, f.subscriptions, &b); err != nil {
+			if err := a.collectWith(ctx, client, connection, f.subscriptions, &b); err != nil {
 				client.Close()
 				return nil, nil, "", err
 			}

@@ -3,23 +3,29 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/store"
 )
 
-const connectionColumns = `name, kind, tenant_id, client_id, cloud, cloud_config, auth, credential_file, sealed, created_at, updated_at`
+const connectionColumns = `name, kind, tenant_id, client_id, cloud, cloud_config, auth, credential_file, subscriptions, sealed, created_at, updated_at`
 
 const findConnection = "see `azward connections list` for those there are, or add it with `azward connect azure`"
 
 // AddConnection saves a new connection. One of that name gives KindConflict and
 // stays as it is.
 func (s *Store) AddConnection(ctx context.Context, c store.Connection) error {
+	subscriptions, err := subscriptionsText(c)
+	if err != nil {
+		return err
+	}
 	return s.transact(ctx, "add connection", func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, `INSERT INTO connections (`+connectionColumns+`)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING`,
-			c.Name, c.Kind, c.TenantID, c.ClientID, c.Cloud, c.CloudConfig, c.Auth, c.CredentialFile, c.Sealed,
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING`,
+			c.Name, c.Kind, c.TenantID, c.ClientID, c.Cloud, c.CloudConfig, c.Auth, c.CredentialFile, subscriptions, c.Sealed,
 			timeText(c.CreatedAt), timeText(c.UpdatedAt))
 		if err != nil {
 			return err
@@ -29,6 +35,45 @@ func (s *Store) AddConnection(ctx context.Context, c store.Connection) error {
 			Remedy: "choose another name with --name, or remove the old one: azward connections remove " + c.Name,
 		})
 	})
+}
+
+// UpdateConnection replaces what a connection says, but for its name and the
+// time of its creation, where it was last changed at was: another change in
+// between gives KindConflict, no such connection KindNotFound, and neither
+// changes anything.
+func (s *Store) UpdateConnection(ctx context.Context, c store.Connection, was time.Time) error {
+	subscriptions, err := subscriptionsText(c)
+	if err != nil {
+		return err
+	}
+	return s.transact(ctx, "update connection", func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, `UPDATE connections SET kind = ?, tenant_id = ?, client_id = ?, cloud = ?, cloud_config = ?,
+			auth = ?, credential_file = ?, subscriptions = ?, sealed = ?, updated_at = ? WHERE name = ? AND updated_at = ?`,
+			c.Kind, c.TenantID, c.ClientID, c.Cloud, c.CloudConfig, c.Auth, c.CredentialFile, subscriptions, c.Sealed,
+			timeText(c.UpdatedAt), c.Name, timeText(was))
+		if err != nil {
+			return err
+		}
+		var exists bool
+		if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM connections WHERE name = ?)`, c.Name).Scan(&exists); err != nil {
+			return err
+		}
+		if !exists {
+			return notFound("connection", c.Name, findConnection)
+		}
+		return affected(result, &azward.Error{
+			Kind: azward.KindConflict, Op: "update connection", Subject: c.Name, Cause: "it was changed meanwhile",
+			Remedy: "look at it as it is now, and make the change again",
+		})
+	})
+}
+
+func subscriptionsText(c store.Connection) (string, error) {
+	if len(c.Subscriptions) == 0 {
+		return "[]", nil
+	}
+	text, err := json.Marshal(c.Subscriptions)
+	return string(text), err
 }
 
 // Connections returns all connections by name.
@@ -84,11 +129,17 @@ func (s *Store) RemoveConnection(ctx context.Context, name string) error {
 type row interface{ Scan(...any) error }
 
 func scanConnection(r row) (c store.Connection, err error) {
-	var created, updated string
+	var created, updated, subscriptions string
 	err = r.Scan(&c.Name, &c.Kind, &c.TenantID, &c.ClientID, &c.Cloud, &c.CloudConfig, &c.Auth, &c.CredentialFile,
-		&c.Sealed, &created, &updated)
+		&subscriptions, &c.Sealed, &created, &updated)
 	if err != nil {
 		return c, err
+	}
+	if err := json.Unmarshal([]byte(subscriptions), &c.Subscriptions); err != nil {
+		return c, err
+	}
+	if len(c.Subscriptions) == 0 {
+		c.Subscriptions = nil
 	}
 	c.CreatedAt, err = parseTime(created)
 	if err != nil {

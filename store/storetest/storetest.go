@@ -26,7 +26,10 @@ type Store interface {
 	AddConnection(context.Context, store.Connection) error
 	Connections(context.Context) ([]store.Connection, error)
 	Connection(ctx context.Context, name string) (store.Connection, error)
+	UpdateConnection(ctx context.Context, c store.Connection, was time.Time) error
 	RemoveConnection(ctx context.Context, name string) error
+	Setting(ctx context.Context, name string) (json.RawMessage, error)
+	SaveSetting(ctx context.Context, name string, doc json.RawMessage, at time.Time) error
 
 	BeginScan(ctx context.Context, id, source string, startedAt time.Time) error
 	FinishScan(ctx context.Context, id string, outcome store.Outcome) error
@@ -78,6 +81,8 @@ func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
 	}{
 		{"connections", connections},
 		{"connection_errors", connectionErrors},
+		{"connection_update", connectionUpdate},
+		{"settings", settings},
 		{"scans", scans},
 		{"scans_left_by_a_crash", interrupted},
 		{"layers", layers},
@@ -163,6 +168,32 @@ func connectionErrors(t *testing.T, s Store) {
 	_, err := s.Connection(ctx, "Prod")
 	advice(t, err, azward.KindNotFound)
 	advice(t, s.RemoveConnection(ctx, "nobody"), azward.KindNotFound)
+	other.UpdatedAt = prod.UpdatedAt.Add(time.Hour)
+	advice(t, s.UpdateConnection(ctx, other, noon), azward.KindConflict) // seen too long ago
+	same(t, prod, must(s.Connection(ctx, "prod"))(t))
+	other.Name = "nobody"
+	advice(t, s.UpdateConnection(ctx, other, prod.UpdatedAt), azward.KindNotFound)
+}
+
+func connectionUpdate(t *testing.T, s Store) {
+	ctx := t.Context()
+	check(t, s.AddConnection(ctx, prod))
+	changed := prod
+	changed.ClientID, changed.Auth, changed.Sealed = "33333333-3333-4333-8333-333333333333", store.AuthManagedIdentity, nil
+	changed.Subscriptions = []azward.SubscriptionID{"44444444-4444-4444-8444-444444444444"}
+	changed.UpdatedAt = prod.UpdatedAt.Add(time.Minute)
+	check(t, s.UpdateConnection(ctx, changed, prod.UpdatedAt))
+	same(t, changed, must(s.Connection(ctx, "prod"))(t))
+}
+
+func settings(t *testing.T, s Store) {
+	ctx := t.Context()
+	same(t, json.RawMessage(nil), must(s.Setting(ctx, "posture"))(t))
+	check(t, s.SaveSetting(ctx, "posture", json.RawMessage(`{"profile":"default"}`), noon))
+	check(t, s.SaveSetting(ctx, "posture", json.RawMessage(`{"profile":"all"}`), noon))
+	same(t, json.RawMessage(`{"profile":"all"}`), must(s.Setting(ctx, "posture"))(t))
+	check(t, s.SaveSetting(ctx, "posture", nil, noon))
+	same(t, json.RawMessage(nil), must(s.Setting(ctx, "posture"))(t))
 }
 
 func scans(t *testing.T, s Store) {
