@@ -1,0 +1,4 @@
+package access
+
+// Control says who may sign in, and remembers who did.
+type Control struct{}
