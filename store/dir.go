@@ -18,6 +18,7 @@ const (
 	scanLock      = "scan.lock"       // held while a scan runs
 	migrationLock = "migration.lock"  // held while the schema changes
 	updateLock    = "advisories.lock" // held while the advisories are renewed
+	serveLock     = "serve.lock"      // held while a hub serves it
 	probePattern  = ".probe-*"        // written and removed by Prepare
 	dirMode       = 0o700             // what is in it tells an attacker where to go
 	fileMode      = 0o600             // the same

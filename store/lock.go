@@ -35,6 +35,12 @@ func LockUpdate(dir string) (release func() error, err error) {
 	return lock(dir, updateLock, "another azward is updating the advisories", "that update")
 }
 
+// LockServe keeps a second hub off the data directory, as [LockScan] does for
+// scans.
+func LockServe(dir string) (release func() error, err error) {
+	return lock(dir, serveLock, "another azward serves it", "it")
+}
+
 func lock(dir, name, doing, what string) (release func() error, err error) {
 	abs, err := Prepare(dir)
 	if err != nil {
