@@ -1,0 +1,97 @@
+// Package workspace is what the hub shows: it reads the store and the estates
+// that scans kept, and gives typed answers to the doors (the API and the
+// pages), so that both say the same. [Workspace] is the start; nothing in it
+// speaks HTTP, and reading never writes.
+package workspace
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/store"
+)
+
+// Store is what a workspace reads, and the two decisions about a verdict that
+// it writes. *sqlite.Store is one.
+type Store interface {
+	Verdicts
+	Scans
+	Registries
+	Connections(ctx context.Context) ([]store.Connection, error)
+	Setting(ctx context.Context, name string) (json.RawMessage, error)
+}
+
+// Verdicts keeps what was decided.
+type Verdicts interface {
+	Verdicts(ctx context.Context, filter store.Filter) iter.Seq2[azward.Verdict, error]
+	CountVerdicts(ctx context.Context, filter store.Filter) (store.Counts, error)
+	Verdict(ctx context.Context, id azward.VerdictID) (azward.Verdict, error)
+	Proof(ctx context.Context, id azward.VerdictID) ([]byte, error)
+	Dismissals(ctx context.Context) (map[azward.VerdictID]azward.Dismissal, error)
+	Dismiss(ctx context.Context, id azward.VerdictID, d azward.Dismissal) error
+	Reopen(ctx context.Context, id azward.VerdictID) error
+	Changes(ctx context.Context, source string) iter.Seq2[[]byte, error]
+}
+
+// Scans keeps the runs, and the estates that they were decided from.
+type Scans interface {
+	Scan(ctx context.Context, id string) (store.Scan, error)
+	Scans(ctx context.Context, limit int) ([]store.Scan, error)
+	LatestScans(ctx context.Context) ([]store.Scan, error)
+	OpenEstate(ctx context.Context, scan string) (io.ReadCloser, error)
+}
+
+// Registries keeps what was read of registries.
+type Registries interface {
+	Registries(ctx context.Context) (map[string]time.Time, error)
+	Packages(ctx context.Context) (map[store.PackageID]azward.Package, error)
+	Contents(ctx context.Context) iter.Seq2[store.Contents, error]
+	Tags(ctx context.Context, registry, repository string) ([]store.Tag, error)
+	Manifests(ctx context.Context, registry string) ([]store.Manifest, error)
+	Image(ctx context.Context, digest azward.Digest) (store.ScannedImage, bool, error)
+}
+
+// Workspace answers what the hub shows. Store is required. It is safe for
+// concurrent use and must not be copied.
+type Workspace struct {
+	Store Store
+	// Dir is the data directory, where the advisory index lies; "" says that
+	// there is none.
+	Dir string
+	// Now is the clock; nil is the system's.
+	Now func() time.Time
+
+	estates estates
+}
+
+// now is the time of an answer.
+func (w *Workspace) now() time.Time {
+	if w.Now == nil {
+		return time.Now().UTC()
+	}
+	return w.Now().UTC()
+}
+
+// Sources gives for each connection, and for all files that were scanned, the
+// newest scan that gave verdicts, by the source's name. Scans of connections
+// that were removed are history, and no source.
+func (w *Workspace) Sources(ctx context.Context) ([]store.Scan, error) {
+	scans, err := w.Store.LatestScans(ctx)
+	if err != nil {
+		return nil, err
+	}
+	connections, err := w.Store.Connections(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(scans, func(s store.Scan) bool {
+		// A connection's name has no colon; "file:PATH" names files.
+		return !strings.Contains(s.Source, ":") && !slices.ContainsFunc(connections, func(c store.Connection) bool { return c.Name == s.Source })
+	}), nil
+}
