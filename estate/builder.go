@@ -67,6 +67,7 @@ func (b *Builder) addARM(object []byte, from Provenance) error {
 		ID: id, Type: b.word(head.resourceType), Kind: b.word(head.kind), Name: head.name,
 		Body: bytes.Clone(object), Provenance: b.provenance(from),
 	}
+	r.maybe = head.maybe && r.Source == azward.SourceTemplate
 	r.incomplete = !head.properties && copied(r.Source) && !bareTypes[strings.ToLower(r.Type)]
 	b.put(r)
 	return nil

@@ -83,6 +83,8 @@ func (l Listing) Evidence() azward.Evidence {
 	switch {
 	case l.Status == ListingDeclared:
 		source, meaning = azward.SourceUser, "declared complete by the user"
+	case l.Via == azward.SourceTemplate:
+		source, meaning = l.Via, "all "+l.Type+" that would be created in this scope"
 	case l.Via != "":
 		source, meaning = l.Via, "all "+l.Type+" in this scope that the one who asked may read"
 	}

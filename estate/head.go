@@ -11,6 +11,7 @@ import (
 type armHead struct {
 	id, resourceType, name, kind string
 	properties                   bool // a "properties" object is there
+	maybe                        bool // its condition is known later
 }
 
 func (h *armHead) read(object []byte) error {
@@ -27,6 +28,9 @@ func (h *armHead) read(object []byte) error {
 			h.kind, ok = text(value)
 		case keyIs(key, "properties"):
 			h.properties = value[0] == '{'
+		case keyIs(key, "condition"):
+			s, _ := text(value)
+			h.maybe = s == Later
 		}
 		if !ok {
 			return fmt.Errorf("its %s is not a string", key)

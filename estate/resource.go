@@ -35,6 +35,7 @@ type Resource struct {
 
 	key        azward.ResourceKey // of ID, folded once
 	incomplete bool               // see [Resource.Incomplete]
+	maybe      bool               // see [Resource.Maybe]
 	sum        atomic.Pointer[string]
 
 	views atomic.Pointer[decoded]
@@ -78,6 +79,11 @@ func (r *Resource) SHA256() string {
 // is known, and nothing about it. [Decode] then gives an error, so that no
 // missing property is taken for a default.
 func (r *Resource) Incomplete() bool { return r.incomplete }
+
+// Maybe reports that nobody knows yet whether the resource will exist: a
+// template creates it under a condition that is known when it is deployed.
+// What is said of it, and of what needs it, is unknown.
+func (r *Resource) Maybe() bool { return r.maybe }
 
 // Evidence cites one property of this resource by JSON pointer (RFC 6901).
 // Value is what stands there, null when nothing does.

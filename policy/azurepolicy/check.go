@@ -184,7 +184,18 @@ func (c *Checker) judge(p *Policy, s *Subject, tracing bool) Result {
 		out.State = Pass
 	}
 	out.Leaves, out.Refused = r.leaves, r.refusals
+	if s.maybe() {
+		return out.open(maybeReason)
+	}
 	return out
+}
+
+const maybeReason = "whether it is deployed at all is known when it is, and not before"
+
+// maybe reports that the resource is deployed under a condition that nobody
+// can decide yet.
+func (s *Subject) maybe() bool {
+	return s.Resource.Maybe() || s.holder != nil && s.holder.Maybe()
 }
 
 // requestEffects act on requests, and say nothing of what exists.
@@ -242,12 +253,14 @@ func (c *Checker) anyMeets(x *existence, r *run, want target, inside []*Subject,
 		}
 		seen++
 		mark := len(r.leaves)
-		switch answer, reason := meets(x, r, s); answer {
-		case azward.Yes:
+		switch answer, reason := meets(x, r, s); {
+		case answer == azward.Yes && s.maybe():
+			out.Reason = maybeReason
+		case answer == azward.Yes:
 			r.leaves = append(r.leaves[:ifLeaves], r.leaves[mark:]...)
 			out.State, out.Reason = Pass, "found "+string(s.Resource.ID)
 			return true, seen
-		case azward.Unknown:
+		case answer == azward.Unknown:
 			out.Reason = reason
 		}
 	}

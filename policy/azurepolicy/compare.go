@@ -96,6 +96,9 @@ func (c *comparison) test(v, want *value) verdict {
 			return verdict{reason: x.text, failed: x.kind == failed}
 		}
 	}
+	if v.later() && c.op != opExists {
+		return undecided("%s", laterReason)
+	}
 	if c.squeeze {
 		v = squeezed(v)
 		if c.fixed == nil {

@@ -36,6 +36,9 @@ type compiler struct {
 	asks       leafKinds
 	location   bool  // a condition asks for the location
 	needs      error // the first parameter that is asked for and has no value
+	// template tells which functions a template's context answers; nil in
+	// policy rules.
+	template func(name string) bool
 }
 
 // leafKinds are what the leaves of an if look at.

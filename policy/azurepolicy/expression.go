@@ -229,6 +229,13 @@ func (p *parser) primary() (expression, error) {
 		return p.number()
 	}
 	name := p.word()
+	if at := p.i; p.scope.template != nil && name != "" && p.take('.') {
+		// a function of the template's own: namespace.name(…)
+		if member := p.word(); member != "" && p.take('(') {
+			return p.call(name + "." + member)
+		}
+		p.i = at
+	}
 	switch {
 	case name == "":
 		return nil, fmt.Errorf("unexpected %.20q", p.s[p.i:])

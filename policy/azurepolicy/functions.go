@@ -63,27 +63,32 @@ var functions = map[string]function{
 // call makes an expression of a function's name and arguments.
 func (s *scope) call(name string, args []expression) (expression, error) {
 	low := strings.ToLower(name)
-	switch low {
-	case "parameters":
+	switch {
+	case s.template != nil:
+	case low == "parameters":
 		return s.parameter(args)
-	case "field":
+	case low == "field":
 		return s.fieldFunction(args)
-	case "current":
+	case low == "current":
 		return s.current(args)
 	}
 	c := &call{name: name, args: args}
+	if s.template != nil && s.template(low) {
+		c.run = func(r *run, args []expression) value { return r.asked(low, args) }
+		return c, nil
+	}
 	least, most := 0, 0
-	if ask, is := contextual[low]; is {
+	if ask, is := contextual[low]; is && s.template == nil {
 		c.run = func(r *run, _ []expression) value { return ask(r) }
 	} else if l, is := lazy[low]; is {
 		c.run, c.pure, least, most = l.run, true, l.least, l.most
 	} else if f, is := functions[low]; is {
 		c.pure, least, most = true, f.least, f.most
 		c.run = func(r *run, args []expression) value {
-			return strict(r, args, low == "union" || low == "intersection", f.run)
+			return strict(r, low, args, f.run)
 		}
 	} else {
-		return nil, fmt.Errorf("there is no function %.40q in policy rules", name)
+		return nil, fmt.Errorf("there is no function %.80q", name)
 	}
 	if len(args) < least || most >= 0 && len(args) > most {
 		return nil, fmt.Errorf("%s() does not take %d arguments", name, len(args))
@@ -93,12 +98,16 @@ func (s *scope) call(name string, args []expression) (expression, error) {
 
 // strict computes all arguments before the function, and charges for the
 // members that it looks at: for each, or for each pair.
-func strict(r *run, args []expression, pairs bool, f func([]value) value) value {
+func strict(r *run, name string, args []expression, f func([]value) value) value {
+	pairs := name == "union" || name == "intersection"
 	values := make([]value, len(args))
 	members := 0
 	for i, a := range args {
 		if values[i] = a.eval(r); values[i].undecided() {
 			return values[i]
+		}
+		if values[i].later() && r.context == nil {
+			return unreadValue(laterReason)
 		}
 		members += len(values[i].list)
 	}
@@ -107,6 +116,11 @@ func strict(r *run, args []expression, pairs bool, f func([]value) value) value 
 	}
 	if r.spent += members / perStep; r.spent > maxCost {
 		return failure("it takes more than %d steps", maxCost)
+	}
+	if r.context != nil {
+		if v, done := symbolic(name, values); done {
+			return v
+		}
 	}
 	return f(values)
 }

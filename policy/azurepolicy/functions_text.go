@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/azward/azward/estate"
 )
 
 // maxInteger bounds numbers to what floating point keeps exactly.
@@ -325,6 +327,9 @@ func (v *value) ordered() []byte {
 			b = append(append(append(b, key.json()...), ':'), v.obj.values[i].ordered()...)
 		}
 		return append(b, '}')
+	case unread, failed:
+		later := textValue(estate.Later)
+		return later.json()
 	default:
 		return v.json()
 	}

@@ -29,6 +29,8 @@ type run struct {
 
 	containers map[azward.ResourceKey]value // of the checker
 
+	context Context // of a template's expression; nil in policy rules
+
 	slots    []slot
 	spent    int
 	refusals int // leaves that Azure would refuse to evaluate

@@ -41,6 +41,9 @@ func NewSubject(e *estate.Estate, r *estate.Resource) (*Subject, error) {
 			Remedy: "collect it again; its answers are unknown until then",
 		}
 	}
+	if estate.HoldsLater(r.Body) {
+		markLater(&doc)
+	}
 	s := &Subject{Resource: r, doc: doc, typeLow: strings.ToLower(r.Type), typeValue: textValue(r.Type), nameValue: textValue(r.ID.Name())}
 	if s.typeLow == "microsoft.resources/resourcegroups" { // as Resource Manager names it, and policies do not
 		s.typeLow, s.typeValue = groupType, textValue("Microsoft.Resources/subscriptions/resourceGroups")
@@ -104,6 +107,8 @@ func (s *Subject) lacking(f *field) value {
 		return unreadValue("no list of aliases has this one, so its place in the document is a guess")
 	case s.unset.kind == unread:
 		return s.unset
+	case s.Resource.Source == azward.SourceTemplate:
+		return absentValue
 	case f.slot < 0 && len(f.path) > 1 && f.path[1].low == partial[s.typeLow]:
 		return unreadValue("Resource Manager leaves siteConfig out of lists of sites; the record config/web has it")
 	}
