@@ -109,7 +109,9 @@ func (w *verdictWriter) write(ctx context.Context, decided store.Decided) error 
 	if err != nil {
 		return err
 	}
-	for _, name := range append([]string{v.Vulnerability, v.Finding.ID}, v.Finding.Aliases...) {
+	// The package is a name, too: that of none of the vulnerabilities, and found
+	// by a search of text.
+	for _, name := range append([]string{v.Vulnerability, v.Finding.ID, v.Finding.PURL}, v.Finding.Aliases...) {
 		if _, err := w.name.ExecContext(ctx, w.source, v.ID, strings.ToLower(name)); err != nil {
 			return err
 		}
@@ -244,6 +246,13 @@ func conditions(f store.Filter) (where string, args []any) {
 		key := string(f.Workload.Key())
 		// "0" follows "/": everything below, without LIKE and its wildcards.
 		add("(workload = ? OR workload > ? AND workload < ?)", key, key+"/", key+"0")
+	}
+	if f.Text != "" {
+		text := strings.ToLower(f.Text)
+		add("(instr(workload, ?) > 0 OR (source, id) IN (SELECT source, id FROM verdict_names WHERE instr(name, ?) > 0))", text, text)
+	}
+	if f.Known {
+		add("substr(place, 4, 1) = '0'") // a digit of [azward.Verdict.Order]
 	}
 	return strings.Join(parts, " AND "), args
 }

@@ -30,6 +30,10 @@ type Store interface {
 	RemoveConnection(ctx context.Context, name string) error
 	Setting(ctx context.Context, name string) (json.RawMessage, error)
 	SaveSetting(ctx context.Context, name string, doc json.RawMessage, at time.Time) error
+	Secrets(context.Context) ([]store.Secret, error)
+	SealedSecret(ctx context.Context, name string) ([]byte, error)
+	SaveSecret(ctx context.Context, name string, sealed []byte, at time.Time) error
+	RemoveSecret(ctx context.Context, name string) error
 
 	BeginScan(ctx context.Context, id, source string, startedAt time.Time) error
 	FinishScan(ctx context.Context, id string, outcome store.Outcome) error
@@ -83,6 +87,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
 		{"connection_errors", connectionErrors},
 		{"connection_update", connectionUpdate},
 		{"settings", settings},
+		{"secrets", secrets},
 		{"scans", scans},
 		{"scans_left_by_a_crash", interrupted},
 		{"layers", layers},
@@ -184,6 +189,19 @@ func connectionUpdate(t *testing.T, s Store) {
 	changed.UpdatedAt = prod.UpdatedAt.Add(time.Minute)
 	check(t, s.UpdateConnection(ctx, changed, prod.UpdatedAt))
 	same(t, changed, must(s.Connection(ctx, "prod"))(t))
+}
+
+func secrets(t *testing.T, s Store) {
+	ctx := t.Context()
+	_, err := s.SealedSecret(ctx, "azure")
+	advice(t, err, azward.KindNotFound)
+	check(t, s.SaveSecret(ctx, "azure", []byte("\x00one"), noon))
+	check(t, s.SaveSecret(ctx, "azure", []byte("\x00two"), noon.Add(time.Second)))
+	same(t, []byte("\x00two"), must(s.SealedSecret(ctx, "azure"))(t))
+	same(t, []store.Secret{{Name: "azure", UpdatedAt: noon.Add(time.Second)}}, must(s.Secrets(ctx))(t))
+	check(t, s.RemoveSecret(ctx, "azure"))
+	advice(t, s.RemoveSecret(ctx, "azure"), azward.KindNotFound)
+	same(t, 0, len(must(s.Secrets(ctx))(t)))
 }
 
 func settings(t *testing.T, s Store) {
@@ -308,6 +326,7 @@ func stand(t *testing.T, s Store) {
 func filters(t *testing.T, s Store) {
 	log4shell := decided("cart", "CVE-2021-44228", azward.Yes, azward.SeverityCritical)
 	log4shell.Verdict.Finding.Aliases = []string{"GHSA-jfh8-c2jp-5v3q"}
+	log4shell.Verdict.Finding.PURL, log4shell.Verdict.Finding.KEV = "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1", true
 	save(t, s, "s1", "prod",
 		decided("cart", "CVE-3", azward.No, azward.SeverityLow),
 		decided("cart", "CVE-2", azward.Unknown, azward.SeverityUnknown),
@@ -333,6 +352,11 @@ func filters(t *testing.T, s Store) {
 		{"other_subscription", store.Filter{Workload: "/subscriptions/s2"}, nil},
 		{"wildcards_are_letters", store.Filter{Workload: "/subscriptions/%"}, nil},
 		{"source", store.Filter{Source: "test"}, nil},
+		{"text_of_the_package", store.Filter{Text: "Log4J-core"}, []string{"cart CVE-2021-44228"}},
+		{"text_of_an_alias", store.Filter{Text: "jfh8"}, []string{"cart CVE-2021-44228"}},
+		{"text_of_the_workload", store.Filter{Text: "CART2"}, []string{"cart2 CVE-4", "cart2 CVE-2021-44228"}},
+		{"text_has_no_wildcards", store.Filter{Text: "%"}, nil},
+		{"known_to_be_exploited", store.Filter{Known: true}, []string{"cart CVE-2021-44228"}},
 		{"several_at_once", store.Filter{Source: "prod", Vulnerability: "CVE-2021-44228", Exploitable: []azward.Answer{azward.No}, MinSeverity: azward.SeverityHigh, Workload: "/subscriptions/s"}, []string{"cart2 CVE-2021-44228"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
