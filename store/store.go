@@ -14,6 +14,12 @@ import (
 	"github.com/azward/azward"
 )
 
+// Secret is a sealed secret that azward.yaml may refer to, without its value.
+type Secret struct {
+	Name      string    `json:"name"`
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
 // AuthMethod is how a connection proves who it is.
 type AuthMethod string
 
@@ -115,6 +121,8 @@ type Filter struct {
 	MinSeverity   azward.Severity   // this and above
 	Vulnerability string            // its ID or an alias, without case
 	Workload      azward.ResourceID // this, and what lies below it
+	Text          string            // part of a name of the vulnerability, of the PURL or of the workload's ID, without case
+	Known         bool              // those that are exploited somewhere already, or malicious
 	After         Cursor            // only what comes after
 	Limit         int               // at most so many; 0 is no limit
 }
