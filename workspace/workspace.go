@@ -68,6 +68,7 @@ type Workspace struct {
 	Now func() time.Time
 
 	estates estates
+	funnel  counted
 }
 
 // now is the time of an answer.

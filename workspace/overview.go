@@ -1,0 +1,299 @@
+package workspace
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/store"
+	"github.com/azward/azward/verdict"
+)
+
+// Bounds of what an overview lists.
+const (
+	maxUrgent    = 8
+	maxChanges   = 8
+	maxGapGroups = 20
+	maxReads     = 12 // what a group of gaps names
+	maxReasons   = 4  // why a stage took something out; the rest is added up
+)
+
+// Overview is the state of everything on one page.
+type Overview struct {
+	Funnel Funnel `json:"funnel"`
+	// Urgent are exploitable and conditional, not dismissed, the most urgent
+	// first.
+	Urgent []azward.Verdict `json:"urgent"`
+	// Changes of the last scan of each source, the most urgent first, and how
+	// many there are of each kind.
+	Changes     []verdict.Change           `json:"changes"`
+	ChangeKinds map[verdict.ChangeKind]int `json:"changeKinds"`
+	// Sources are the newest scans that gave verdicts.
+	Sources []store.Scan `json:"sources"`
+	// Gaps of the newest estates, by what closes them; GapCount counts them one
+	// by one.
+	Gaps     []GapGroup `json:"gaps"`
+	GapCount int        `json:"gapCount"`
+}
+
+// Funnel leads from all findings to the few that are exploitable.
+type Funnel struct {
+	Stages []Stage `json:"stages"` // findings, deployed, reachable, exploitable
+	// Unknown counts those of the last stage but one that cannot be told: they
+	// are not exploitable, nor are they not.
+	Unknown int `json:"unknown"`
+}
+
+// Stage is what is left of the findings.
+type Stage struct {
+	Name    string   `json:"name"`
+	Count   int      `json:"count"`
+	Removed []Reason `json:"removed"` // why the stage before had more, the most frequent first
+}
+
+// Reason is why findings went out of the funnel.
+type Reason struct {
+	Summary string `json:"summary"`
+	Count   int    `json:"count"`
+	// Result that these have, to list them by; "" for several.
+	Result azward.Result `json:"result,omitempty"`
+}
+
+// Names of the stages.
+const (
+	StageFindings    = "findings"
+	StageDeployed    = "deployed"
+	StageReachable   = "reachable"
+	StageExploitable = "exploitable"
+)
+
+// GapGroup is what one step closes.
+type GapGroup struct {
+	Kind   azward.GapKind      `json:"kind"`
+	Remedy string              `json:"remedy,omitempty"`
+	Error  string              `json:"error,omitempty"` // of the first
+	Scopes []azward.ResourceID `json:"scopes"`
+	Reads  []string            `json:"reads"`
+	Count  int                 `json:"count"`
+}
+
+// Overview gives the state of everything.
+func (w *Workspace) Overview(ctx context.Context) (Overview, error) {
+	o := Overview{Urgent: []azward.Verdict{}, Changes: []verdict.Change{}, ChangeKinds: map[verdict.ChangeKind]int{}, Gaps: []GapGroup{}}
+	var err error
+	if o.Sources, err = w.Sources(ctx); err != nil {
+		return o, err
+	}
+	if o.Funnel, err = w.Funnel(ctx); err != nil {
+		return o, err
+	}
+	page, err := w.Verdicts(ctx, VerdictQuery{Filter: store.Filter{Results: []azward.Result{azward.Exploitable, azward.Conditional}}, Size: maxUrgent})
+	if err != nil {
+		return o, err
+	}
+	o.Urgent = page.Verdicts
+	for c, err := range w.changes(ctx) {
+		if err != nil {
+			return o, err
+		}
+		o.ChangeKinds[c.Kind]++
+		if len(o.Changes) < maxChanges {
+			o.Changes = append(o.Changes, c)
+		}
+	}
+	kept, gaps, err := w.Latest(ctx, "")
+	if err != nil {
+		return o, err
+	}
+	for _, k := range kept {
+		gaps = append(gaps, k.Estate.Gaps()...)
+	}
+	o.GapCount, o.Gaps = len(gaps), group(gaps)
+	return o, nil
+}
+
+// group puts gaps together that one step closes, the largest groups first.
+func group(gaps []azward.Gap) []GapGroup {
+	groups := []GapGroup{}
+	at := map[string]int{}
+	for _, g := range gaps {
+		key := string(g.Kind) + "\x00" + cmp.Or(g.Remedy, g.Error, g.Needs, g.Reads)
+		n, ok := at[key]
+		if !ok {
+			n = len(groups)
+			at[key] = n
+			groups = append(groups, GapGroup{Kind: g.Kind, Remedy: g.Remedy, Error: g.Error})
+		}
+		groups[n].Count++
+		if !slices.Contains(groups[n].Scopes, g.Scope) && len(groups[n].Scopes) < maxReads {
+			groups[n].Scopes = append(groups[n].Scopes, g.Scope)
+		}
+		if !slices.Contains(groups[n].Reads, g.Reads) && len(groups[n].Reads) < maxReads {
+			groups[n].Reads = append(groups[n].Reads, g.Reads)
+		}
+	}
+	slices.SortStableFunc(groups, func(a, b GapGroup) int { return cmp.Compare(b.Count, a.Count) })
+	return groups[:min(len(groups), maxGapGroups)]
+}
+
+// Funnel counts all current verdicts. It is kept until a scan ends, or a day
+// has passed that may have aged some.
+func (w *Workspace) Funnel(ctx context.Context) (Funnel, error) {
+	scans, err := w.Sources(ctx)
+	if err != nil {
+		return Funnel{}, err
+	}
+	key := w.now().Format(time.DateOnly)
+	for _, s := range scans {
+		key += "\x00" + s.ID
+	}
+	return w.funnel.get(key, func() (Funnel, error) {
+		var t tally
+		for v, err := range w.Store.Verdicts(ctx, store.Filter{}) {
+			if err != nil {
+				return Funnel{}, err
+			}
+			t.add(verdict.Aged(v, w.now()))
+		}
+		return t.funnel(), nil
+	})
+}
+
+// counted keeps the last answer. The zero value is empty.
+type counted struct {
+	mu     sync.Mutex
+	key    string
+	funnel Funnel
+}
+
+func (c *counted) get(key string, count func() (Funnel, error)) (Funnel, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.key == key {
+		return c.funnel, nil
+	}
+	f, err := count()
+	if err != nil {
+		return f, err
+	}
+	c.key, c.funnel = key, f
+	return f, nil
+}
+
+// tally counts verdicts into the stages.
+type tally struct {
+	stages  [4]int
+	removed [4]map[Reason]int // without their counts
+	unknown int
+}
+
+func (t *tally) add(v azward.Verdict) {
+	t.stages[0]++
+	answer := map[azward.ConditionID]azward.Condition{}
+	for _, c := range v.Conditions {
+		answer[c.ID] = c
+	}
+	for _, c := range []azward.ConditionID{azward.Deployed, azward.Affected} {
+		if answer[c].Answer == azward.No && v.Exploitable == azward.No {
+			t.out(1, whyOut(answer[c]), v.Result)
+			return
+		}
+	}
+	t.stages[1]++
+	if answer[azward.Reachable].Answer == azward.No && v.Exploitable == azward.No {
+		t.out(2, whyOut(answer[azward.Reachable]), v.Result)
+		return
+	}
+	t.stages[2]++
+	switch v.Result {
+	case azward.Exploitable:
+		t.stages[3]++
+	case azward.Conditional:
+		t.out(3, "exploitable on a condition: a foothold, an account, a user", v.Result)
+	case azward.Dormant, azward.NotExploitable:
+		t.out(3, "something else that it needs is missing", v.Result)
+	default:
+		t.unknown++
+		t.out(3, "cannot be told yet: a gap hides the answer", azward.Undecided)
+	}
+}
+
+func (t *tally) out(stage int, why string, result azward.Result) {
+	if t.removed[stage] == nil {
+		t.removed[stage] = map[Reason]int{}
+	}
+	t.removed[stage][Reason{Summary: why, Result: result}]++
+}
+
+func (t *tally) funnel() Funnel {
+	f := Funnel{Unknown: t.unknown}
+	for i, name := range []string{StageFindings, StageDeployed, StageReachable, StageExploitable} {
+		stage := Stage{Name: name, Count: t.stages[i], Removed: []Reason{}}
+		for r, n := range t.removed[i] {
+			r.Count = n
+			stage.Removed = append(stage.Removed, r)
+		}
+		slices.SortFunc(stage.Removed, func(a, b Reason) int {
+			return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Summary, b.Summary), strings.Compare(string(a.Result), string(b.Result)))
+		})
+		if len(stage.Removed) > maxReasons+1 {
+			rest := Reason{Summary: "other reasons"}
+			for _, r := range stage.Removed[maxReasons:] {
+				rest.Count += r.Count
+			}
+			stage.Removed = append(stage.Removed[:maxReasons], rest)
+		}
+		f.Stages = append(f.Stages, stage)
+	}
+	return f
+}
+
+// whyOut says in words without names why a condition does not hold, by the
+// fact that decided.
+func whyOut(c azward.Condition) string {
+	at := slices.IndexFunc(c.Evidence, func(e azward.Evidence) bool { return e.Source != azward.SourceListing })
+	switch {
+	case c.ID == azward.Affected:
+		return "the version is not affected, or its supplier denies it"
+	case c.ID == azward.Deployed && strings.Contains(c.Summary, "does not run"):
+		return "the workload does not run"
+	case c.ID == azward.Deployed:
+		return "the image is not what runs"
+	case at < 0:
+		return "no public way in leads to it"
+	}
+	e := c.Evidence[at]
+	if strings.HasPrefix(c.Summary, "no public") {
+		return "no public way in leads to it"
+	}
+	kind := e.Resource.Type()
+	if _, path := e.Resource.SplitKubernetes(); path != "" {
+		parts := strings.Split(strings.Trim(path, "/"), "/")
+		kind = parts[max(len(parts)-2, 0)]
+	}
+	kind = strings.ToLower(kind[strings.LastIndexByte(kind, '/')+1:])
+	property := strings.ToLower(e.Property)
+	switch {
+	case strings.Contains(property, "publicnetworkaccess"):
+		return "public network access is switched off"
+	case strings.Contains(property, "ingress") && kind == "containerapps":
+		return "the app takes no traffic from outside"
+	case strings.Contains(kind, "networkpolic"):
+		return "a network policy keeps it out"
+	case kind == "networksecuritygroups" || kind == "securityrules":
+		return "a network security group keeps it out"
+	case kind == "loadbalancers" || kind == "services":
+		return "its load balancer is private"
+	case strings.Contains(kind, "firewall"):
+		return "a firewall keeps it out"
+	case strings.Contains(kind, "routetable"), strings.Contains(kind, "routes"):
+		return "no route leads to it"
+	case strings.Contains(property, "ipaddress"), strings.Contains(property, "iprules"), strings.Contains(property, "ipsecurityrestrictions"):
+		return "it has no public address, or lets none in"
+	}
+	return "a setting keeps it out"
+}
