@@ -147,6 +147,8 @@ func (q Question) answer(e *estate.Estate) (Exposure, error) {
 		return q.fromInternet(e, *to.workload, from), nil
 	case from.public && len(to.interfaces) > 0:
 		return q.throughMachine(e, to, from)
+	case from.public && to.machine != nil && HasEndpoint(to.machine):
+		return q.toEndpoint(e, to.machine, from), nil
 	case len(from.interfaces) > 0 && len(to.interfaces) > 0:
 		return q.endToEnd(e, from, to, protocol), nil
 	case len(from.interfaces) > 0 && to.machine != nil && len(to.interfaces) == 0:
@@ -394,6 +396,24 @@ func (q Question) toInternet(e *estate.Estate, from, to end, protocol netset.Pro
 // fromInternet asks the way from the internet into a workload for one port.
 func (q Question) fromInternet(e *estate.Estate, w estate.Workload, from end) Exposure {
 	return q.narrowed(Reach(e, w), from)
+}
+
+// toEndpoint asks the public endpoint of a service for one source.
+func (q Question) toEndpoint(e *estate.Estate, r *estate.Resource, from end) Exposure {
+	ways, end := publicEndpoint(e, r)
+	if x := settle(azward.Workload{ID: r.ID, Name: r.Name}, ways, end); x.Answer != azward.Yes {
+		x.From = q.From
+		return x
+	}
+	for _, w := range ways {
+		for i, f := range w.flows { // the service tag that a rule stands for, where a list says what it holds
+			if addrs, listed, doubt := serviceTag(e, strings.Join(f.Sources, " ")); doubt == "" {
+				w.flows[i].Sources = addrs.Strings()
+				w.hops[len(w.hops)-1].Evidence = append(w.hops[len(w.hops)-1].Evidence, listed...)
+			}
+		}
+	}
+	return q.narrowed(settle(azward.Workload{ID: r.ID, Name: r.Name}, ways, end), from)
 }
 
 // narrowed keeps of an answer what concerns the asked flow. A workload that is

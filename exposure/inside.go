@@ -33,6 +33,7 @@ type platform struct {
 type identity struct {
 	addrs  netset.Addrs // empty: some public address that is not known
 	subnet azward.ResourceID
+	azure  bool // the address is one of Azure's
 	unread bool // whether a service endpoint carries the subnet was not read
 }
 
@@ -54,14 +55,13 @@ var platforms = map[string]platform{
 	"microsoft.app/containerapps":                 {ports: "80,443", entry: appInner, linked: appLinked, unplaced: appUnplaced},
 	"microsoft.containerinstance/containergroups": {entry: groupInner},
 	"microsoft.containerregistry/registries":      {ports: "443", tag: "AzureContainerRegistry", endpoints: []string{"Microsoft.ContainerRegistry"}, public: registryFrom, subnets: registrySubnets},
-	"microsoft.sql/servers":                       {ports: "1433", tag: "Sql", endpoints: []string{"Microsoft.Sql"}, public: sqlFrom, subnets: sqlSubnets},
 }
 
 // toService is a flow from an interface to a platform service: by private
 // endpoints, by the service's place in a network, and by its public endpoint.
 func (q Question) toService(e *estate.Estate, from, to end) Exposure {
 	r := to.machine
-	p, ok := platforms[strings.ToLower(r.Type)]
+	p, ok := platformOf(r)
 	if !ok {
 		return unsure(q.To, "the way from "+q.From, "this pair of places is not modelled yet")
 	}
@@ -139,7 +139,7 @@ func (q Question) byPublic(e *estate.Estate, n *netInterface, r *estate.Resource
 			n.follow(e, w, parts, flow{n.own, dest, netset.TCP, uint16(q.Port)})
 			n.leave(e, w, parts)
 			if len(parts) == 1 && parts[0].Unclear == "" && parts[0].Route != nil && parts[0].Route.NextHop == HopInternet {
-				id.addrs = n.egressOf(e).addrs
+				id.addrs, id.azure = n.egressOf(e).addrs, true
 			}
 		}
 		if p.public == nil {
@@ -250,6 +250,8 @@ func (r sourceRule) matches(id identity) azward.Answer {
 	}
 	all := r.sources.Union(r.maybe)
 	switch {
+	case r.azure && id.azure:
+		return azward.Yes
 	case all.IsEmpty():
 		return azward.No
 	case id.addrs.IsEmpty() && publicAddrs.Intersect(netset.AllV4()).Subset(r.sources):

@@ -37,12 +37,21 @@ func aclFrom(r *estate.Resource, w *way, id identity) {
 // caller judges a caller inside a network.
 func (a *networkACLs) caller(r *estate.Resource, pointer string, w *way, id identity) {
 	h := Hop{Resource: r.ID, Kind: "networkAcls", Name: r.Name + " / firewall"}
-	if a == nil || a.DefaultAction == nil {
+	l, ok := a.list(r, pointer)
+	if !ok {
 		h.Summary = "the firewall was not read"
 		w.doubt(h, notRead(r, pointer, r.Type+"/read", h.Summary, "az resource show --ids "+string(r.ID)))
 		return
 	}
-	l := sourceList{evidence: r.Evidence(pointer+"/defaultAction", "default action "+*a.DefaultAction)}
+	l.judge(w, h, id)
+}
+
+// list is the firewall as rules in order; not ok where it was not read.
+func (a *networkACLs) list(r *estate.Resource, pointer string) (l sourceList, ok bool) {
+	if a == nil || a.DefaultAction == nil {
+		return l, false
+	}
+	l.evidence = r.Evidence(pointer+"/defaultAction", "default action "+*a.DefaultAction)
 	switch strings.ToLower(*a.DefaultAction) {
 	case "allow":
 		l.otherwise = azward.Yes // rules have no effect then
@@ -61,9 +70,9 @@ func (a *networkACLs) caller(r *estate.Resource, pointer string, w *way, id iden
 			l.rules = append(l.rules, s)
 		}
 	default:
-		l.gap = notRead(r, pointer+"/defaultAction", "", "azward does not know the default action "+*a.DefaultAction, "")
+		l.otherwise, l.gap = azward.Unknown, notRead(r, pointer+"/defaultAction", "", "azward does not know the default action "+*a.DefaultAction, "")
 	}
-	l.judge(w, h, id)
+	return l, true
 }
 
 func (a *networkACLs) subnets() (all []azward.ResourceID) {
@@ -106,69 +115,6 @@ func registrySubnets(_ *estate.Estate, r *estate.Resource) ([]azward.ResourceID,
 		return nil, []azward.Gap{unparsed(r, err)}
 	}
 	return v.Properties.NetworkRuleSet.subnets(), nil
-}
-
-// sqlRuleType are the rules of a server for subnets.
-const sqlRuleType = "Microsoft.Sql/servers/virtualNetworkRules"
-
-// sqlFrom judges a server's rules for a caller inside a network: those for
-// subnets, those for addresses, and those of its databases, which azward cannot
-// read.
-//
-// Source: https://learn.microsoft.com/azure/azure-sql/database/vnet-service-endpoint-rule-overview
-func sqlFrom(e *estate.Estate, r *estate.Resource, w *way, id identity) {
-	v, err := estate.Decode[aclView](r)
-	if err != nil {
-		w.doubt(Hop{Resource: r.ID, Kind: kindOf(r), Name: r.Name, Summary: "the server has an unexpected shape"}, unparsed(r, err))
-		return
-	}
-	w.narrow(Authenticated)
-	publicSwitch(r, v.Properties.PublicNetworkAccess, azward.Unknown, w)
-	if w.answer() == azward.No {
-		return // ignores every rule
-	}
-	l, azureServices := sqlRules(e, r)
-	for _, rule := range e.Children(r.ID, sqlRuleType) {
-		l.rules = append(l.rules, sqlSubnetRule(rule))
-	}
-	if azureServices {
-		l.rules = append(l.rules, sourceRule{access: netset.Allow, maybe: publicAddrs, evidence: r.Evidence("", "firewall rule 0.0.0.0 to 0.0.0.0"), gap: l.gap})
-	}
-	if _, missing := e.Absence(r.ID, sqlFirewallType, sqlRuleType); len(missing) > 0 {
-		w.missing(missing...)
-	}
-	l.judge(w, Hop{Resource: r.ID, Kind: "firewallRules", Name: r.Name + " / firewall"}, id)
-}
-
-func sqlSubnetRule(r *estate.Resource) sourceRule {
-	rule := sourceRule{access: netset.Allow, evidence: r.Evidence("/properties/virtualNetworkSubnetId", "lets in a subnet")}
-	v, err := estate.Decode[struct {
-		Properties struct {
-			Subnet azward.ResourceID `json:"virtualNetworkSubnetId"`
-			State  string            `json:"state"`
-		} `json:"properties"`
-	}](r)
-	switch {
-	case err != nil || v.Properties.Subnet == "":
-		rule.maybe = netset.AllAddrs()
-		rule.gap = azward.Gap{Scope: r.ID, Kind: azward.GapUnparsed, Reads: "/properties/virtualNetworkSubnetId", Error: "the rule names no subnet"}
-	default:
-		rule.subnet = v.Properties.Subnet
-	}
-	return rule
-}
-
-func sqlSubnets(e *estate.Estate, r *estate.Resource) (all []azward.ResourceID, gaps []azward.Gap) {
-	for _, child := range e.Children(r.ID, sqlRuleType) {
-		rule := sqlSubnetRule(child)
-		if rule.subnet == "" {
-			gaps = append(gaps, rule.gap)
-			continue
-		}
-		all = append(all, rule.subnet)
-	}
-	_, missing := e.Absence(r.ID, sqlRuleType)
-	return all, append(gaps, missing...)
 }
 
 // siteFrom judges a site's default host name for a caller inside a network.

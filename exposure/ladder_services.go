@@ -54,7 +54,7 @@ func openToAll(public []*way, class Class) []*way {
 // service: by private endpoints, by its place in a network, and by rules for
 // subnets whose identity a service endpoint carries.
 func serviceFromClass(e *estate.Estate, r *estate.Resource, class Class, end *closing) []*way {
-	p, ok := platforms[strings.ToLower(r.Type)]
+	p, ok := platformOf(r)
 	if !ok {
 		end.missing = append(end.missing, azward.Gap{
 			Scope: r.ID, Kind: azward.GapUnsupported, Reads: string(class),

@@ -11,11 +11,16 @@ import (
 )
 
 // HasEndpoint says that the type's public endpoint is judged.
-func HasEndpoint(r *estate.Resource) bool { return endpoints[strings.ToLower(r.Type)] != nil }
+func HasEndpoint(r *estate.Resource) bool {
+	_, data := dataServices[strings.ToLower(r.Type)]
+	return data || endpoints[strings.ToLower(r.Type)] != nil
+}
 
 // PublicEndpoint answers whether the internet reaches the public endpoint of
-// a data service or a cluster's API server: storage accounts, SQL servers, key
-// vaults, container registries and AKS clusters. Other types are Unknown.
+// a data service or a cluster's API server: storage accounts, key vaults,
+// container registries, AKS clusters, SQL servers and managed instances,
+// PostgreSQL and MySQL flexible servers, Cosmos DB, Redis, Event Hubs, Service
+// Bus, AI Search and AI services. Other types are Unknown.
 // Private endpoints, and fronts that lead to them, are not part of the answer.
 func PublicEndpoint(e *estate.Estate, r *estate.Resource) Exposure {
 	ways, end := publicEndpoint(e, r)
@@ -23,6 +28,9 @@ func PublicEndpoint(e *estate.Estate, r *estate.Resource) Exposure {
 }
 
 func publicEndpoint(e *estate.Estate, r *estate.Resource) ([]*way, closing) {
+	if d, ok := dataServices[strings.ToLower(r.Type)]; ok {
+		return d.ways(e, r), closing{}
+	}
 	judge, ok := endpoints[strings.ToLower(r.Type)]
 	if !ok {
 		return nil, closing{missing: []azward.Gap{{
@@ -39,7 +47,6 @@ var endpoints = map[string]func(*estate.Estate, *estate.Resource, *way){
 	"microsoft.storage/storageaccounts":          storageEndpoint,
 	"microsoft.keyvault/vaults":                  vaultEndpoint,
 	"microsoft.containerregistry/registries":     registryEndpoint,
-	"microsoft.sql/servers":                      sqlEndpoint,
 	"microsoft.containerservice/managedclusters": apiServerEndpoint,
 }
 
@@ -70,7 +77,10 @@ type aclView struct {
 // documentation gives for a property that stands there as null, or that the
 // API leaves out when it was never set; Unknown where it gives none.
 func publicSwitch(r *estate.Resource, value *string, unset azward.Answer, w *way) {
-	const pointer = "/properties/publicNetworkAccess"
+	switchAt(r, "/properties/publicNetworkAccess", value, unset, w)
+}
+
+func switchAt(r *estate.Resource, pointer string, value *string, unset azward.Answer, w *way) {
 	h := Hop{Resource: r.ID, Kind: kindOf(r), Name: r.Name}
 	switch {
 	case value != nil && strings.EqualFold(*value, "Enabled"):
@@ -97,28 +107,11 @@ func publicSwitch(r *estate.Resource, value *string, unset azward.Answer, w *way
 // acl judges networkAcls or networkRuleSet.
 func acl(r *estate.Resource, a *networkACLs, pointer string, w *way) {
 	h := Hop{Resource: r.ID, Kind: "networkAcls", Name: r.Name + " / firewall"}
-	if a == nil || a.DefaultAction == nil {
+	l, ok := a.list(r, pointer)
+	if !ok {
 		h.Summary = "the firewall was not read"
 		w.doubt(h, notRead(r, pointer, r.Type+"/read", h.Summary, "az resource show --ids "+string(r.ID)))
 		return
-	}
-	l := sourceList{evidence: r.Evidence(pointer+"/defaultAction", "default action "+*a.DefaultAction)}
-	switch {
-	case strings.EqualFold(*a.DefaultAction, "Allow"):
-		l.otherwise = azward.Yes // rules have no effect then
-	case strings.EqualFold(*a.DefaultAction, "Deny"):
-		l.otherwise = azward.No
-		for i, rule := range a.IPRules {
-			at := pointer + "/ipRules/" + strconv.Itoa(i)
-			s := sourceRule{access: netset.Allow, evidence: r.Evidence(at, "allows "+rule.Value)}
-			if rule.Action != nil {
-				s.access = restrictionAccess(*rule.Action)
-			}
-			prefixRule(&s, rule.Value, r, at+"/value")
-			l.rules = append(l.rules, s)
-		}
-	default:
-		l.gap = notRead(r, pointer+"/defaultAction", "", fmt.Sprintf("azward does not know the default action %q", *a.DefaultAction), "")
 	}
 	l.filter(w, h, "tcp", "443")
 }
@@ -193,72 +186,6 @@ func registryTier(r *estate.Resource, v *aclView) (h Hop, open bool) {
 	h.Evidence = []azward.Evidence{documented(r, "/sku/name", h.Summary)}
 	tier := strings.ToLower(v.SKU.Name)
 	return h, v.Properties.NetworkRuleSet == nil && (tier == "basic" || tier == "standard")
-}
-
-// sqlEndpoint: rules are children of the server; database-level rules stand in
-// T-SQL alone, so that a server which its own rules close is still undecided.
-// Source: https://learn.microsoft.com/azure/azure-sql/database/network-access-controls-overview
-func sqlEndpoint(e *estate.Estate, r *estate.Resource, w *way) {
-	v, err := estate.Decode[aclView](r)
-	if err != nil {
-		w.doubt(Hop{Resource: r.ID, Kind: kindOf(r), Name: r.Name, Summary: "the server has an unexpected shape"}, unparsed(r, err))
-		return
-	}
-	w.class = Authenticated
-	w.flows[0].Ports = "1433"
-	publicSwitch(r, v.Properties.PublicNetworkAccess, azward.Unknown, w)
-	if w.answer() == azward.No {
-		return // ignores every rule
-	}
-	l, azureServices := sqlRules(e, r)
-	h := Hop{Resource: r.ID, Kind: "firewallRules", Name: r.Name + " / firewall"}
-	if azureServices && len(l.rules) == 0 {
-		h.Answer, h.Summary = azward.Yes, "lets in every customer's machine in Azure"
-		h.Evidence = []azward.Evidence{r.Evidence("", "firewall rule 0.0.0.0 to 0.0.0.0")}
-		w.flows[0].Sources = []string{"AzureCloud"}
-		w.hop(h)
-		return
-	}
-	if _, missing := e.Absence(r.ID, sqlFirewallType); len(missing) > 0 {
-		w.missing(missing...)
-	}
-	l.filter(w, h, "tcp", "1433")
-}
-
-const sqlFirewallType = "Microsoft.Sql/servers/firewallRules"
-
-// sqlRules are the rules of a server for addresses. AzureServices reports the
-// one that stands for every customer's machine in Azure.
-func sqlRules(e *estate.Estate, r *estate.Resource) (l sourceList, azureServices bool) {
-	l = sourceList{otherwise: azward.Unknown, gap: azward.Gap{
-		Scope: r.ID, Kind: azward.GapUnsupported, Reads: "sys.database_firewall_rules",
-		Error: "rules of single databases stand in T-SQL alone, where azward does not read",
-	}}
-	for _, child := range e.Children(r.ID, sqlFirewallType) {
-		rule, err := estate.Decode[struct {
-			Properties struct {
-				StartIPAddress string `json:"startIpAddress"`
-				EndIPAddress   string `json:"endIpAddress"`
-			} `json:"properties"`
-		}](child)
-		first, last := "", ""
-		if err == nil {
-			first, last = rule.Properties.StartIPAddress, rule.Properties.EndIPAddress
-		}
-		if first == "0.0.0.0" && last == "0.0.0.0" {
-			azureServices = true
-			continue
-		}
-		s := sourceRule{access: netset.Allow, evidence: child.Evidence("/properties", "allows "+first+" to "+last)}
-		addrs, ok := rangeAddrs(first, last)
-		if !ok {
-			s.maybe = netset.AllAddrs()
-			s.gap = azward.Gap{Scope: child.ID, Kind: azward.GapUnparsed, Reads: "/properties", Error: "the rule's addresses do not parse"}
-		}
-		s.sources = addrs
-		l.rules = append(l.rules, s)
-	}
-	return l, azureServices
 }
 
 // apiServerEndpoint judges a cluster's API server. Authorised ranges do not

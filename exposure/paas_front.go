@@ -234,6 +234,8 @@ func kindOf(r *estate.Resource) string {
 	}
 	last := r.Type[strings.LastIndexByte(r.Type, '/')+1:]
 	switch {
+	case strings.EqualFold(last, "redis"):
+		return "redis"
 	case strings.HasSuffix(last, "sses"):
 		return strings.TrimSuffix(last, "es")
 	case strings.HasSuffix(last, "ies"):

@@ -18,6 +18,7 @@ type sourceRule struct {
 	sources  netset.Addrs      // matched for certain
 	maybe    netset.Addrs      // matched perhaps
 	subnet   azward.ResourceID // matched are callers in this subnet alone, by service endpoint; "*": in some network
+	azure    bool              // matched is every customer's machine in Azure
 	tag      string            // the service tag that stands for sources or maybe; "" where none does
 	listed   []azward.Evidence // of the list that says what the tag holds
 	evidence azward.Evidence
@@ -30,6 +31,11 @@ type sourceList struct {
 	otherwise azward.Answer
 	evidence  azward.Evidence // of otherwise
 	gap       azward.Gap      // where otherwise is Unknown
+	// azure is the rule that stands for every customer's machine in Azure; nil
+	// where there is none.
+	azure *azward.Evidence
+	// subnetGap says why not all rules for subnets were read.
+	subnetGap azward.Gap
 }
 
 // filter appends the firewall as one hop and narrows the flows of the way to

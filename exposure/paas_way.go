@@ -233,25 +233,13 @@ func sourceWords(w *way) string {
 	case InternetAny:
 		return "any address"
 	case InternetRestricted:
-		var all []string
-		for _, f := range w.flows {
-			for _, s := range f.Sources {
-				if !slices.Contains(all, s) {
-					all = append(all, s)
-				}
-			}
-		}
-		const shown = 3 // a long list reads badly in one clause; the flows hold all
-		if len(all) > shown {
-			return "some public addresses"
-		}
-		return strings.Join(all, ", ")
+		return someSources(w)
 	case AzureAnyTenant:
 		return "any customer's machine in Azure"
 	case FrontServiceShared:
 		return "a front service that all its customers share"
 	case Authenticated:
-		return "any address, once signed in,"
+		return signedIn(w)
 	case PartnerPrivate:
 		return "a private link"
 	case PrivateConnected:
@@ -262,6 +250,35 @@ func sourceWords(w *way) string {
 		return "its own network"
 	}
 	return string(w.class)
+}
+
+// someSources names the sources of a way, where they are few.
+func someSources(w *way) string {
+	var all []string
+	for _, f := range w.flows {
+		for _, s := range f.Sources {
+			if !slices.Contains(all, s) {
+				all = append(all, s)
+			}
+		}
+	}
+	const shown = 3 // a long list reads badly in one clause; the flows hold all
+	if len(all) > shown {
+		return "some public addresses"
+	}
+	return strings.Join(all, ", ")
+}
+
+// signedIn says who may sign in.
+func signedIn(w *way) string {
+	sources, exact := currentSources(w)
+	switch {
+	case w.byTag() && slices.ContainsFunc(w.flows, func(f Flow) bool { return slices.Equal(f.Sources, []string{"AzureCloud"}) }):
+		return "any customer's machine in Azure, once signed in,"
+	case exact && !sources.IsEmpty() && classOf(sources) == InternetRestricted:
+		return someSources(w) + ", once signed in,"
+	}
+	return "any address, once signed in,"
 }
 
 func flowWords(flows []Flow) string {
