@@ -94,6 +94,7 @@ func TestHowJobsEnd(t *testing.T) {
 		to.Progress("reading", 3, 4, "vnets\nand\x1b more")
 		switch job.Subject {
 		case "with_gaps":
+			to.Note("vnet 7")
 			to.Result("s1")
 			to.Partial("2 gaps")
 		case "advice":

@@ -36,6 +36,14 @@ func (r *Reporter) Progress(stage string, done, total int, note string) {
 	}
 }
 
+// Note says what the stage is at; its counts stay.
+func (r *Reporter) Note(note string) {
+	r.pool.mu.Lock()
+	defer r.pool.mu.Unlock()
+	r.live.job.Note, r.live.dirty = clip(note, maxNote), true
+	r.pool.notifyLocked()
+}
+
 // rate is in things a second; 0 before it means something.
 func rate(done int, since time.Duration) float64 {
 	const soon = time.Second

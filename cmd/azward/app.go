@@ -32,6 +32,7 @@ type app struct {
 	quiet                       bool
 
 	progress progress
+	follower follower // of the job that this run is; nil on the command line
 	opened   *sqlite.Store
 	decided  []azward.Verdict // by the scan of this run, in the order shown
 	attached *[]string        // to this run's image; nil when no registry was asked
@@ -148,11 +149,14 @@ func (a *app) connections(ctx context.Context) (connect.Connections, error) {
 	if err != nil {
 		return connect.Connections{}, err
 	}
+	box, err := a.box()
+	return connect.Connections{Store: s, Sealer: box}, err
+}
+
+// box seals with the key of the data directory.
+func (a *app) box() (seal.Box, error) {
 	dir, err := a.dataDir()
-	if err != nil {
-		return connect.Connections{}, err
-	}
-	return connect.Connections{Store: s, Sealer: seal.Box{Provider: seal.File(filepath.Join(dir, store.KeyFile))}}, nil
+	return seal.Box{Provider: seal.File(filepath.Join(dir, store.KeyFile))}, err
 }
 
 // indexFile is the advisory index within the data directory.

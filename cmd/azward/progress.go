@@ -66,3 +66,40 @@ func (p *progress) clear() {
 		p.drawn = false
 	}
 }
+
+// follower is told how far a scan is; *jobs.Reporter is one.
+type follower interface {
+	Progress(stage string, done, total int, note string)
+	Note(note string)
+	Result(id string)
+}
+
+// step is how far a stage is.
+type step struct {
+	stage       string // "collect", "images", "verdicts", "save"
+	done, total int
+	note        string
+}
+
+// step shows a line on the terminal and tells the follower, where there is one.
+func (a *app) step(s step, format string, args ...any) {
+	a.progress.show(format, args...)
+	if a.follower != nil {
+		a.follower.Progress(s.stage, s.done, s.total, s.note)
+	}
+}
+
+// detail says what a stage is at; its counts stay.
+func (a *app) detail(format string, args ...any) {
+	a.progress.show(format, args...)
+	if a.follower != nil {
+		a.follower.Note(fmt.Sprintf(format, args...))
+	}
+}
+
+// begun names the scan that a follower follows.
+func (a *app) begun(scan string) {
+	if a.follower != nil {
+		a.follower.Result(scan)
+	}
+}

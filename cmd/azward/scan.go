@@ -275,6 +275,7 @@ func (a *app) scanSource(ctx context.Context, s source, f scanFlags) (found scan
 	if err := kept.BeginScan(ctx, id, s.name, start); err != nil {
 		return found, err
 	}
+	a.begun(id)
 	defer func() {
 		if err != nil {
 			err = endScan(ctx, kept, id, err)
@@ -292,12 +293,14 @@ func (a *app) scanSource(ctx context.Context, s source, f scanFlags) (found scan
 	}
 	images := &pulling{
 		scanner: &image.Scanner{Cache: registry.Layers{Store: kept}, Progress: func(p image.Progress) {
-			a.progress.show("reading images: %s, %.1f of %.1f MB", p.Image, float64(p.Done)/1e6, float64(p.Total)/1e6)
+			a.detail("reading images: %s, %.1f of %.1f MB", p.Image, float64(p.Done)/1e6, float64(p.Total)/1e6)
 		}},
 		client: client, tenant: tenant, plainHTTP: f.plainHTTP,
 	}
 	defer images.close()
-	run := scan.Scan{Advisories: index, Denials: denials, Attacker: attackers[f.attacker], Reports: f.reports, Progress: func(p scan.Progress) { a.progress.show("%s: %d of %d %s", p.Stage, p.Done, p.Total, p.Note) }}
+	run := scan.Scan{Advisories: index, Denials: denials, Attacker: attackers[f.attacker], Reports: f.reports, Progress: func(p scan.Progress) {
+		a.step(step{p.Stage, p.Done, p.Total, p.Note}, "%s: %d of %d %s", p.Stage, p.Done, p.Total, p.Note)
+	}}
 	if !f.noPull {
 		run.Images = images
 	}
@@ -343,7 +346,7 @@ func (a *app) save(ctx context.Context, kept *sqlite.Store, id string, r *scan.R
 		done := 0
 		for doc, err := range r.Documents() {
 			done++
-			a.progress.show("saving verdicts: %d of %d", done, len(r.Verdicts))
+			a.step(step{"save", done, len(r.Verdicts), ""}, "saving verdicts: %d of %d", done, len(r.Verdicts))
 			if !yield(store.Decided{Verdict: doc.Verdict, Doc: pieces(doc.Own), Proof: pieces(doc.Proof)}, err) || err != nil {
 				return
 			}
