@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -60,7 +62,7 @@ data directory.`,
 				if err := withoutSecret(r); err != nil {
 					return err
 				}
-				secret, err := a.readSecret(secretFile)
+				secret, err := a.readSecret("client secret", secretFile)
 				if err != nil {
 					return err
 				}
@@ -111,9 +113,9 @@ func withoutSecret(r connect.Request) error {
 
 const maxSecretBytes = 128 << 10
 
-// readSecret takes the secret from a file, the environment, a terminal without
-// echo, or standard input.
-func (a *app) readSecret(file string) (seal.Secret, error) {
+// readSecret takes the secret from a file, the environment (a client secret
+// alone), a terminal without echo, or standard input.
+func (a *app) readSecret(prompt, file string) (seal.Secret, error) {
 	if file != "" {
 		f, err := os.Open(file)
 		if err != nil {
@@ -122,11 +124,11 @@ func (a *app) readSecret(file string) (seal.Secret, error) {
 		defer f.Close()
 		return secretFrom(f)
 	}
-	if value := a.getenv(secretVariable); value != "" {
+	if value := a.getenv(secretVariable); value != "" && prompt == "client secret" {
 		return seal.NewSecret(value), nil
 	}
 	if f, ok := a.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		fmt.Fprint(a.stderr, "client secret: ")
+		fmt.Fprint(a.stderr, prompt+": ")
 		raw, err := term.ReadPassword(int(f.Fd()))
 		fmt.Fprintln(a.stderr)
 		if err != nil {
@@ -276,7 +278,36 @@ func (a *app) diagnose(ctx context.Context, name string) ([]connect.Check, error
 	a.progress.show("checking %s", name)
 	checks := connect.Diagnose(ctx, connect.Through(client), connect.PatientOf(connection))
 	a.progress.clear()
-	return checks, ctx.Err()
+	drift, err := a.drift(ctx, name)
+	return append(checks, drift...), errors.Join(err, ctx.Err())
+}
+
+// checkConfiguration compares a connection to the azward.yaml it came from.
+const checkConfiguration connect.CheckID = "configuration"
+
+// drift says whether a connection is as azward.yaml had it when it was last
+// applied; nothing where it never came from a file.
+func (a *app) drift(ctx context.Context, name string) ([]connect.Check, error) {
+	w, err := a.configWorkspace(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	applied, list, err := w.Drift(ctx)
+	if _, managed := applied.Connections[name]; err != nil || !managed {
+		return nil, err
+	}
+	check := connect.Check{ID: checkConfiguration, Subject: applied.File, Answer: azward.Yes, Optional: true, Summary: "as it was applied on " + applied.At.Format(time.DateOnly)}
+	for _, d := range list {
+		if d.Name == name {
+			var fields []string
+			for _, f := range d.Fields {
+				fields = append(fields, f.Name+" is "+cmp.Or(f.Is, "(none)")+", not "+cmp.Or(f.Was, "(none)"))
+			}
+			check.Answer, check.Summary = azward.No, "changed since it was applied: "+strings.Join(fields, "; ")
+			check.Remedy = "azward config apply --file " + applied.File + ", or write the change into that file"
+		}
+	}
+	return []connect.Check{check}, nil
 }
 
 func (a *app) writeChecks(w io.Writer, name string, checks []connect.Check) error {

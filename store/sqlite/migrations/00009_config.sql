@@ -11,6 +11,14 @@ CREATE TABLE settings (
     updated_at TEXT NOT NULL
 ) STRICT;
 
+-- Secrets that azward.yaml refers to, sealed.
+CREATE TABLE secrets (
+    name       TEXT PRIMARY KEY,
+    sealed     BLOB NOT NULL,
+    updated_at TEXT NOT NULL
+) STRICT;
+
 -- +goose Down
+DROP TABLE secrets;
 DROP TABLE settings;
 ALTER TABLE connections DROP COLUMN subscriptions;
