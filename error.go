@@ -23,6 +23,11 @@ const (
 	KindInterrupted             // Ctrl-C, or a cancelled context
 	KindFailOn                  // --fail-on is met
 	KindUndecided               // --fail-on cannot be decided: coverage is incomplete
+	KindStale                   // it changed since the caller looked at it (If-Match)
+	KindUnguarded               // a change that has to say what it changes (no If-Match)
+	KindTooLarge                // a request is larger than we read
+	KindMediaType               // a request in a format that we do not read
+	KindMethod                  // a path that does not take that method
 )
 
 var kinds = map[Kind]struct {
@@ -42,6 +47,11 @@ var kinds = map[Kind]struct {
 	KindInterrupted: {"interrupted", 130, 499},
 	KindFailOn:      {"failOn", 3, http.StatusOK},
 	KindUndecided:   {"undecided", 4, http.StatusOK},
+	KindStale:       {"stale", 1, http.StatusPreconditionFailed},
+	KindUnguarded:   {"unguarded", 1, http.StatusPreconditionRequired},
+	KindTooLarge:    {"tooLarge", 1, http.StatusRequestEntityTooLarge},
+	KindMediaType:   {"mediaType", 1, http.StatusUnsupportedMediaType},
+	KindMethod:      {"method", 1, http.StatusMethodNotAllowed},
 }
 
 // String names the kind as the error catalogue does.

@@ -77,6 +77,7 @@ func TestExitCodesStay(t *testing.T) {
 	want := map[string]int{
 		"failed": 1, "usage": 2, "notFound": 1, "conflict": 1, "signIn": 10, "role": 11, "throttled": 1,
 		"unavailable": 1, "badInput": 1, "interrupted": 130, "failOn": 3, "undecided": 4,
+		"stale": 1, "unguarded": 1, "tooLarge": 1, "mediaType": 1, "method": 1,
 	}
 	got := map[string]int{}
 	for _, k := range allKinds() {
