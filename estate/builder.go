@@ -287,9 +287,20 @@ func withoutProperties(r *Resource) azward.Gap {
 func compareListings(x, y Listing) int {
 	return cmp.Or(
 		cmp.Compare(x.Scope.Key(), y.Scope.Key()), cmp.Compare(strings.ToLower(x.Type), strings.ToLower(y.Type)),
-		cmp.Compare(x.Status, y.Status), x.ReadAt.Compare(y.ReadAt), cmp.Compare(x.Pages, y.Pages), cmp.Compare(x.Via, y.Via),
+		cmp.Compare(x.Status, y.Status), x.ReadAt.Compare(y.ReadAt), cmp.Compare(x.Pages, y.Pages), cmp.Compare(x.Via, y.Via), ownLast(x, y),
 		cmp.Compare(x.Scope, y.Scope), cmp.Compare(x.Type, y.Type),
 	)
+}
+
+func ownLast(x, y Listing) int {
+	switch {
+	case x.Own == y.Own:
+		return 0
+	case x.Own:
+		return 1
+	default:
+		return -1
+	}
 }
 
 func compareGaps(x, y azward.Gap) int {

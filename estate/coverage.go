@@ -36,6 +36,9 @@ type Listing struct {
 	Status ListingStatus `json:"status"`
 	Pages  int           `json:"pages,omitempty"`
 	ReadAt time.Time     `json:"readAt,omitzero"`
+	// Own says that only what is attached to the scope itself was listed, and
+	// nothing of what lies below: the diagnostic settings of a subscription.
+	Own bool `json:"own,omitempty"`
 	// Via is where the listing was taken from when that is not the authority
 	// itself: [azward.SourceResourceGraph], which lags. "" is the authority.
 	Via azward.Source `json:"via,omitempty"`
@@ -48,6 +51,8 @@ type Listing struct {
 func (l Listing) covers(scope azward.ResourceID, resourceType string) bool {
 	switch {
 	case l.Status == ListingPartial || !scope.Within(rootless(l.Scope)):
+		return false
+	case l.Own && !scope.Equal(rootless(l.Scope)):
 		return false
 	case l.Type == AllTypes:
 		return rootless(l.Scope) != "" || strings.Contains(resourceType, "/")
@@ -85,6 +90,8 @@ func (l Listing) Evidence() azward.Evidence {
 		source, meaning = azward.SourceUser, "declared complete by the user"
 	case l.Via == azward.SourceTemplate:
 		source, meaning = l.Via, "all "+l.Type+" that would be created in this scope"
+	case l.Own:
+		meaning = "all " + l.Type + " of this scope itself were listed"
 	case l.Via != "":
 		source, meaning = l.Via, "all "+l.Type+" in this scope that the one who asked may read"
 	}

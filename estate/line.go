@@ -3,6 +3,7 @@ package estate
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ type envelope struct {
 	via, needs, cause, kind, remedy      string
 	readAt                               time.Time
 	pages                                int
+	own                                  bool
 	body                                 []byte
 }
 
@@ -61,6 +63,8 @@ func (e *envelope) read(line []byte) error {
 			e.readAt, err = readTime(value)
 		case "pages":
 			_, err = fmt.Sscanf(string(value), "%d", &e.pages)
+		case "own":
+			e.own, err = strconv.ParseBool(string(value))
 		}
 		if err != nil {
 			return fmt.Errorf("%s is not understood: %w", name, err)
@@ -134,7 +138,7 @@ func (in *reader) fileListing(e *envelope) error {
 		return errors.New("a listing names the type that was listed")
 	}
 	in.builder.AddListing(Listing{
-		Scope: scope, Type: e.listed, Status: status, Pages: e.pages, ReadAt: e.readAt, Via: azward.Source(e.via),
+		Scope: scope, Type: e.listed, Status: status, Pages: e.pages, ReadAt: e.readAt, Via: azward.Source(e.via), Own: e.own,
 	})
 	return nil
 }

@@ -127,6 +127,9 @@ func (o *writer) listing(l Listing) {
 	}
 	o.time("readAt", l.ReadAt)
 	o.text("via", string(l.Via))
+	if l.Own {
+		o.raw(`,"own":true`)
+	}
 	o.raw("}\n")
 }
 
