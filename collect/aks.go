@@ -25,7 +25,11 @@ const (
 
 // Source: https://learn.microsoft.com/rest/api/aks/managed-clusters/list
 var kubernetes = service{name: "kubernetes", kinds: []kind{
-	{resourceType: clusterType, version: clusterVersion, decisive: true},
+	{resourceType: clusterType, version: clusterVersion, decisive: true, children: []child{diagnostics}},
+	// Add-ons and GitOps of clusters, Arc-enabled ones too.
+	// Source: https://learn.microsoft.com/azure/governance/resource-graph/reference/supported-tables-resources
+	{resourceType: "Microsoft.KubernetesConfiguration/extensions", table: "kubernetesconfigurationresources"},
+	{resourceType: "Microsoft.KubernetesConfiguration/fluxConfigurations", table: "kubernetesconfigurationresources"},
 }}
 
 // cluster is one AKS cluster to be read.

@@ -14,6 +14,8 @@ const webVersion = "2023-12-01"
 // https://learn.microsoft.com/rest/api/appservice/web-apps/list
 // https://learn.microsoft.com/rest/api/appservice/web-apps/get-configuration
 // https://learn.microsoft.com/rest/api/appservice/web-apps/get-auth-settings-v2-without-secrets
+// https://learn.microsoft.com/rest/api/appservice/web-apps/get-diagnostic-logs-configuration
+// https://learn.microsoft.com/rest/api/appservice/web-apps/list-basic-publishing-credentials-policies
 var appService = service{name: "app service", kinds: []kind{
 	{
 		resourceType: "Microsoft.Web/sites", version: webVersion, decisive: true,
@@ -30,6 +32,9 @@ func siteParts(resourceType string) []child {
 	return []child{
 		{resourceType: resourceType + "/config", path: "config/web", single: true},
 		{resourceType: resourceType + "/config", path: "config/authsettingsV2", single: true},
+		{resourceType: resourceType + "/config", path: "config/logs", single: true},
+		{resourceType: resourceType + "/basicPublishingCredentialsPolicies", path: "basicPublishingCredentialsPolicies"},
+		diagnostics,
 		{resourceType: resourceType + "/sitecontainers", path: "sitecontainers", version: "2024-04-01", wanted: runsContainers},
 	}
 }

@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"sync"
 
 	"github.com/azward/azward"
@@ -45,13 +46,13 @@ func (s *subscription) readChildren(ctx context.Context, c child, ids []azward.R
 	if err := each(ctx, parentsAtOnce, ids, f.read); err != nil {
 		return err
 	}
-	if c.single {
+	if c.single && !c.lone || c.keep != nil {
 		f.lacks()
-		return nil
+		return s.childrenOf(ctx, f.found, c.version, c.children, false)
 	}
-	listing := estate.Listing{Scope: s.id, Type: c.resourceType, Status: estate.ListingComplete, ReadAt: s.readAt, Pages: f.pages}
+	listing := estate.Listing{Scope: s.id, Type: c.resourceType, Status: estate.ListingComplete, ReadAt: s.readAt, Pages: f.pages, Own: c.attached}
 	covered := s.access.covers(c.needs())
-	whole := all && !c.spared && covered && len(f.failed) == 0 && f.unread == 0
+	whole := all && !c.spared && !c.attached && covered && len(f.failed) == 0 && f.unread == 0
 	switch {
 	case whole:
 		s.sink.listing(listing)
@@ -99,8 +100,8 @@ func (f *family) read(ctx context.Context, id azward.ResourceID) error {
 	switch {
 	case err == nil:
 		f.done = append(f.done, id)
-	case f.c.single && azward.KindOf(err) == azward.KindNotFound:
-		// There is none, or the parent is gone meanwhile.
+	case (f.c.single || f.c.nested) && azward.KindOf(err) == azward.KindNotFound:
+		f.done = append(f.done, id) // there is none, or the parent is gone meanwhile
 	default:
 		if f.failed == nil {
 			f.failed = map[azward.ResourceID]error{}
@@ -120,7 +121,7 @@ func (f *family) fetch(ctx context.Context, id azward.ResourceID) (pages int, er
 		if err != nil {
 			return 0, err
 		}
-		f.file(body)
+		f.file(id, body)
 		return 1, nil
 	}
 	for page, err := range f.s.client.Pages(ctx, path, f.c.version, f.c.query...) {
@@ -129,13 +130,19 @@ func (f *family) fetch(ctx context.Context, id azward.ResourceID) (pages int, er
 		}
 		pages++
 		for _, body := range page {
-			f.file(body)
+			f.file(id, body)
 		}
 	}
 	return pages, nil
 }
 
-func (f *family) file(body json.RawMessage) {
+func (f *family) file(above azward.ResourceID, body json.RawMessage) {
+	if f.c.keep != nil && !f.c.keep(body) {
+		return
+	}
+	if f.c.attached {
+		body = underParent(above, f.c.resourceType, body)
+	}
 	id, ok := f.s.file(f.c.resourceType, body, estate.Provenance{Source: azward.SourceARM, APIVersion: f.c.version, ReadAt: f.s.readAt})
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -145,6 +152,42 @@ func (f *family) file(body json.RawMessage) {
 	case len(f.c.children) > 0:
 		f.found = append(f.found, parent{id, wants(f.c.children, body)})
 	}
+}
+
+// underParent gives an extension's resource the ID and the type that its path
+// has: what diagnostic settings answer names "AzureResourceManager" for a
+// provider, lacks the slash in front or has no type.
+//
+// Source: the answers at https://learn.microsoft.com/rest/api/monitor/diagnostic-settings/list
+func underParent(above azward.ResourceID, resourceType string, body json.RawMessage) json.RawMessage {
+	var head struct {
+		ID   string `json:"id"`
+		Type string `json:"type"`
+		Name string `json:"name"`
+	}
+	if json.Unmarshal(body, &head) != nil || head.Name == "" || strings.Contains(head.Name, "/") {
+		return body // filing says what is wrong with it
+	}
+	id := azward.ResourceID(string(above) + "/providers/" + resourceType + "/" + head.Name)
+	if id.Equal(azward.ResourceID(head.ID)) && strings.EqualFold(head.Type, resourceType) {
+		return body
+	}
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(body, &fields) != nil {
+		return body
+	}
+	for name, text := range map[string]string{"id": string(id), "type": resourceType} {
+		value, err := json.Marshal(text)
+		if err != nil {
+			return body
+		}
+		fields[name] = value
+	}
+	changed, err := json.Marshal(fields)
+	if err != nil {
+		return body
+	}
+	return changed
 }
 
 // lacks files what could not be read: one gap when the same permission was

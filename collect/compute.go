@@ -10,6 +10,9 @@ const computeVersion = "2024-07-01"
 // Sources:
 // https://learn.microsoft.com/rest/api/compute/virtual-machines/list-all
 // https://learn.microsoft.com/rest/api/compute/virtual-machine-scale-sets/list-all
+// https://learn.microsoft.com/rest/api/compute/disks/list
+// https://learn.microsoft.com/rest/api/compute/disk-encryption-sets/list
+// https://learn.microsoft.com/azure/governance/resource-graph/reference/supported-tables-resources (guestconfigurationresources)
 // https://learn.microsoft.com/rest/api/virtualnetwork/network-interfaces/list-virtual-machine-scale-set-network-interfaces
 var compute = service{name: "compute", kinds: []kind{
 	{
@@ -33,6 +36,13 @@ var compute = service{name: "compute", kinds: []kind{
 			},
 		},
 	},
+	{resourceType: "Microsoft.Compute/disks", version: "2024-03-02", whole: true},
+	{resourceType: "Microsoft.Compute/snapshots", version: "2024-03-02", whole: true},
+	{resourceType: "Microsoft.Compute/diskEncryptionSets", version: "2024-03-02", whole: true},
+	// Extensions have places of their own in Resource Graph; Resource Manager
+	// lists them by machine.
+	{resourceType: "Microsoft.Compute/virtualMachines/extensions"},
+	{resourceType: "Microsoft.GuestConfiguration/guestConfigurationAssignments", table: "guestconfigurationresources"},
 }}
 
 // scaleSetNetworkVersion is the version of the network resources of scale

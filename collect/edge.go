@@ -29,6 +29,7 @@ var edge = service{name: "front doors", kinds: []kind{
 				children: []child{{resourceType: "Microsoft.Cdn/profiles/afdEndpoints/routes", path: "routes"}},
 			},
 			{resourceType: "Microsoft.Cdn/profiles/securityPolicies", path: "securityPolicies", wanted: isFrontDoor},
+			diagnostics,
 			{resourceType: "Microsoft.Cdn/profiles/endpoints", path: "endpoints", wanted: func(b json.RawMessage) bool { return !isFrontDoor(b) }},
 		},
 	},
@@ -47,10 +48,11 @@ var edge = service{name: "front doors", kinds: []kind{
 				},
 			},
 			{resourceType: "Microsoft.ApiManagement/service/backends", path: "backends"},
+			diagnostics,
 		},
 	},
-	{resourceType: "Microsoft.Network/frontDoorWebApplicationFirewallPolicies", version: "2022-05-01"},
-	{resourceType: "Microsoft.Network/applicationGatewayWebApplicationFirewallPolicies", version: networkVersion},
+	{resourceType: "Microsoft.Network/frontDoorWebApplicationFirewallPolicies", version: "2022-05-01", whole: true},
+	{resourceType: "Microsoft.Network/applicationGatewayWebApplicationFirewallPolicies", version: networkVersion, whole: true},
 	{
 		resourceType: "Microsoft.Network/privateDnsZones", version: "2024-06-01",
 		children: []child{

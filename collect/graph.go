@@ -19,16 +19,21 @@ import (
 func (r *run) graph(ctx context.Context, subscriptions []*subscription, listed, kinds []kind) error {
 	byTable := map[string][]kind{}
 	for _, k := range kinds {
-		byTable[k.table] = append(byTable[k.table], k)
+		key := k.table
+		if k.where != "" || k.most > 0 {
+			key += " " + k.resourceType // a question of its own
+		}
+		byTable[key] = append(byTable[key], k)
 	}
-	for _, table := range slices.Sorted(maps.Keys(byTable)) {
-		kinds := byTable[table]
+	for _, key := range slices.Sorted(maps.Keys(byTable)) {
+		kinds := byTable[key]
 		q := newQuery(r, subscriptions, kinds)
+		q.again = r.o.Prefer == PreferTruth
 		filter := "in~ " + typeList(kinds)
-		if table == tableResources {
+		if key == tableResources {
 			filter = "!in~ " + typeList(listed) // and whatever else there is
 		}
-		err := q.run(ctx, table, filter)
+		err := q.run(ctx, kinds[0].table, filter)
 		for range kinds {
 			r.step("", "Resource Graph")
 		}
@@ -107,7 +112,10 @@ type query struct {
 	byID          map[string]*subscription
 	listers       map[[2]string]*lister // by subscription and type, in lower case
 	from          estate.Provenance
-	unread        int // rows that name no type or subscription
+	unread        int  // rows that name no type or subscription
+	rows          int  // taken so far
+	cut           bool // there are more than the kind's bound
+	again         bool // whole kinds are listed from Resource Manager, too
 }
 
 func newQuery(r *run, subscriptions []*subscription, kinds []kind) *query {
@@ -138,6 +146,9 @@ func (q *query) run(ctx context.Context, table, filter string) error {
 	if table == tableResources {
 		table = "resources"
 	}
+	if where := q.kinds[0].where; where != "" {
+		filter += " and " + where
+	}
 	text := fmt.Sprintf("%s | where type %s | project %s | order by id asc", table, filter, columns)
 	ids := make([]azward.SubscriptionID, len(q.subscriptions))
 	for i, s := range q.subscriptions {
@@ -148,10 +159,26 @@ func (q *query) run(ctx context.Context, table, filter string) error {
 			return fmt.Errorf("query Resource Graph: %w", err)
 		}
 		for _, row := range rows {
+			if most := q.kinds[0].most; most > 0 && q.rows >= most {
+				q.cutAt(most)
+				return nil
+			}
+			q.rows++
 			q.file(row)
 		}
 	}
 	return nil
+}
+
+// cutAt says that a kind has more than is taken of it.
+func (q *query) cutAt(most int) {
+	q.cut = true
+	k := q.kinds[0]
+	q.r.sink.gap(azward.Gap{
+		Scope: "/", Kind: azward.GapNotRead, Reads: k.resourceType, Needs: k.needs(),
+		Error:  fmt.Sprintf("there are more than %d, and the rest was not read", most),
+		Remedy: "read fewer subscriptions at a time",
+	})
 }
 
 func (q *query) file(row json.RawMessage) {
@@ -196,7 +223,17 @@ func (q *query) settle(ctx context.Context) error {
 		for _, k := range q.kinds {
 			l := q.listers[[2]string{strings.ToLower(string(s.guid)), strings.ToLower(k.resourceType)}]
 			l.unread += q.unread
-			if err := s.settle(ctx, l, nil, azward.SourceResourceGraph); err != nil {
+			l.cut = q.cut
+			via := azward.SourceResourceGraph
+			if q.again && k.whole && l.found > 0 {
+				switch whole, err := s.attempt(ctx, k); {
+				case err == nil:
+					l, via = whole, ""
+				case ctx.Err() != nil || fatal(err):
+					return err
+				}
+			}
+			if err := s.settle(ctx, l, nil, via); err != nil {
 				return err
 			}
 		}

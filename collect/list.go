@@ -99,7 +99,7 @@ func (s *subscription) list(ctx context.Context, k kind) error {
 		version, exists, lookup := s.versionOf(ctx, k)
 		switch {
 		case !exists:
-			s.sink.listing(estate.Listing{Scope: s.id, Type: k.resourceType, Status: estate.ListingComplete, ReadAt: s.readAt})
+			s.sink.listing(estate.Listing{Scope: s.id, Type: k.resourceType, Status: estate.ListingComplete, ReadAt: s.readAt, Own: k.own})
 			return nil
 		case lookup == nil && version != k.version:
 			k.version = version
@@ -124,7 +124,7 @@ func (s *subscription) settle(ctx context.Context, l *lister, err error, via azw
 		return err
 	}
 	k := l.k
-	listing := estate.Listing{Scope: s.id, Type: k.resourceType, Status: estate.ListingPartial, Pages: l.pages, ReadAt: s.readAt, Via: via}
+	listing := estate.Listing{Scope: s.id, Type: k.resourceType, Status: estate.ListingPartial, Pages: l.pages, ReadAt: s.readAt, Via: via, Own: k.own}
 	switch {
 	case err != nil && notRegistered(err):
 		listing.Status = estate.ListingComplete
@@ -144,7 +144,7 @@ func (s *subscription) settle(ctx context.Context, l *lister, err error, via azw
 				Error: "the principal may not read all of this type in the subscription, and Azure leaves the rest out of the list",
 			})
 		}
-	case l.unread == 0:
+	case l.unread == 0 && k.where == "" && !l.cut:
 		listing.Status = estate.ListingComplete
 	}
 	s.sink.listing(listing)
@@ -181,7 +181,9 @@ type lister struct {
 	k       kind
 	from    estate.Provenance
 	pages   int
-	unread  int // items that could not be filed
+	unread  int  // items that could not be filed
+	found   int  // items filed
+	cut     bool // there are more than are taken
 	parents []parent
 }
 
@@ -214,11 +216,15 @@ func (l *lister) file(body json.RawMessage) {
 			return
 		}
 	}
+	if l.k.own {
+		body = underParent(l.s.id, l.k.resourceType, body)
+	}
 	id, ok := l.s.file(l.k.resourceType, body, l.from)
 	if !ok {
 		l.unread++
 		return
 	}
+	l.found++
 	if len(l.k.children) > 0 {
 		l.parents = append(l.parents, parent{id, wants(l.k.children, body)})
 	}

@@ -11,16 +11,17 @@ const networkVersion = "2024-05-01"
 // Source: https://learn.microsoft.com/rest/api/virtualnetwork/
 var network = service{name: "network", kinds: slices.Concat(
 	decisiveNetwork(
-		"networkInterfaces", "networkSecurityGroups", "applicationSecurityGroups", "virtualNetworks", "routeTables",
+		"networkInterfaces", "applicationSecurityGroups", "virtualNetworks", "routeTables",
 		"publicIPAddresses", "loadBalancers", "natGateways", "privateEndpoints", "privateLinkServices", "ipGroups", "networkManagers",
 	),
 	[]kind{
+		{resourceType: "Microsoft.Network/networkSecurityGroups", version: networkVersion, decisive: true, children: []child{diagnostics}},
 		{
 			resourceType: "Microsoft.Network/firewallPolicies", version: networkVersion, decisive: true,
 			children: []child{{resourceType: "Microsoft.Network/firewallPolicies/ruleCollectionGroups", path: "ruleCollectionGroups"}},
 		},
-		{resourceType: "Microsoft.Network/azureFirewalls", version: networkVersion, decisive: true},
-		{resourceType: "Microsoft.Network/applicationGateways", version: networkVersion, decisive: true},
+		{resourceType: "Microsoft.Network/azureFirewalls", version: networkVersion, decisive: true, children: []child{diagnostics}},
+		{resourceType: "Microsoft.Network/applicationGateways", version: networkVersion, decisive: true, children: []child{diagnostics}},
 		{
 			resourceType: "Microsoft.Network/virtualHubs", version: networkVersion, decisive: true,
 			children: []child{
@@ -37,11 +38,19 @@ var network = service{name: "network", kinds: slices.Concat(
 			path: "/providers/Microsoft.Security/jitNetworkAccessPolicies", table: noTable,
 		},
 		{resourceType: "Microsoft.Network/publicIPPrefixes", version: networkVersion},
-		{resourceType: "Microsoft.Network/bastionHosts", version: networkVersion},
+		{resourceType: "Microsoft.Network/bastionHosts", version: networkVersion, whole: true, children: []child{diagnostics}},
+		{resourceType: "Microsoft.Network/ddosProtectionPlans", version: networkVersion},
+		// One watcher a region, and in it the logs of flows through networks
+		// and security groups of that region.
+		// Source: https://learn.microsoft.com/rest/api/network-watcher/flow-logs/list
+		{
+			resourceType: "Microsoft.Network/networkWatchers", version: networkVersion, whole: true,
+			children: parts("Microsoft.Network/networkWatchers", "flowLogs"),
+		},
 		{resourceType: "Microsoft.Network/virtualWans", version: networkVersion},
 		{resourceType: "Microsoft.Network/networkVirtualAppliances", version: networkVersion},
 		// Resource Manager lists gateways by resource group alone.
-		{resourceType: "Microsoft.Network/virtualNetworkGateways", table: tableResources},
+		{resourceType: "Microsoft.Network/virtualNetworkGateways", table: tableResources, children: []child{diagnostics}},
 		{resourceType: "Microsoft.Network/localNetworkGateways", table: tableResources},
 		{resourceType: "Microsoft.Network/connections", table: tableResources},
 		// What Virtual Network Manager puts on networks that it manages is told

@@ -19,7 +19,13 @@ var services = []service{
 	registries,
 	storage,
 	databases,
+	dataStores,
+	messaging,
+	ai,
 	keyVault,
+	backup,
+	defender,
+	monitor,
 	identities,
 	authorization,
 	policies,
@@ -43,6 +49,19 @@ type kind struct {
 	// decisive kinds are listed from Resource Manager although Resource Graph
 	// has them too.
 	decisive bool
+	// whole kinds are listed from Resource Manager once more where Resource
+	// Graph shows that a subscription has some: its copies may leave properties
+	// out, and rules are about properties that are not set. Where there are
+	// none it costs nothing.
+	whole bool
+	// where cuts what is taken of the type from Resource Graph, as a condition
+	// of its language; most bounds how many of all subscriptions. Neither
+	// gives a complete listing.
+	where string
+	most  int // 0 is no bound but the client's
+	// own says that the list holds what is attached to the subscription itself
+	// and nothing of what lies in it.
+	own bool
 	// table of Resource Graph that holds the type; noTable when none does.
 	table string
 	// states is a second list of the same resources that alone carries their
@@ -85,6 +104,19 @@ type child struct {
 	query        []string
 	action       string // "" is resourceType + "/read"
 	single       bool   // one object, not a list
+	// nested children lie in something below the parent that may be missing,
+	// and they with it.
+	nested bool
+	// lone says that the single object is the only one of its type below the
+	// parent, so that reading it lists the type.
+	lone bool
+	// attached children are an extension's resources: their IDs are the
+	// parent's followed by another provider, and what is attached to the
+	// parent's own children is not among them.
+	attached bool
+	// keep says which items are filed; nil is all. What is left out is never
+	// proved to be absent.
+	keep func(item json.RawMessage) bool
 	// wanted says whether a parent has such children; nil is always. A parent
 	// without needs no request.
 	wanted func(parent json.RawMessage) bool
