@@ -144,11 +144,11 @@ func (q Question) answer(e *estate.Estate) (Exposure, error) {
 	case q.FiltersOnly != "":
 		return unsure(q.To, "packet filters of this place", "no network interface stands there that the estate knows"), nil
 	case from.public && to.workload != nil:
-		return q.fromInternet(e, *to.workload, from), nil
+		return q.fromInternet(e, *to.workload, from, protocol), nil
 	case from.public && len(to.interfaces) > 0:
-		return q.throughMachine(e, to, from)
+		return q.throughMachine(e, to, from, protocol)
 	case from.public && to.machine != nil && HasEndpoint(to.machine):
-		return q.toEndpoint(e, to.machine, from), nil
+		return q.toEndpoint(e, to.machine, from, protocol), nil
 	case len(from.interfaces) > 0 && len(to.interfaces) > 0:
 		return q.endToEnd(e, from, to, protocol), nil
 	case len(from.interfaces) > 0 && to.machine != nil && len(to.interfaces) == 0:
@@ -391,60 +391,4 @@ func (q Question) toInternet(e *estate.Estate, from, to end, protocol netset.Pro
 		}
 	}
 	return settle(azward.Workload{ID: azward.ResourceID(q.To), Name: q.To}, ways, closing{missing: adminGaps(e, from)})
-}
-
-// fromInternet asks the way from the internet into a workload for one port.
-func (q Question) fromInternet(e *estate.Estate, w estate.Workload, from end) Exposure {
-	return q.narrowed(Reach(e, w), from)
-}
-
-// toEndpoint asks the public endpoint of a service for one source.
-func (q Question) toEndpoint(e *estate.Estate, r *estate.Resource, from end) Exposure {
-	ways, end := publicEndpoint(e, r)
-	if x := settle(azward.Workload{ID: r.ID, Name: r.Name}, ways, end); x.Answer != azward.Yes {
-		x.From = q.From
-		return x
-	}
-	for _, w := range ways {
-		for i, f := range w.flows { // the service tag that a rule stands for, where a list says what it holds
-			if addrs, listed, doubt := serviceTag(e, strings.Join(f.Sources, " ")); doubt == "" {
-				w.flows[i].Sources = addrs.Strings()
-				w.hops[len(w.hops)-1].Evidence = append(w.hops[len(w.hops)-1].Evidence, listed...)
-			}
-		}
-	}
-	return q.narrowed(settle(azward.Workload{ID: r.ID, Name: r.Name}, ways, end), from)
-}
-
-// narrowed keeps of an answer what concerns the asked flow. A workload that is
-// reached, but not by this flow as far as azward computes flows, is unknown.
-func (q Question) narrowed(x Exposure, from end) Exposure {
-	x.From = q.From
-	if x.Answer != azward.Yes {
-		return x
-	}
-	for _, f := range x.Flows {
-		if !strings.EqualFold(f.Protocol, q.Protocol) && f.Protocol != "any" {
-			continue
-		}
-		ports, err := netset.ParsePorts(f.Ports)
-		sources := prefixes(f.Sources)
-		if err == nil && (ports.Contains(uint16(q.Port)) || f.Ports == "*") && from.addrs.Subset(sources) {
-			return x
-		}
-	}
-	x.Answer = azward.Unknown
-	x.Summary = "it is reached from the internet, but no computed flow holds this one: " + x.Summary
-	x.Gaps = append(x.Gaps, azward.Gap{Scope: x.Workload.ID, Kind: azward.GapUnsupported, Reads: "this flow", Error: "which flows are closed is not proven port by port yet"})
-	return x
-}
-
-// throughMachine asks the way from the internet to an interface.
-func (q Question) throughMachine(e *estate.Estate, to, from end) (Exposure, error) {
-	for _, r := range e.Referrers(to.machine.ID, "Microsoft.Compute/virtualMachines") {
-		if w, ok := e.Workload(r.ID); ok {
-			return q.fromInternet(e, w, from), nil
-		}
-	}
-	return unsure(q.To, "the machine of this interface", "no machine of the estate has it"), nil
 }

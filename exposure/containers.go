@@ -47,7 +47,7 @@ func environmentID(v *estate.ContainerApp) azward.ResourceID {
 // is no ingress at all.
 func appWays(e *estate.Estate, r *estate.Resource, v *estate.ContainerApp) (ways []*way, closed bool) {
 	const pointer = "/properties/configuration/ingress"
-	w := &way{class: InternetAny, by: "the app's ingress", flows: []Flow{{Protocol: "tcp", Ports: "80,443", Sources: sourceNames(publicAddrs)}}}
+	w := &way{class: InternetAny, by: "the app's ingress", exact: true, flows: []Flow{{Protocol: "tcp", Ports: "80,443", Sources: sourceNames(publicAddrs)}}}
 	h := Hop{Resource: r.ID, Kind: "ingress", Name: r.Name + " / ingress"}
 	c := v.Properties.Configuration
 	if c == nil || c.Ingress == nil {
@@ -248,7 +248,7 @@ func reachContainerGroup(e *estate.Estate, w estate.Workload) reached {
 		end.missing = append(end.missing, unparsed(r, err))
 		return reached{nil, end}
 	}
-	path := &way{class: InternetAny, by: "the group's public address"}
+	path := &way{class: InternetAny, by: "the group's public address", exact: true}
 	h := Hop{Resource: r.ID, Kind: "ipAddress", Name: r.Name + " / address"}
 	ip := v.Properties.IPAddress
 	switch {

@@ -179,6 +179,7 @@ func instancePublic(e *estate.Estate, r *estate.Resource) []*way {
 	h.Answer, h.Summary = azward.Yes, "its public endpoint is on"
 	h.Evidence = []azward.Evidence{r.Evidence(pointer, h.Summary)}
 	n := inner{subnet: v.Properties.Subnet}.at(e, r)
+	n.hasIntent = true // security admin rules hold here only where that was asked for
 	ports, err := netset.ParsePorts(instancePublicPort)
 	if err != nil {
 		shapeless(r, w, err)
@@ -191,24 +192,8 @@ func instancePublic(e *estate.Estate, r *estate.Resource) []*way {
 	ways := d.ways(e, n)
 	for _, w := range ways {
 		w.narrow(Authenticated)
-		intentPolicy(w, n)
 	}
 	return ways
-}
-
-// intentPolicy: security admin rules do not hold for networks with a managed
-// instance unless that was asked for, and whether it was cannot be read.
-//
-// Source: https://learn.microsoft.com/azure/virtual-network-manager/concept-security-admins#nonapplication-of-security-admin-rules
-func intentPolicy(w *way, n *netInterface) {
-	for i, h := range w.hops {
-		if h.Kind != "securityAdminRules" || h.Answer == azward.Yes {
-			continue
-		}
-		why := "security admin rules hold for a network with a managed instance only where that was asked for, which was not read"
-		w.hops[i].Answer = azward.Unknown
-		w.missing(azward.Gap{Scope: n.vnetID, Kind: azward.GapUnsupported, Reads: "networkIntentPolicyBasedServices", Error: why})
-	}
 }
 
 // instanceInner is an instance's place in its subnet.

@@ -63,7 +63,7 @@ func (d dataService) ways(e *estate.Estate, r *estate.Resource) []*way {
 	if d.public != nil {
 		return d.public(e, r)
 	}
-	w := &way{class: Authenticated, by: "its public endpoint"}
+	w := &way{class: Authenticated, by: "its public endpoint", exact: true}
 	w.flows = []Flow{{Protocol: "tcp", Ports: d.ports(r), Sources: sourceNames(publicAddrs)}}
 	l, h, ok := d.firewall(e, r, w)
 	if !ok {

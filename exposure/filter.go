@@ -398,7 +398,11 @@ func onPorts(protocol netset.Protocol, ports netset.Ports) string {
 
 // whose names the sources of a region that is denied as a whole.
 func whose(r netset.Region) string {
-	if r.Sources().Subset(publicAddrs) {
+	sources := r.Sources()
+	if len(sources.Ranges()) == 1 && classOf(sources) == InternetRestricted {
+		return "packet from " + strings.Join(sources.Strings(), ", ")
+	}
+	if sources.Subset(publicAddrs) {
 		return "public address"
 	}
 	return "such packet"

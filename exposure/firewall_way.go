@@ -60,7 +60,14 @@ func (f *firewall) through(n *netInterface, end publicEnd, inner []door) []*way 
 		return nil // not allocated: nobody can send to it now
 	}
 	for _, protocol := range []netset.Protocol{netset.TCP, netset.UDP} {
-		region := netset.Product(publicOfFamily(near), netset.AllPorts())
+		sources, ports := n.want.sources(publicOfFamily(near)), netset.AllPorts()
+		if n.want != nil {
+			ports = n.want.ports
+		}
+		if sources.IsEmpty() || n.want != nil && n.want.protocol != protocol {
+			continue
+		}
+		region := netset.Product(sources, ports)
 		for _, part := range f.natParts(near, protocol, region) {
 			for _, d := range f.doors(n, part, inner, protocol) {
 				ways = append(ways, f.enter(n, end, part, d, protocol)...)

@@ -87,7 +87,7 @@ type frontDoor struct {
 // endpoints to the origin. Front Door has no addresses that a customer filters:
 // its endpoints are for everyone.
 func (d frontDoor) ways() []*way {
-	w := &way{class: InternetAny, by: d.from.title, flows: []Flow{{Protocol: "tcp", Ports: "80,443", Sources: sourceNames(publicAddrs)}}}
+	w := &way{class: InternetAny, by: d.from.title, listens: webPorts, flows: []Flow{{Protocol: "tcp", Ports: "80,443", Sources: sourceNames(publicAddrs)}}}
 	h := Hop{Resource: d.origin.ID, Kind: "origin", Name: d.profile.Name() + " / " + d.origin.Name, Answer: azward.Yes}
 	if switched(w, d.origin, d.v.Properties.EnabledState) == azward.No {
 		h.Answer, h.Summary = azward.No, "origin "+d.origin.Name+" is disabled"

@@ -64,7 +64,7 @@ func classicExits(c *frontCache, r *estate.Resource) []exit {
 
 // classicWays are the ways through routing rules that forward to a pool.
 func classicWays(e *estate.Estate, r *estate.Resource, v *estate.ClassicFrontDoor, pool string) []*way {
-	w := &way{class: InternetAny, by: "Front Door " + r.Name, flows: []Flow{{Protocol: "tcp", Ports: "80,443", Sources: sourceNames(publicAddrs)}}}
+	w := &way{class: InternetAny, by: "Front Door " + r.Name, listens: webPorts, flows: []Flow{{Protocol: "tcp", Ports: "80,443", Sources: sourceNames(publicAddrs)}}}
 	h := Hop{Resource: r.ID, Kind: "frontDoor", Name: r.Name, Answer: azward.No}
 	if switched(w, r, v.Properties.EnabledState) == azward.No {
 		h.Summary = "Front Door " + r.Name + " is disabled"
@@ -156,7 +156,7 @@ func cdnExits(c *frontCache, r *estate.Resource) []exit {
 			from: caller{r: r, title: title},
 		}
 		x.enter = func(int) []*way {
-			w := &way{class: InternetAny, by: title, flows: []Flow{{Protocol: "tcp", Ports: "80,443", Sources: sourceNames(publicAddrs)}}}
+			w := &way{class: InternetAny, by: title, listens: webPorts, flows: []Flow{{Protocol: "tcp", Ports: "80,443", Sources: sourceNames(publicAddrs)}}}
 			h := Hop{
 				Resource: r.ID, Kind: "cdnEndpoint", Name: r.ID.Parent().Name() + " / " + r.Name, Answer: azward.Yes,
 				Summary: "endpoint " + firstOf(v.Properties.HostName, r.Name) + " fetches from " + o.Properties.HostName, Evidence: []azward.Evidence{r.Evidence(at, "an origin of the endpoint")},

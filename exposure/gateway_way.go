@@ -226,6 +226,7 @@ func (g *gateway) enter(leg gatewayLeg, from visitor) []*way {
 		return unclear(azward.GapUnsupported, at, from.doubt)
 	}
 	if from.before == nil {
+		w.listens, w.entrance = netset.Port(uint16(number)), len(w.hops)
 		w.flows = []Flow{{Protocol: "tcp", Ports: fmt.Sprint(number), Sources: sourceNames(from.sources.Intersect(familyOf(address)))}}
 	}
 	ways := g.filtered(w, leg, from, address, uint16(number))

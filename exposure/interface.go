@@ -41,6 +41,7 @@ type netInterface struct {
 	routeOnce sync.Once
 	routeHeld Routes
 	painted   *paintedLayers // nil: not kept
+	want      *wanted        // nil: every flow from the internet
 }
 
 // paintedLayers keeps what security groups say of packets to the interface's

@@ -14,12 +14,15 @@ import (
 // reachMachine answers for a virtual machine or a scale set: every public
 // address and load balancer that leads to one of its interfaces, through the
 // security groups of subnet and interface.
-func reachMachine(e *estate.Estate, w estate.Workload) reached {
+//
+// Want restricts what is asked of its own doors; nil asks for everything.
+func reachMachine(e *estate.Estate, w estate.Workload, want *wanted) reached {
 	end := closing{none: "no public address and no public load balancer leads to it"}
 	interfaces, missing := interfacesOf(e, w.Resource)
 	end.missing = append(end.missing, missing...)
 	var ways []*way
 	for _, n := range interfaces {
+		n.want = want
 		ways = append(ways, waysToInterface(e, w.Resource, n)...)
 		end.missing = append(end.missing, n.gaps...)
 		for _, scope := range n.subscription {
@@ -409,6 +412,7 @@ func rulePorts(d *door, protocol string, front, start, end, back int) {
 // for each protocol.
 func (d door) ways(e *estate.Estate, n *netInterface) []*way {
 	first := &way{by: d.by, class: InternetAny}
+	d, otherwise := n.want.at(d)
 	for i, h := range d.hops {
 		if d.doubt != nil && i == len(d.hops)-1 {
 			first.doubt(h, *d.doubt)
@@ -418,6 +422,10 @@ func (d door) ways(e *estate.Estate, n *netInterface) []*way {
 	}
 	if first.answer() != azward.Yes || len(d.protocol) == 0 {
 		first.flows = []Flow{{Protocol: "any", Ports: d.shown.String(), Sources: sourceNames(publicAddrs)}}
+		return []*way{first}
+	}
+	if otherwise != nil {
+		first.hop(*otherwise)
 		return []*way{first}
 	}
 	var ways []*way
@@ -443,10 +451,14 @@ func (d door) filtered(e *estate.Estate, n *netInterface, w *way, protocol netse
 	if !protocol.HasPorts() {
 		shown = netset.AllPorts()
 	}
-	region := netset.Product(publicOfFamily(d.near), d.backend(shown))
+	sources := n.want.sources(publicOfFamily(d.near))
+	if sources.IsEmpty() {
+		return nil // of the other family
+	}
+	region := netset.Product(sources, d.backend(shown))
 	w.flows = flowsOf(protocol, region, d, shown)
 	var ways []*way
-	for _, p := range n.pass(e, w, packet{direction: inbound, near: d.near, protocol: protocol, srcPort: -1}, region, d.bare(n)) {
+	for _, p := range n.pass(e, w, packet{direction: inbound, near: d.near, protocol: protocol, srcPort: n.want.sourcePort()}, region, d.bare(n)) {
 		p = n.replies(e, p, protocol)
 		switch {
 		case !p.certain.IsEmpty():

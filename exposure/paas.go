@@ -37,7 +37,7 @@ func publicEndpoint(e *estate.Estate, r *estate.Resource) ([]*way, closing) {
 			Scope: r.ID, Kind: azward.GapUnsupported, Reads: r.Type, Error: "azward does not judge the public endpoint of this type yet",
 		}}}
 	}
-	path := &way{class: InternetAny, by: "its public endpoint"}
+	path := &way{class: InternetAny, by: "its public endpoint", exact: true}
 	path.flows = []Flow{{Protocol: "tcp", Ports: "443", Sources: sourceNames(publicAddrs)}}
 	judge(e, r, path)
 	return []*way{path}, closing{}

@@ -63,6 +63,7 @@ func (l sourceList) filter(w *way, hop Hop, protocol, ports string) {
 		}
 		deciders[cell.Rule] = struct{}{}
 	}
+	w.perhaps = w.perhaps.Union(unclear)
 	switch {
 	case !allowed.IsEmpty():
 		hop.Answer = azward.Yes

@@ -19,6 +19,15 @@ type way struct {
 	// private is the address of a private frontend on it, which a front
 	// service outside may name; "" where there is none.
 	private string
+	// listens are the TCP ports of its entrance, where it has no others; empty
+	// where that is not said.
+	listens netset.Ports
+	// entrance is how many hops lead up to and into it.
+	entrance int
+	// exact says that its flows hold every source that is let in for certain,
+	// and perhaps those of which that is not known: what is in neither is not.
+	exact   bool
+	perhaps netset.Addrs
 }
 
 func (w *way) hop(h Hop)                 { w.hops = append(w.hops, h) }

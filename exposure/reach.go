@@ -25,7 +25,7 @@ func reach(e *estate.Estate, w estate.Workload) reached {
 	case azward.Deployment, azward.StatefulSet, azward.DaemonSet, azward.ReplicaSet, azward.Job, azward.CronJob, azward.Pod:
 		return reachKubernetes(e, w)
 	case azward.VirtualMachine, azward.VirtualMachineScaleSet:
-		return reachMachine(e, w)
+		return reachMachine(e, w, nil)
 	case azward.AppService, azward.FunctionApp:
 		return reachSite(e, w)
 	case azward.ContainerApp:

@@ -54,7 +54,7 @@ func SCMSite(e *estate.Estate, r *estate.Resource) Exposure {
 
 // siteWay is the path through the default entry point.
 func siteWay(e *estate.Estate, r *estate.Resource, v *estate.Site, scm bool) *way {
-	w := &way{by: "the site's default host name"}
+	w := &way{by: "the site's default host name", exact: true}
 	siteEntry(e, r, v, w)
 	siteRestrictions(e, r, v, w, scm)
 	if !scm {

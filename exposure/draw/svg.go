@@ -38,7 +38,16 @@ const style = `
 // SVG draws the paths below one another, as one document that needs nothing
 // else: no script, no font, no reference. A reader without eyes gets title and
 // description.
-func SVG(w io.Writer, pictures ...Picture) error {
+func SVG(w io.Writer, pictures ...Picture) error { return document(w, "", pictures) }
+
+// Inline draws as [SVG] does, for a page whose own sheet has the colours: the
+// element has the class and no style, so that it follows the page's light and
+// dark, and a strict content security policy lets it be.
+func Inline(w io.Writer, class string, pictures ...Picture) error {
+	return document(w, class, pictures)
+}
+
+func document(w io.Writer, class string, pictures []Picture) error {
 	var body strings.Builder
 	width, height := 0, margin
 	for _, p := range pictures {
@@ -48,12 +57,18 @@ func SVG(w io.Writer, pictures ...Picture) error {
 	}
 	width = max(width, 640)
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`, width, height, width, height)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img"`, width, height, width, height)
+	if class != "" {
+		fmt.Fprintf(&b, ` class="%s"`, escape(class))
+	}
 	var titles, told []string
 	for _, p := range pictures {
 		titles, told = append(titles, p.Title), append(told, p.Answer.String()+": "+p.Summary)
 	}
-	fmt.Fprintf(&b, "\n<title>%s</title>\n<desc>%s</desc>\n<style>%s</style>\n", escape(strings.Join(titles, "; ")), escape(strings.Join(told, "; ")), style)
+	fmt.Fprintf(&b, ">\n<title>%s</title>\n<desc>%s</desc>\n", escape(strings.Join(titles, "; ")), escape(strings.Join(told, "; ")))
+	if class == "" {
+		fmt.Fprintf(&b, "<style>%s</style>\n", style)
+	}
 	fmt.Fprintf(&b, `<rect class="bg" width="%d" height="%d"/>`+"\n", width, height)
 	b.WriteString(body.String())
 	b.WriteString("</svg>\n")
