@@ -1,0 +1,57 @@
+package web
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/azward/azward"
+)
+
+// reach says in a clause why a verdict is what it is, for a row of a list: the
+// sentence without the words of its result.
+func reach(v azward.Verdict) string {
+	for _, head := range []string{"exploitable: ", "exploitable on a condition: ", "dormant: ", "not exploitable: ", "unknown: "} {
+		if rest, ok := strings.CutPrefix(v.Summary, head); ok {
+			if v.Exploitable == azward.Yes { // that it runs and is affected is the same in all of them
+				rest, _, _ = strings.Cut(rest, "; ")
+			}
+			return clean(rest)
+		}
+	}
+	return clean(v.Summary)
+}
+
+// cluster names the cluster of a workload in one; "" for others.
+func cluster(id azward.ResourceID) string {
+	if of, path := id.SplitKubernetes(); path != "" {
+		return tail(of)
+	}
+	return ""
+}
+
+// purlName is the name of a package URL without its type and namespace, and
+// purlVersion its version. What is no package URL is shown as it is.
+func purlName(purl string) string {
+	path, _ := splitPURL(purl)
+	return path[strings.LastIndexByte(path, '/')+1:]
+}
+
+func purlVersion(purl string) string {
+	_, version := splitPURL(purl)
+	return version
+}
+
+func splitPURL(purl string) (path, version string) {
+	path, _, _ = strings.Cut(purl, "?")
+	path, _, _ = strings.Cut(path, "#")
+	if at := strings.LastIndexByte(path, '@'); at > 0 {
+		path, version = path[:at], path[at+1:]
+	}
+	if text, err := url.PathUnescape(path); err == nil {
+		path = text
+	}
+	if text, err := url.PathUnescape(version); err == nil {
+		version = text
+	}
+	return path, version
+}
