@@ -48,15 +48,24 @@ func NewSubject(e *estate.Estate, r *estate.Resource) (*Subject, error) {
 	if s.typeLow == "microsoft.resources/resourcegroups" { // as Resource Manager names it, and policies do not
 		s.typeLow, s.typeValue = groupType, textValue("Microsoft.Resources/subscriptions/resourceGroups")
 	}
-	switch {
-	case r.Incomplete():
-		s.unset = unreadValue("it was exported without its properties")
-	case r.Source == azward.SourceResourceGraph:
-		s.unset = unreadValue("Resource Graph may leave properties out; reading the resource from Resource Manager would tell")
-	case r.Source == azward.SourceExport && !vouched(e, r):
-		s.unset = unreadValue("an export may leave properties out; --complete says that it does not")
+	if why := Unset(e, r); why != "" {
+		s.unset = unreadValue(why)
 	}
 	return s, nil
+}
+
+// Unset says why a property that the resource's document lacks is not known;
+// "" says that it is not set.
+func Unset(e *estate.Estate, r *estate.Resource) string {
+	switch {
+	case r.Incomplete():
+		return "it was exported without its properties"
+	case r.Source == azward.SourceResourceGraph:
+		return "Resource Graph may leave properties out; reading the resource from Resource Manager would tell"
+	case r.Source == azward.SourceExport && !vouched(e, r):
+		return "an export may leave properties out; --complete says that it does not"
+	}
+	return ""
 }
 
 // vouched reports whether the user said that the export leaves nothing out, or
