@@ -197,7 +197,7 @@ func (b *bringing) join(at *foreign.Place, held []azward.Package, other string, 
 		if pkg.OwnedBy != "" && doubt == "" && f.Claim.Affected == azward.Yes {
 			said.Doubt = "it belongs to " + pkg.OwnedBy + ", whose distribution mends it without changing its version"
 		}
-		where := verdict.Subject{Workload: at.Workload, Container: at.Container, Image: at.Image, Digest: at.Digest, Package: pkg, Attacker: b.scan.Attacker}
+		where := verdict.Subject{Workload: at.Workload, Container: at.Container, Image: at.Image, Digest: at.Digest, Package: pkg, Attacker: b.scan.Attacker, Stated: b.result.stated(b.scan.Criticality, at.Workload)}
 		if err := b.add(where, said, spoken); err != nil {
 			return err
 		}

@@ -58,6 +58,8 @@ type Scan struct {
 	// Attacker is the nearest place that an attacker may start from; "" is the
 	// internet. See [verdict.Subject].
 	Attacker exposure.Class
+	// Criticality is what tags and labels mean to the user.
+	Criticality []verdict.CriticalityRule
 	// Denials are what suppliers say of packages in VEX documents.
 	Denials vex.Denials
 	// Workers is the number of images read at once; 0 means 4.
@@ -89,6 +91,8 @@ type Result struct {
 	// Blind are workloads whose packages nobody can see: machines, code-only
 	// sites, images that could not be read.
 	Blind int
+
+	weights map[azward.ResourceKey]*verdict.Stated
 }
 
 // State says whether everything was read.
@@ -171,6 +175,7 @@ func (s Scan) Run(ctx context.Context, e *estate.Estate, at time.Time) (*Result,
 		for _, f := range findings[img.digest] {
 			subject := f
 			subject.Workload, subject.Container, subject.Attacker = u.workload, u.container, s.Attacker
+			subject.Stated = result.stated(s.Criticality, u.workload)
 			result.Subjects = append(result.Subjects, subject)
 		}
 	}
@@ -182,6 +187,25 @@ func (s Scan) Run(ctx context.Context, e *estate.Estate, at time.Time) (*Result,
 	}
 	result.differ()
 	return result, nil
+}
+
+// stated looks a workload up once.
+func (r *Result) stated(rules []verdict.CriticalityRule, id azward.ResourceID) *verdict.Stated {
+	if len(rules) == 0 {
+		return nil
+	}
+	key := id.Key()
+	known, ok := r.weights[key]
+	if !ok {
+		if w, found := r.Estate.Workload(id); found {
+			known = verdict.StatedBy(rules, w)
+		}
+		if r.weights == nil {
+			r.weights = map[azward.ResourceKey]*verdict.Stated{}
+		}
+		r.weights[key] = known
+	}
+	return known
 }
 
 // usesOf lists every container with an image, by workload; blind counts the

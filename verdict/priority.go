@@ -56,6 +56,43 @@ type tagged struct {
 	} `json:"metadata"`
 }
 
+// CriticalityRule says what a tag, or a label of Kubernetes, means.
+type CriticalityRule struct {
+	Tag   string // as written, without case
+	Value string // without case; "*" is any
+	Is    Criticality
+}
+
+// Stated is the weight that a rule of the user gives, and why.
+type Stated struct {
+	Is      Criticality `json:"is"`
+	Because string      `json:"because"`
+}
+
+// StatedBy gives what the first rule says that meets a workload's own tags and
+// labels, or else its cluster's; nil where none does.
+func StatedBy(rules []CriticalityRule, w estate.Workload) *Stated {
+	for _, r := range []*estate.Resource{w.Resource, w.Cluster} {
+		if r == nil || len(rules) == 0 {
+			continue
+		}
+		v, err := estate.Decode[tagged](r)
+		if err != nil {
+			continue
+		}
+		for _, rule := range rules {
+			for _, set := range []map[string]string{v.Tags, v.Metadata.Labels} {
+				for _, name := range slices.Sorted(maps.Keys(set)) {
+					if strings.EqualFold(name, rule.Tag) && (rule.Value == "*" || strings.EqualFold(set[name], rule.Value)) {
+						return &Stated{Is: rule.Is, Because: name + " of " + r.Name + " is " + set[name] + ", by a rule of yours"}
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // criticalityOf reads a workload's own tags, then its cluster's.
 func criticalityOf(w estate.Workload) (Criticality, string) {
 	for _, r := range []*estate.Resource{w.Resource, w.Cluster} {
@@ -101,8 +138,12 @@ func Compare(a, b azward.Verdict) int {
 }
 
 // priority gathers what the place in the list rests on.
-func priority(v azward.Verdict, s *surroundings) azward.Priority {
-	p := azward.Priority{Reach: string(s.reach.Class), Distance: distance(s.reach.Class), Criticality: string(s.criticality), Blast: int(s.radius.Rank)}
+func priority(v azward.Verdict, s *surroundings, stated *Stated) azward.Priority {
+	criticality, words := s.criticality, s.criticalityWords
+	if stated != nil {
+		criticality, words = stated.Is, stated.Because
+	}
+	p := azward.Priority{Reach: string(s.reach.Class), Distance: distance(s.reach.Class), Criticality: string(criticality), Blast: int(s.radius.Rank)}
 	if v.Finding.Malicious { // nobody has to reach it
 		p.Reach, p.Distance = "", 0
 	}
@@ -122,10 +163,10 @@ func priority(v azward.Verdict, s *surroundings) azward.Priority {
 	if s.radius.Summary != "" {
 		p.Reasons = append(p.Reasons, s.radius.Summary)
 	}
-	if s.criticalityWords != "" {
-		p.Reasons = append(p.Reasons, s.criticalityWords)
+	if words != "" {
+		p.Reasons = append(p.Reasons, words)
 	}
-	p.SSVC = Decision(v.Finding.SSVC, s.criticality)
+	p.SSVC = Decision(v.Finding.SSVC, criticality)
 	return p
 }
 

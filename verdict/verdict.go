@@ -41,6 +41,9 @@ type Subject struct {
 	// exposure's classes from partner-private on: the verdict is about that
 	// place and all that are farther away. "" is the internet alone.
 	Attacker exposure.Class `json:"attacker,omitempty"`
+	// Stated is what the user's own rules say of the workload's weight; nil
+	// leaves it to the tags of Microsoft's naming guide.
+	Stated *Stated `json:"criticality,omitempty"`
 	// Reports are what other scanners say of this vulnerability in this package.
 	Reports []Report `json:"reports,omitempty"`
 	// Borrowed says that no record of our own tells of it: Finding is that of
@@ -159,7 +162,7 @@ func (d *Decider) Decide(subject Subject) azward.Verdict {
 	v.Result = resultOf(v.Conditions[1].Answer, runs, way.reachable.Answer, len(needs) > 0)
 	v.Summary = summarise(v)
 	v.Confidence, v.Basis = confidence(v)
-	v.Priority = priority(v, s)
+	v.Priority = priority(v, s, subject.Stated)
 	if v.Exploitable == azward.Unknown {
 		for _, c := range v.Conditions {
 			for _, g := range c.Gaps {

@@ -17,6 +17,7 @@ import (
 	"github.com/azward/azward/report"
 	"github.com/azward/azward/seal"
 	"github.com/azward/azward/store"
+	"github.com/azward/azward/verdict"
 )
 
 // configFile is read where --file names no other.
@@ -190,6 +191,23 @@ func (a *app) writePlan(p *config.Plan) error {
 		}
 		return writeDifferences(w, p.Differences, a.quiet)
 	})
+}
+
+// criticality is what azward.yaml says that tags mean.
+func (a *app) criticality(ctx context.Context) ([]verdict.CriticalityRule, error) {
+	kept, err := a.store(ctx)
+	if err != nil {
+		return nil, err
+	}
+	applied, err := config.Load(ctx, kept)
+	if err != nil {
+		return nil, err
+	}
+	var rules []verdict.CriticalityRule
+	for _, c := range applied.Criticality {
+		rules = append(rules, verdict.CriticalityRule{Tag: c.Tag, Value: c.Value, Is: verdict.Criticality(c.Is)})
+	}
+	return rules, nil
 }
 
 // marks are how plans of other tools show actions.

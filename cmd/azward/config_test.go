@@ -60,3 +60,53 @@ func TestConfig(t *testing.T) {
 		t.Errorf("the schema is no JSON:\n%s", schema)
 	}
 }
+
+// Tags mean what azward.yaml says, and a proof that rests on it is verified.
+func TestConfigCriticality(t *testing.T) {
+	t.Parallel()
+	data, _ := demoData(t)
+	file := filepath.Join(t.TempDir(), "azward.yaml")
+	if err := os.WriteFile(file, []byte("version: 1\ncriticality:\n  - {tag: app, value: \"*\", is: low}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := withEnv(t, data, nil, "", "config", "apply", "-f", file); code != 0 {
+		t.Fatalf("apply: exit code %d\n%s%s", code, out, errs)
+	}
+	estates, err := filepath.Glob(filepath.Join(data, "estates", "*.ndjson.zst"))
+	if err != nil || len(estates) == 0 {
+		t.Fatalf("no estate: %v", err)
+	}
+	code, out, errs := withEnv(t, data, nil, "", "scan", "--estate", estates[0], "--output", "json", "--quiet")
+	if code != 0 {
+		t.Fatalf("scan: exit code %d\n%s", code, errs)
+	}
+	var found struct {
+		Verdicts []struct {
+			ID       string `json:"id"`
+			Priority struct {
+				Criticality string   `json:"criticality"`
+				Reasons     []string `json:"reasons"`
+			} `json:"priority"`
+		} `json:"verdicts"`
+	}
+	if err := json.Unmarshal([]byte(out), &found); err != nil {
+		t.Fatal(err)
+	}
+	weighed := 0
+	for _, v := range found.Verdicts {
+		if v.Priority.Criticality != "low" || !strings.Contains(strings.Join(v.Priority.Reasons, "; "), "by a rule of yours") {
+			continue
+		}
+		weighed++
+		proof := filepath.Join(t.TempDir(), "proof.json")
+		if code, _, errs := withEnv(t, data, nil, "", "explain", v.ID, "--output", "proof", "-o", proof); code != 0 {
+			t.Fatalf("explain %s: %s", v.ID, errs)
+		}
+		if code, _, errs := withEnv(t, data, nil, "", "verify", proof); code != 0 {
+			t.Errorf("verify %s: %s", v.ID, errs)
+		}
+	}
+	if weighed == 0 {
+		t.Errorf("no verdict is weighed by the rule:\n%.2000s", out)
+	}
+}

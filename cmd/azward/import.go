@@ -154,7 +154,11 @@ func (a *app) importReports(ctx context.Context, names []string, o importing, ga
 	defer index.Close()
 	start := time.Now().UTC()
 	a.warnStale(index, start)
-	run := scan.Scan{Advisories: index, Reports: opened.list, Attacker: o.attacker, Progress: func(p scan.Progress) { a.progress.show("%s: %d %s", p.Stage, p.Done, p.Note) }}
+	weights, err := a.criticality(ctx)
+	if err != nil {
+		return err
+	}
+	run := scan.Scan{Advisories: index, Reports: opened.list, Criticality: weights, Attacker: o.attacker, Progress: func(p scan.Progress) { a.progress.show("%s: %d %s", p.Stage, p.Done, p.Note) }}
 	found := scanned{}
 	if found.Result, err = run.Run(ctx, e, at); err != nil {
 		return err

@@ -298,7 +298,11 @@ func (a *app) scanSource(ctx context.Context, s source, f scanFlags) (found scan
 		client: client, tenant: tenant, plainHTTP: f.plainHTTP,
 	}
 	defer images.close()
-	run := scan.Scan{Advisories: index, Denials: denials, Attacker: attackers[f.attacker], Reports: f.reports, Progress: func(p scan.Progress) {
+	weights, err := a.criticality(ctx)
+	if err != nil {
+		return found, err
+	}
+	run := scan.Scan{Advisories: index, Denials: denials, Criticality: weights, Attacker: attackers[f.attacker], Reports: f.reports, Progress: func(p scan.Progress) {
 		a.step(step{p.Stage, p.Done, p.Total, p.Note}, "%s: %d of %d %s", p.Stage, p.Done, p.Total, p.Note)
 	}}
 	if !f.noPull {

@@ -65,7 +65,11 @@ value is JSON, or text as it is.`,
 			if err != nil {
 				return err
 			}
-			found, err := a.compareEstates(cmd.Context(), before, after, at, scan.Scan{Attacker: start, Denials: statements})
+			weights, err := a.criticality(cmd.Context())
+			if err != nil {
+				return err
+			}
+			found, err := a.compareEstates(cmd.Context(), before, after, at, scan.Scan{Criticality: weights, Attacker: start, Denials: statements})
 			if err != nil {
 				return err
 			}
