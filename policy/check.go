@@ -312,6 +312,8 @@ func (c *Checker) judge(rule *Rule, o *object) Result {
 	switch {
 	case answer == azward.Unknown:
 		return r.finish(out, why)
+	case o.doc.resource.Maybe():
+		return r.finish(out, "whether it is deployed at all is known when it is, and not before")
 	case (answer == azward.Yes) == rule.Fails:
 		out.State = azurepolicy.Fail
 	default:

@@ -28,6 +28,7 @@ type document struct {
 	// the properties that were selected; what is within one is whole.
 	shallow bool
 	site    bool // an App Service site, or a slot of one
+	planned bool // a part of it is known when it is deployed
 	root    *object
 }
 
@@ -44,7 +45,8 @@ func newDocument(e *estate.Estate, r *estate.Resource, in *run) (*document, erro
 	case r.Cluster == "" && strings.Contains(r.Type, "/"):
 		d.unread = azurepolicy.Unset(e, r)
 	}
-	d.site = strings.EqualFold(r.Type, siteType) || strings.EqualFold(r.Type, siteType+"/slots")
+	d.planned = estate.HoldsLater(r.Body)
+	d.site = r.Source != azward.SourceTemplate && (strings.EqualFold(r.Type, siteType) || strings.EqualFold(r.Type, siteType+"/slots"))
 	p := decoder{doc: d, b: r.Body}
 	v, err := p.whole()
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
+
+	"github.com/azward/azward/estate"
 )
 
 // unknown is what stands for every fact that was not read. CEL's own logic
@@ -70,6 +72,9 @@ func (o *object) member(key string) ref.Val {
 		if why := o.leftOut(key); why != "" {
 			return r.unread(read{at: &o.place, name: key, why: why})
 		}
+	}
+	if o.doc.planned && isLater(v) {
+		return r.unread(read{at: &o.place, name: o.keys[i], why: whyLater})
 	}
 	r.note(read{at: &o.place, name: o.keys[i], value: v})
 	if s, ok := v.(types.String); ok {
@@ -198,8 +203,19 @@ func (a *array) element(i int) ref.Val {
 	case types.String:
 		r.step(len(s) / bytesPerStep)
 	}
+	if a.doc.planned && isLater(v) {
+		return r.unread(read{at: &a.place, nth: i + 1, why: whyLater})
+	}
 	r.note(read{at: &a.place, nth: i + 1, value: v})
 	return v
+}
+
+const whyLater = "it is known when it is deployed, and not before"
+
+// isLater reports a value that a template or plan does not tell.
+func isLater(v ref.Val) bool {
+	s, ok := v.(types.String)
+	return ok && estate.PartlyLater(string(s))
 }
 
 // Fold implements [traits.Foldable].
