@@ -59,8 +59,10 @@ type HostingEnvironment struct {
 	} `json:"properties"`
 }
 
-// SiteAuth is the record config/authsettingsV2 of a site.
-// Source: https://learn.microsoft.com/azure/app-service/overview-authentication-authorization
+// SiteAuth is the record config/authsettingsV2 of a site, and the child
+// authConfigs of a container app, which has no requireAuthentication.
+// Sources: https://learn.microsoft.com/azure/app-service/overview-authentication-authorization,
+// https://learn.microsoft.com/azure/templates/microsoft.app/containerapps/authconfigs
 type SiteAuth struct {
 	Properties struct {
 		Platform struct {

@@ -184,7 +184,7 @@ var listed = []string{
 	firewallGroups, ruleSnapshotType, "Microsoft.Network/connections",
 	sqlFirewallType, sqlRuleType, "Microsoft.DBforPostgreSQL/flexibleServers/firewallRules", "Microsoft.DBforMySQL/flexibleServers/firewallRules",
 	"Microsoft.Cache/redis/firewallRules", "Microsoft.EventHub/namespaces/networkRuleSets", "Microsoft.ServiceBus/namespaces/networkRuleSets",
-	groupType, originType, endpointType, routeType, "Microsoft.Cdn/profiles/endpoints", apiType, backendType,
+	appType, jobType, groupType, originType, endpointType, routeType, "Microsoft.Cdn/profiles/endpoints", apiType, backendType,
 	"Microsoft.ApiManagement/service/policies", "Microsoft.ApiManagement/service/apis/policies", "Microsoft.ApiManagement/service/apis/operations/policies",
 }
 

@@ -77,7 +77,7 @@ func appWays(e *estate.Estate, r *estate.Resource, v *estate.ContainerApp) (ways
 	}
 	base := w.clone()
 	appRules(r, c.Ingress, w, appPorts(c.Ingress))
-	appSignIn(r, c.Ingress, w)
+	appSignIn(e, r, c.Ingress, w)
 	ways = []*way{w}
 	for i, m := range c.Ingress.AdditionalPortMappings {
 		ways = append(ways, mappedWay(r, base, i, m.External, m.ExposedPort, m.TargetPort))
@@ -224,16 +224,39 @@ func appRuleList(r *estate.Resource, in *estate.ContainerAppIngress) (sourceList
 	return l, Hop{Resource: r.ID, Kind: "ipSecurityRestrictions", Name: r.Name + " / address rules"}
 }
 
-func appSignIn(r *estate.Resource, in *estate.ContainerAppIngress, w *way) {
-	if !strings.EqualFold(in.ClientCertificateMode, "require") {
+// appSignIn narrows the class where every request must carry an identity: a
+// client certificate, or the sign-in that stands before the app's containers.
+// What was not read does not narrow.
+//
+// Source: https://learn.microsoft.com/azure/container-apps/authentication
+func appSignIn(e *estate.Estate, r *estate.Resource, in *estate.ContainerAppIngress, w *way) {
+	if strings.EqualFold(in.ClientCertificateMode, "require") {
+		w.narrow(Authenticated)
+		w.hop(Hop{
+			Resource: r.ID, Kind: "ingress", Name: r.Name + " / ingress", Answer: azward.Yes, Summary: "asks every client for a certificate",
+			Evidence: []azward.Evidence{r.Evidence("/properties/configuration/ingress/clientCertificateMode", "client certificates are required")},
+		})
+	}
+	records := e.Children(r.ID, appAuthType)
+	if len(records) != 1 || strings.EqualFold(in.Transport, "tcp") { // requests of HTTP alone are asked
 		return
 	}
-	w.narrow(Authenticated)
-	w.hop(Hop{
-		Resource: r.ID, Kind: "ingress", Name: r.Name + " / ingress", Answer: azward.Yes, Summary: "asks every client for a certificate",
-		Evidence: []azward.Evidence{r.Evidence("/properties/configuration/ingress/clientCertificateMode", "client certificates are required")},
-	})
+	a, err := estate.Decode[estate.SiteAuth](records[0])
+	if err != nil || a.Properties.Platform.Enabled == nil || !*a.Properties.Platform.Enabled || len(a.Properties.GlobalValidation.ExcludedPaths) > 0 {
+		return
+	}
+	switch strings.ToLower(a.Properties.GlobalValidation.UnauthenticatedClientAction) {
+	case "redirecttologinpage", "return401", "return403":
+		w.narrow(Authenticated)
+		w.hop(Hop{
+			Resource: records[0].ID, Kind: "authentication", Name: r.Name + " / authentication", Answer: azward.Yes,
+			Summary:  "lets signed-in users through",
+			Evidence: []azward.Evidence{records[0].Evidence("/properties/globalValidation", "turns requests without a sign-in away on every path")},
+		})
+	}
 }
+
+const appAuthType = "Microsoft.App/containerApps/authConfigs"
 
 // reachContainerGroup answers for a container group: the ports of its public
 // address, which no NSG filters.

@@ -44,7 +44,7 @@ func appArrival(e *estate.Estate, r *estate.Resource, v *estate.ContainerApp, en
 			}
 			appExternal(r, in, w)
 			appAdmits(r, in, w, x.from.title, sees, known)
-			appSignIn(r, in, w)
+			appSignIn(e, r, in, w)
 		}
 		return ways
 	}

@@ -1,6 +1,7 @@
 package exposure
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -125,10 +126,11 @@ func siteFrom(e *estate.Estate, r *estate.Resource, w *way, id identity) {
 		return
 	}
 	siteEntry(e, r, v, w)
-	siteCaller(e, r, v, w, id)
-}
-
-func siteCaller(e *estate.Estate, r *estate.Resource, v *estate.Site, w *way, id identity) {
+	if p := v.Properties.HostingEnvironmentProfile; p != nil && p.ID != "" {
+		if _, ok := e.Resource(azward.ResourceID(p.ID)); !ok {
+			return // behind an internal load balancer the rules would see another address
+		}
+	}
 	if l, h, ok := siteRules(e, r, v, w, false); ok {
 		l.judge(w, h, id)
 	}
@@ -181,21 +183,45 @@ func siteInner(e *estate.Estate, r *estate.Resource) (inner, bool) {
 		return inner{}, false
 	}
 	behind := siteHopOf(r, "stands behind the internal load balancer of "+environment.Name, environment)
-	in := inner{after: func(w *way, from netset.Addrs) {
-		w.hop(behind)
-		siteCaller(e, r, v, w, identity{addrs: from})
-	}}
-	in.some = func(w *way, from netset.Addrs) {
-		w.hop(behind)
-		if l, h, ok := siteRules(e, r, v, w, false); ok {
-			l.someOf(w, h, from)
+	asked := func(judge func(sourceList, *way, Hop, netset.Addrs)) func(*way, netset.Addrs) {
+		return func(w *way, from netset.Addrs) {
+			w.hop(behind)
+			if l, h, ok := siteRules(e, r, v, w, false); ok {
+				judge(l.behindBalancer(e, r), w, h, from)
+			}
+			siteSignIn(e, r, v, w)
 		}
-		siteSignIn(e, r, v, w)
+	}
+	in := inner{
+		after: asked(func(l sourceList, w *way, h Hop, from netset.Addrs) { l.judge(w, h, identity{addrs: from}) }),
+		some:  asked(sourceList.someOf),
 	}
 	if av, err := estate.Decode[estate.HostingEnvironment](environment); err == nil && av.Properties.VirtualNetwork != nil {
 		in.subnet = av.Properties.VirtualNetwork.ID
 	}
 	return in, true
+}
+
+// behindBalancer is the list as callers of an internal load balancer meet it:
+// whether rules for subnets hold for them is not documented, so that such a
+// rule matches the addresses of its subnet perhaps.
+func (l sourceList) behindBalancer(e *estate.Estate, r *estate.Resource) sourceList {
+	l.rules = slices.Clone(l.rules)
+	for i := range l.rules {
+		rule := &l.rules[i]
+		if rule.subnet == "" {
+			continue
+		}
+		rule.maybe, rule.gap = privateAddrs, azward.Gap{
+			Scope: r.ID, Kind: azward.GapUnsupported, Reads: "rules for subnets",
+			Error: "whether a rule for subnet " + rule.subnet.Name() + " holds behind an internal load balancer is not documented",
+		}
+		if own := (inner{subnet: rule.subnet}).at(e, r).own; rule.subnet != "*" && !own.IsEmpty() {
+			rule.maybe = own
+		}
+		rule.subnet = ""
+	}
+	return l
 }
 
 // siteUnplaced adds why it is not known whether a site's entry point is
@@ -267,7 +293,7 @@ func appInner(e *estate.Estate, r *estate.Resource) (inner, bool) {
 			w.hop(h)
 			l, rules := appRuleList(r, ingress)
 			judge(l, w, rules, from)
-			appSignIn(r, ingress, w)
+			appSignIn(e, r, ingress, w)
 		}
 	}
 	in := inner{
@@ -285,7 +311,7 @@ func appInner(e *estate.Estate, r *estate.Resource) (inner, bool) {
 // alone; which address the rules see there is not documented.
 //
 // Source: https://learn.microsoft.com/azure/container-apps/how-to-use-private-endpoint
-func appLinked(_ *estate.Estate, r *estate.Resource, w *way, _ netset.Addrs) {
+func appLinked(e *estate.Estate, r *estate.Resource, w *way, _ netset.Addrs) {
 	v, err := estate.Decode[estate.ContainerApp](r)
 	h := Hop{Resource: r.ID, Kind: "ingress", Name: r.Name + " / ingress", Evidence: []azward.Evidence{r.Evidence("/properties/configuration/ingress", "the app's ingress")}}
 	switch {
@@ -303,7 +329,7 @@ func appLinked(_ *estate.Estate, r *estate.Resource, w *way, _ netset.Addrs) {
 		in := v.Properties.Configuration.Ingress
 		appExternal(r, in, w)
 		appAdmits(r, in, w, "the private endpoint", netset.Addrs{}, false)
-		appSignIn(r, in, w)
+		appSignIn(e, r, in, w)
 	}
 }
 

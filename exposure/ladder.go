@@ -84,8 +84,12 @@ func privateRungs(e *estate.Estate, w estate.Workload, public reached) []Rung {
 		}
 		rungs = append(rungs, rungOf(class, settle(w.Workload, ways, end)))
 	}
-	if w.Resource != nil && w.Resource.Cluster != "" {
+	switch {
+	case w.Resource == nil:
+	case w.Resource.Cluster != "":
 		rungs = append(rungs, rungOf(SameCluster, sameCluster(e, w)))
+	case w.Kind == azward.ContainerApp:
+		rungs = append(rungs, rungOf(SameCluster, sameEnvironment(e, w)))
 	}
 	return rungs
 }

@@ -257,6 +257,8 @@ func sourceWords(w *way) string {
 		return "peered networks"
 	case VnetLocal:
 		return "its own network"
+	case SameCluster:
+		return "its own cluster or environment"
 	}
 	return string(w.class)
 }
