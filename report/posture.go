@@ -6,20 +6,27 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/azward/azward"
 )
 
-// Posture is what one policy says of one resource.
+// Posture is what one policy or rule says of one resource.
 type Posture struct {
-	Rule       string            `json:"rule"`
-	Title      string            `json:"title"`
-	Category   string            `json:"category,omitempty"`
-	Effect     string            `json:"effect,omitempty"`
+	// Engine tells whose it is: "azward" for rules, "azurePolicy" for policies.
+	Engine   string          `json:"engine,omitempty"`
+	Rule     string          `json:"rule"`
+	Title    string          `json:"title"`
+	Severity azward.Severity `json:"severity,omitempty"`
+	Category string          `json:"category,omitempty"`
+	Effect   string          `json:"effect,omitempty"`
+	// Resource that is judged; the subscription, or "/" for the tenant, of a
+	// rule about what must exist.
 	Resource   azward.ResourceID `json:"resource"`
 	Type       string            `json:"type"`
-	Result     string            `json:"result"` // pass, fail, unknown, exempt
+	Result     string            `json:"result"` // pass, fail, unknown, exempt, suppressed
 	Reason     string            `json:"reason,omitempty"`
 	Evidence   []azward.Evidence `json:"evidence"`
 	Gaps       []azward.Gap      `json:"gaps,omitempty"`
@@ -27,6 +34,46 @@ type Posture struct {
 	Assignment azward.ResourceID `json:"assignment,omitempty"`
 	// Comparisons are those that decided, the most telling first.
 	Comparisons []PostureComparison `json:"comparisons"`
+	// File and Line are where the template or plan that would create the
+	// resource sets what decided; "" for what exists.
+	File string `json:"file,omitempty"`
+	Line int    `json:"line,omitempty"`
+	// Rank is what places a result among those of its severity.
+	Rank   PostureRank   `json:"rank,omitzero"`
+	Remedy PostureRemedy `json:"remedy,omitzero"`
+	// Source is where the rule's subject is documented.
+	Source string `json:"source,omitempty"`
+	// Suppressed is somebody's decision to leave it; its result would be Was.
+	Suppressed *PostureSuppression `json:"suppressed,omitempty"`
+}
+
+// PostureRank says how urgent a result is among those of its severity.
+type PostureRank struct {
+	// Exposed is whether the internet reaches the resource, Class how far the
+	// farthest source is away that does ("internet-any"); "" where nobody asked.
+	Exposed azward.Answer `json:"exposed"`
+	Class   string        `json:"class,omitempty"`
+	// Blast ranks what follows when the resource is taken over, 0 to 4.
+	Blast int `json:"blast,omitempty"`
+	// Reasons in the order in which they count.
+	Reasons []string `json:"reasons,omitempty"`
+}
+
+// PostureRemedy says how to set it right, in three languages.
+type PostureRemedy struct {
+	CLI       string `json:"cli,omitempty"`
+	Bicep     string `json:"bicep,omitempty"`
+	Terraform string `json:"terraform,omitempty"`
+}
+
+// PostureSuppression is a suppression as code that holds.
+type PostureSuppression struct {
+	Was     string    `json:"was"`
+	Reason  string    `json:"reason"`
+	By      string    `json:"by"`
+	Expires time.Time `json:"expires"`
+	// At is the file and line.
+	At string `json:"at"`
 }
 
 // PostureComparison is a comparison that decided, or could not be made. One
@@ -39,6 +86,21 @@ type PostureComparison struct {
 	Expected json.RawMessage `json:"expected"`
 	Answer   azward.Answer   `json:"answer"`
 	Reason   string          `json:"reason,omitempty"`
+}
+
+// exposed is "" where nobody asked.
+func (p Posture) exposed() string {
+	if len(p.Rank.Reasons) == 0 {
+		return ""
+	}
+	return p.Rank.Exposed.String()
+}
+
+func (p Posture) suppression() string {
+	if p.Suppressed == nil {
+		return ""
+	}
+	return p.Suppressed.Reason
 }
 
 // words says the result in one clause.
@@ -54,7 +116,7 @@ func (p Posture) words() string {
 }
 
 // PostureSARIF writes what fails as errors and what is unknown as warnings, in
-// a SARIF 2.1.0 log; what is exempt is a suppressed error.
+// a SARIF 2.1.0 log; what is exempt or suppressed is a suppressed error.
 func PostureSARIF(w io.Writer, results []Posture, version string) error {
 	run := sarifVerdicts{
 		Tool: sarifTool{Driver: sarifDriver{
@@ -73,7 +135,7 @@ func PostureSARIF(w io.Writer, results []Posture, version string) error {
 			ruleAt[p.Rule] = at
 			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{
 				ID: clean(p.Rule), ShortDescription: sarifMessage{plain(p.Title)},
-				Properties: map[string]any{"tags": []string{"security", "policy"}, "category": clean(p.Category)},
+				Properties: map[string]any{"tags": []string{"security", "policy"}, "category": clean(p.Category), "severity": clean(string(p.Severity))},
 			})
 		}
 		run.Results = append(run.Results, p.sarif(at))
@@ -90,35 +152,45 @@ func (p Posture) sarif(rule int) sarifFound {
 		level = "warning"
 	}
 	at := url.URL{Path: strings.TrimPrefix(clean(string(p.Resource)), "/")}
+	line := 1
+	if p.File != "" {
+		at, line = url.URL{Path: clean(filepath.ToSlash(p.File))}, max(1, p.Line)
+	}
 	r := sarifFound{sarifResult: sarifResult{
 		RuleID: clean(p.Rule), RuleIndex: rule, Level: level, Message: sarifMessage{p.words()},
 		Locations: []sarifLocation{{
-			PhysicalLocation: sarifPhysical{sarifArtifact{at.String()}, sarifRegion{1}},
+			PhysicalLocation: sarifPhysical{sarifArtifact{at.String()}, sarifRegion{line}},
 			LogicalLocations: []sarifLogical{{clean(p.Resource.Name()), clean(string(p.Resource)), "resource"}},
 		}},
 		PartialFingerprints: map[string]string{"azwardPolicy/v1": strings.Join([]string{p.Rule, string(p.Resource.Key()), string(p.Assignment.Key())}, " ")},
-		Properties:          map[string]any{"result": p.Result, "effect": p.Effect, "frameworks": p.Frameworks},
+		Properties:          map[string]any{"result": p.Result, "effect": p.Effect, "frameworks": p.Frameworks, "exposed": p.Rank.Exposed.String()},
 	}}
-	if p.Result == "exempt" {
+	switch {
+	case p.Result == "exempt":
 		r.Suppressions = []sarifSuppression{{"external", "accepted", plain(p.Reason)}}
+	case p.Suppressed != nil:
+		r.Suppressions = []sarifSuppression{{"external", "accepted", plain(p.Suppressed.Reason + " (" + p.Suppressed.By + ")")}}
 	}
 	return r
 }
 
 // PostureJUnit writes one test case for each result: what fails is a failure,
-// what is unknown an error, since nothing is proven, and what is exempt is
-// skipped.
+// what is unknown an error, since nothing is proven, and what is exempt or
+// suppressed is skipped.
 func PostureJUnit(w io.Writer, results []Posture) error {
 	suite := junitSuite{Name: "azward policy check", Tests: len(results)}
 	for _, p := range results {
 		one := junitCase{Name: plain(p.Title) + " " + clean(string(p.Resource)), Class: clean(p.Rule)}
+		if p.File != "" {
+			one.File, one.Line = clean(p.File), p.Line
+		}
 		message := &junitMessage{Message: p.words(), Type: p.Result, Text: clean(string(p.Resource))}
 		switch p.Result {
 		case "fail":
 			one.Failure, suite.Failures = message, suite.Failures+1
 		case "unknown":
 			one.Error, suite.Errors = message, suite.Errors+1
-		case "exempt":
+		case "exempt", "suppressed":
 			one.Skipped, suite.Skipped = message, suite.Skipped+1
 		}
 		suite.Cases = append(suite.Cases, one)
@@ -137,7 +209,7 @@ func PostureJUnit(w io.Writer, results []Posture) error {
 
 // PostureCSV writes one row for each result. New columns come at the end.
 func PostureCSV(w io.Writer, results []Posture) error {
-	t := newCSV(w, []string{"rule", "title", "category", "effect", "result", "resource", "type", "subscription", "property", "value", "reason", "frameworks", "assignment"})
+	t := newCSV(w, []string{"rule", "title", "category", "effect", "result", "resource", "type", "subscription", "property", "value", "reason", "frameworks", "assignment", "severity", "exposed", "blast", "suppressed", "engine"})
 	for _, p := range results {
 		property, found := "", ""
 		if len(p.Comparisons) > 0 {
@@ -145,7 +217,7 @@ func PostureCSV(w io.Writer, results []Posture) error {
 		}
 		t.row(
 			p.Rule, p.Title, p.Category, p.Effect, p.Result, string(p.Resource), p.Type, string(p.Resource.Subscription()), property, found, p.Reason,
-			strings.Join(p.Frameworks, " "), string(p.Assignment),
+			strings.Join(p.Frameworks, " "), string(p.Assignment), string(p.Severity), p.exposed(), strconv.Itoa(p.Rank.Blast), p.suppression(), p.Engine,
 		)
 	}
 	return t.end()
