@@ -208,9 +208,17 @@ func PostureJUnit(w io.Writer, results []Posture) error {
 	return err
 }
 
+// lineText is a line, "" for none.
+func lineText(line int) string {
+	if line == 0 {
+		return ""
+	}
+	return strconv.Itoa(line)
+}
+
 // PostureCSV writes one row for each result. New columns come at the end.
 func PostureCSV(w io.Writer, results []Posture) error {
-	t := newCSV(w, []string{"rule", "title", "category", "effect", "result", "resource", "type", "subscription", "property", "value", "reason", "frameworks", "assignment", "severity", "exposed", "blast", "suppressed", "engine"})
+	t := newCSV(w, []string{"rule", "title", "category", "effect", "result", "resource", "type", "subscription", "property", "value", "reason", "frameworks", "assignment", "severity", "exposed", "blast", "suppressed", "engine", "file", "line"})
 	for _, p := range results {
 		property, found := "", ""
 		if len(p.Comparisons) > 0 {
@@ -218,7 +226,7 @@ func PostureCSV(w io.Writer, results []Posture) error {
 		}
 		t.row(
 			p.Rule, p.Title, p.Category, p.Effect, p.Result, string(p.Resource), p.Type, string(p.Resource.Subscription()), property, found, p.Reason,
-			strings.Join(p.Frameworks, " "), string(p.Assignment), string(p.Severity), p.exposed(), strconv.Itoa(p.Rank.Blast), p.suppression(), p.Engine,
+			strings.Join(p.Frameworks, " "), string(p.Assignment), string(p.Severity), p.exposed(), strconv.Itoa(p.Rank.Blast), p.suppression(), p.Engine, p.File, lineText(p.Line),
 		)
 	}
 	return t.end()
