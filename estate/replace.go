@@ -26,3 +26,13 @@ func Replace(e *Estate, bodies []json.RawMessage, removed []azward.ResourceID) (
 	}
 	return b.Build(), nil
 }
+
+// Overlay is an estate with all of another one in the place of what it has
+// under the same IDs: a tenant with what a template would create.
+func Overlay(e, top *Estate) *Estate {
+	var b Builder
+	b.Add(e)
+	b.replace = true
+	b.Add(top)
+	return b.Build()
+}
