@@ -27,9 +27,9 @@ func Replace(e *Estate, bodies []json.RawMessage, removed []azward.ResourceID) (
 	return b.Build(), nil
 }
 
-// Overlay is an estate with all of another one in the place of what it has
+// Supersede is an estate with all of another one in the place of what it has
 // under the same IDs: a tenant with what a template would create.
-func Overlay(e, top *Estate) *Estate {
+func Supersede(e, top *Estate) *Estate {
 	var b Builder
 	b.Add(e)
 	b.replace = true
