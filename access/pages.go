@@ -11,13 +11,13 @@ import (
 // `next` to /signin as a form; its passkey button posts nothing to
 // /signin/passkey/begin, gives the answer's `publicKey` to
 // navigator.credentials.get, and posts the credential's JSON to
-// /signin/passkey/finish?next=…, which answers {"next": "/…"}; its button for
-// the organisation's sign-in posts `next` to /signin/oidc.
+// /signin/passkey/finish?next=…, which answers {"next": "/…"}. The
+// organisation's sign-in is a link to /signin/oidc?next=…, no form: browsers
+// hold a form's redirect to the policy's form-action.
 type SignInPage struct {
 	Next     string        // local path to go to afterwards, checked already
 	Name     string        // as it was typed before, where Err is set
-	Password bool          // some user can sign in with a password
-	Passkeys bool          // some user can sign in with a passkey
+	Passkeys bool          // the hub's address is one that passkeys work with
 	OIDC     string        // label of the organisation's sign-in; "" where there is none
 	Err      *azward.Error // why the last try failed; nil at first
 	// Status is what to answer with: 200 at first, 401 or 429 where Err is set.
