@@ -44,6 +44,7 @@ type Scans interface {
 	Scan(ctx context.Context, id string) (store.Scan, error)
 	Scans(ctx context.Context, limit int) ([]store.Scan, error)
 	LatestScans(ctx context.Context) ([]store.Scan, error)
+	ScansOf(ctx context.Context, source, before string, limit int) ([]store.Scan, error)
 	OpenEstate(ctx context.Context, scan string) (io.ReadCloser, error)
 }
 
@@ -68,6 +69,8 @@ type Workspace struct {
 	Now func() time.Time
 
 	estates estates
+	index   index
+	views   views
 	funnel  counted
 }
 
