@@ -152,6 +152,7 @@ func testSupport() map[string]string {
 		"internal/testdata": "it finds shared test data",
 		"store/storetest":   "it is the contract suite of the stores",
 		"seal/sealtest":     "it is the contract suite of the key providers",
+		"access/accesstest": "it signs in as an issuer and an authenticator do",
 	}
 }
 
