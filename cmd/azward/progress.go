@@ -101,5 +101,6 @@ func (a *app) detail(format string, args ...any) {
 func (a *app) begun(scan string) {
 	if a.follower != nil {
 		a.follower.Result(scan)
+		a.follower.Progress("collect", 0, 0, "signing in")
 	}
 }

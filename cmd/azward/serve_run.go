@@ -9,8 +9,10 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/azward/azward"
 	"github.com/azward/azward/jobs"
 	"github.com/azward/azward/store"
+	"github.com/azward/azward/store/sqlite"
 )
 
 // stopWithin bounds a graceful stop: requests under way end, jobs are put back
@@ -49,7 +51,7 @@ func (a *app) openHub(ctx context.Context, f serveFlags, log *slog.Logger) (_ *h
 	if err != nil {
 		return nil, err
 	}
-	if err := interruptScans(ctx, dir, kept); err != nil {
+	if err := sweep(ctx, dir, kept, log); err != nil {
 		return nil, err
 	}
 	if h.traces, err = newTraces(ctx, f.otlp, log); err != nil {
@@ -67,17 +69,26 @@ func (a *app) openHub(ctx context.Context, f serveFlags, log *slog.Logger) (_ *h
 	return h, nil
 }
 
-// interruptScans marks scans that a process which was killed left as running,
-// unless another process scans now: then some of them do.
-func interruptScans(ctx context.Context, dir string, kept interface {
-	InterruptScans(context.Context, time.Time) (int64, error)
-},
-) error {
+// sweep marks scans that a process which was killed left as running, and
+// removes the half of what they saved, unless another process scans now: then
+// some of it is its own.
+func sweep(ctx context.Context, dir string, kept *sqlite.Store, log *slog.Logger) error {
 	release, err := store.LockScan(dir)
-	if err != nil {
-		return nil //nolint:nilerr // somebody scans; the next scan marks them
+	if azward.KindOf(err) == azward.KindConflict {
+		log.Info("another process scans; what a killed one left is swept at the next start")
+		return nil
 	}
-	_, err = kept.InterruptScans(ctx, time.Now().UTC())
+	if err != nil {
+		return err
+	}
+	scans, err := kept.InterruptScans(ctx, time.Now().UTC())
+	if err != nil {
+		return errors.Join(err, release())
+	}
+	files, err := kept.SweepEstates(ctx)
+	if scans > 0 || files > 0 {
+		log.Warn("an earlier process was killed", "scans", scans, "files", files)
+	}
 	return errors.Join(err, release())
 }
 
