@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"math"
@@ -17,6 +18,8 @@ type overviewPage struct {
 	Stages      []stageView
 	ChangeKinds []changeCount
 	Advisories  *advisoryView
+	Images      int // that the scans read, and packages in them
+	Packages    int
 }
 
 // stageView is a stage of the funnel as it is drawn.
@@ -37,6 +40,15 @@ func (s *Site) overview(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	view := overviewPage{Overview: found, Stages: stages(found.Funnel)}
+	for _, source := range found.Sources {
+		var counts struct{ Images, Packages int }
+		if len(source.Counts) > 0 {
+			if err := json.Unmarshal(source.Counts, &counts); err != nil {
+				return fmt.Errorf("read counts of scan %s: %w", source.ID, err)
+			}
+		}
+		view.Images, view.Packages = view.Images+counts.Images, view.Packages+counts.Packages
+	}
 	for _, kind := range verdict.ChangeKinds() {
 		if n := found.ChangeKinds[kind]; n > 0 {
 			view.ChangeKinds = append(view.ChangeKinds, changeCount{kind, n})

@@ -104,7 +104,7 @@ type verdictsPage struct {
 	Severities []azward.Severity
 	Sources    []string
 	Page       workspace.VerdictPage
-	Total      int
+	Shown      string // how many there are, in words
 	Next       string // URL
 	First      string // URL, "" on the first page
 	Query      string // of this list, to save
@@ -160,12 +160,17 @@ func (s *Site) verdicts(w http.ResponseWriter, r *http.Request) error {
 		Filters: filters, Page: found, Query: q.Encode(), Filtered: len(q) > 0, Back: r.URL.RequestURI(), CanDismiss: who(r).Role.Allows(leastOf("POST /verdicts/dismiss")),
 		Severities: []azward.Severity{azward.SeverityLow, azward.SeverityMedium, azward.SeverityHigh, azward.SeverityCritical}, Until: expiries(),
 	}
+	total := 0
 	for _, result := range azward.Results() {
 		on := slices.Contains(filters.Results, result)
 		view.Results = append(view.Results, resultChip{result, counts[result], on})
 		if on || len(filters.Results) == 0 {
-			view.Total += counts[result]
+			total += counts[result]
 		}
+	}
+	view.Shown = counted(len(found.Verdicts), "verdict") + " on this page, " + thousands(total) + " in all"
+	if filters.Dismissed == workspace.OnlyDismissed {
+		view.Shown = counted(len(found.Verdicts), "dismissed verdict") + " on this page"
 	}
 	view.Any = len(sources) > 0
 	for _, source := range sources {

@@ -18,6 +18,7 @@ const (
 	padding    = 14
 	titleSpace = 76
 	perRow     = 5 // boxes; a longer path goes on below
+	perRowPage = 3 // the same beside the rest of a page
 	textWidth  = 27
 	maxLines   = 7 // of a summary; the rest is in the JSON
 )
@@ -51,7 +52,10 @@ func document(w io.Writer, class string, pictures []Picture) error {
 	var body strings.Builder
 	width, height := 0, margin
 	for _, p := range pictures {
-		d := drawing{picture: p, top: height}
+		d := drawing{picture: p, top: height, perRow: perRow}
+		if class != "" {
+			d.perRow = perRowPage
+		}
 		d.draw(&body)
 		width, height = max(width, d.width), d.bottom+margin
 	}
@@ -79,6 +83,7 @@ func document(w io.Writer, class string, pictures []Picture) error {
 // drawing lays one picture out from top on.
 type drawing struct {
 	picture            Picture
+	perRow             int
 	top, bottom, width int
 }
 
@@ -113,11 +118,11 @@ func (d *drawing) stations() []station {
 func (d *drawing) draw(b *strings.Builder) {
 	p := d.picture
 	fmt.Fprintf(b, `<text class="t" x="%d" y="%d">%s</text>`+"\n", margin, d.top+18, escape(p.Title))
-	fmt.Fprintf(b, `<text class="s" x="%d" y="%d"><tspan class="n">%s</tspan> %s</text>`+"\n", margin, d.top+42, reached(p.Answer), escape(wrapTo(p.Summary, 150)))
+	fmt.Fprintf(b, `<text class="s" x="%d" y="%d"><tspan class="n">%s</tspan> %s</text>`+"\n", margin, d.top+42, reached(p.Answer), escape(wrapTo(p.Summary, 30*d.perRow)))
 	stations := d.stations()
 	top := d.top + titleSpace
-	for start := 0; start < len(stations); start += perRow {
-		row := stations[start:min(start+perRow, len(stations))]
+	for start := 0; start < len(stations); start += d.perRow {
+		row := stations[start:min(start+d.perRow, len(stations))]
 		tallest := 0
 		for _, s := range row {
 			tallest = max(tallest, s.height())
