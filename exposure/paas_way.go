@@ -169,7 +169,13 @@ func settleClosed(x *Exposure, all []*way, end closing) {
 		if len(hops) > len(x.Path) {
 			x.Path, x.Summary = hops, "blocked: "+last.Summary
 		}
-		x.Evidence = append(x.Evidence, last.Evidence...)
+		for _, fact := range hopEvidence(hops) { // ways share what stands before them
+			if !slices.ContainsFunc(x.Evidence, func(f azward.Evidence) bool {
+				return f.Resource == fact.Resource && f.Property == fact.Property && f.Meaning == fact.Meaning
+			}) {
+				x.Evidence = append(x.Evidence, fact)
+			}
+		}
 	}
 	if end.none != "" {
 		x.Blocks = append(x.Blocks, Block{Path: []Hop{}, Summary: end.none, Evidence: end.proof})

@@ -16,6 +16,9 @@ type policy struct {
 	view   *estate.NetworkPolicy
 	broken *azward.Gap
 	types  map[direction]azward.Answer
+	// odd says that a selector of its peers is one that the API server refuses:
+	// what the cluster holds in its place is not known.
+	odd *azward.Gap
 }
 
 const policyKind = "NetworkPolicy.networking.k8s.io"
@@ -42,7 +45,36 @@ func readPolicy(r *estate.Resource, quiet *bool) *policy {
 	}
 	p.view = v
 	p.types = policyTypes(v)
+	p.odd = p.refused()
 	return p
+}
+
+// refused finds a selector of the peers that no API server admits.
+func (p *policy) refused() *azward.Gap {
+	for _, d := range []direction{ingress, egress} {
+		rules := p.view.Spec.Ingress
+		if d == egress {
+			rules = p.view.Spec.Egress
+		}
+		for i := range rules {
+			peers, name := rules[i].From, "from"
+			if d == egress {
+				peers, name = rules[i].To, "to"
+			}
+			for j := range peers {
+				for _, selector := range []*estate.LabelSelector{peers[j].PodSelector, peers[j].NamespaceSelector} {
+					if selector == nil {
+						continue
+					}
+					if _, err := selector.Matches(nil); err != nil {
+						gap := p.at("spec").item(d.String(), i).item(name, j).unparsed(err.Error())
+						return &gap
+					}
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // policyTypes applies the documented default: ingress always, egress only if
@@ -163,6 +195,9 @@ func tierOutcome(isolated, allowed matching, t *trace) outcome {
 func (g *Engine) admits(p *policy, d direction, f flow) (pointer string, m matching) {
 	if p.broken != nil {
 		return "", unclear(*p.broken)
+	}
+	if p.odd != nil {
+		return "", unclear(*p.odd)
 	}
 	rules := p.view.Spec.Ingress
 	if d == egress {
