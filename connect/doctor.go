@@ -219,8 +219,8 @@ func (d *doctor) signIn(ctx context.Context) ([]Subscription, bool) {
 	return subscriptions, true
 }
 
-// subscriptions checks each subscription and returns those that can be read.
-func (d *doctor) subscriptions(ctx context.Context, list []Subscription) []azward.SubscriptionID {
+// visible checks that there is a subscription at all.
+func (d *doctor) visible(list []Subscription) bool {
 	tenant := string(d.patient.TenantID)
 	if len(list) == 0 {
 		// Azure answers with an empty list, not 403, when no role is assigned.
@@ -230,9 +230,17 @@ func (d *doctor) subscriptions(ctx context.Context, list []Subscription) []azwar
 			Summary: "signed in, but no subscription is visible: no role is assigned at any",
 			Remedy:  d.grant("Reader", "/subscriptions/SUBSCRIPTION"),
 		})
-		return nil
+		return false
 	}
 	d.add(Check{ID: CheckSubscriptions, Subject: tenant, Answer: azward.Yes, Summary: fmt.Sprintf("%d visible", len(list))})
+	return true
+}
+
+// subscriptions checks each subscription and returns those that can be read.
+func (d *doctor) subscriptions(ctx context.Context, list []Subscription) []azward.SubscriptionID {
+	if !d.visible(list) {
+		return nil
+	}
 	var readable []azward.SubscriptionID
 	for _, s := range list {
 		d.state(s)
