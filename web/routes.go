@@ -30,5 +30,14 @@ func Routes() []Route {
 		{"POST /verdicts/reopen", access.Operator, "reopen a verdict", (*Site).reopen},
 		{"POST /verdicts/views", access.Viewer, "save a view", (*Site).saveView},
 		{"POST /verdicts/views/remove", access.Viewer, "remove a view", (*Site).removeView},
+
+		{"GET /scans", access.Viewer, "list scans", (*Site).scans},
+		{"GET /scans/{id}", access.Viewer, "see a scan", (*Site).scan},
+		{"GET /scans/jobs/{id}", access.Viewer, "follow a scan", (*Site).job},
+		{"GET /scans/jobs/{id}/events", access.Viewer, "follow a scan", (*Site).jobEvents},
+		{"POST /scans/start", access.Operator, "start a scan", (*Site).startScan},
+		{"POST /scans/jobs/{id}/cancel", access.Operator, "cancel a scan", (*Site).cancelScan},
+		{"POST /scans/schedules", access.Operator, "schedule scans", (*Site).schedule},
+		{"POST /scans/schedules/remove", access.Operator, "remove a schedule", (*Site).removeSchedule},
 	}
 }

@@ -112,7 +112,46 @@
     stream.addEventListener("end", () => { stream.close(); location.reload(); });
   };
 
-  const ready = () => { chosen(); times(); follow(); };
+  // Passkeys. Their buttons are there only where the browser knows them.
+  const passkey = async (button) => {
+    const wrong = document.querySelector("[data-passkey-problem]");
+    const send = (url, body) => fetch(url, { method: "POST", headers: { Accept: "application/json" }, body });
+    const answer = async (response) => {
+      const doc = await response.json().catch(() => ({}));
+      if (!response.ok) throw new Error([doc.detail || doc.cause || doc.title || response.statusText, doc.remedy].filter(Boolean).join(". "));
+      return doc;
+    };
+    try {
+      if (wrong) wrong.hidden = true;
+      if (button.dataset.passkey === "get") {
+        const begun = await answer(await send("/signin/passkey/begin"));
+        const credential = await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(begun.publicKey) });
+        const done = await answer(await send("/signin/passkey/finish?next=" + encodeURIComponent(button.dataset.next), JSON.stringify(credential)));
+        location.assign(done.next);
+      } else {
+        const begun = await answer(await send("/account/passkeys/begin"));
+        const credential = await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(begun.publicKey) });
+        const name = document.querySelector("[data-passkey-name]").value;
+        await answer(await send("/account/passkeys?name=" + encodeURIComponent(name), JSON.stringify(credential)));
+        location.reload();
+      }
+    } catch (error) {
+      if (!wrong) throw error;
+      wrong.textContent = error.name === "NotAllowedError" ? "The browser gave no passkey: it was cancelled, or there is none for this site." : error.message;
+      wrong.hidden = false;
+      say(wrong.textContent);
+    }
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-passkey]");
+    if (button) passkey(button);
+  });
+  const passkeys = () => {
+    const known = window.PublicKeyCredential && PublicKeyCredential.parseRequestOptionsFromJSON;
+    for (const button of document.querySelectorAll("[data-passkey]")) button.hidden = !known;
+  };
+
+  const ready = () => { chosen(); times(); follow(); passkeys(); };
   ready();
   document.addEventListener("htmx:afterSettle", ready);
   document.addEventListener("htmx:historyRestore", ready);
