@@ -17,15 +17,14 @@ const (
 )
 
 func newSessions(o Options, c *Control) *scs.SessionManager {
-	m := scs.New()
-	m.Lifetime, m.IdleTimeout = o.Lifetime, o.Idle
+	// Not scs.New: that starts a goroutine for a store in memory, for good.
+	m := &scs.SessionManager{Lifetime: o.Lifetime, IdleTimeout: o.Idle, Codec: scs.GobCodec{}, Store: sessionStore{c.store}}
 	if m.Lifetime <= 0 {
 		m.Lifetime = DefaultLifetime
 	}
 	if m.IdleTimeout <= 0 {
 		m.IdleTimeout = DefaultIdle
 	}
-	m.Store = sessionStore{c.store}
 	return m
 }
 
