@@ -27,7 +27,8 @@ var icons = map[string]string{
 	"failed":      `<path d="m4 4 8 8M12 4l-8 8"/>`,
 	"interrupted": `<path d="M5.500 3.500v9M10.500 3.500v9"/>`,
 	"running":     `<path d="M14 8a6 6 0 1 1-3-5.200"/>`,
-	"pending":     `<circle cx="8" cy="8" r="6"/><path d="M8 4.500V8l2.500 1.500"/>`,
+	"cancelled":   `<circle cx="8" cy="8" r="6"/><path d="m5.500 5.500 5 5"/>`,
+	"queued":      `<circle cx="8" cy="8" r="6"/><path d="M8 4.500V8l2.500 1.500"/>`,
 
 	"sun":      `<circle cx="8" cy="8" r="3"/><path d="M8 1v1.500M8 13.500V15M1 8h1.500M13.500 8H15M3 3l1 1M12 12l1 1M13 3l-1 1M4 12l-1 1"/>`,
 	"moon":     `<path d="M13.500 9.500A6 6 0 1 1 6.500 2.500a5 5 0 0 0 7 7z"/>`,

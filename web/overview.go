@@ -6,7 +6,6 @@ import (
 	"html/template"
 	"math"
 	"net/http"
-	"time"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/verdict"
@@ -17,8 +16,9 @@ type overviewPage struct {
 	workspace.Overview
 	Stages      []stageView
 	ChangeKinds []changeCount
-	Advisories  *advisoryView
-	Images      int // that the scans read, and packages in them
+	Advisories  *workspace.Advisories
+	NoIndex     *problem // why there are none
+	Images      int      // that the scans read, and packages in them
 	Packages    int
 }
 
@@ -40,6 +40,12 @@ func (s *Site) overview(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	view := overviewPage{Overview: found, Stages: stages(found.Funnel)}
+	if known, err := s.o.Workspace.Advisories(r.Context()); err == nil {
+		view.Advisories = &known
+	} else {
+		p := problemOf(err)
+		view.NoIndex = &p
+	}
 	for _, source := range found.Sources {
 		var counts struct{ Images, Packages int }
 		if len(source.Counts) > 0 {
@@ -122,13 +128,4 @@ func becameFrom(r azward.Result) string {
 		return "not there"
 	}
 	return resultWord(r)
-}
-
-// advisoryView is how old the advisory index is.
-type advisoryView struct {
-	Label    string
-	BuiltAt  time.Time
-	Records  int
-	Warnings []string
-	Remedy   string
 }

@@ -91,6 +91,8 @@ func (s *Site) functions() template.FuncMap {
 		"resultWord": resultWord, "answerClass": answerClass, "answerIcon": answerIcon, "sourceWord": sourceWord,
 		"stamp": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") },
 		"day":   func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
+		"exact": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
+		"line":  func(raw json.RawMessage) string { return shorten(clean(string(raw)), maxLine) },
 		"ago":   ago, "n": thousands, "percent": percent,
 		"short": func(raw json.RawMessage) bool {
 			return len(raw) <= maxInline && (len(raw) == 0 || raw[0] != '{' && raw[0] != '[')
@@ -224,6 +226,16 @@ func fragment(raw json.RawMessage) string {
 		out = strings.ToValidUTF8(out[:maxFragment], "") + "\n… cut here; the proof has all of it"
 	}
 	return clean(out)
+}
+
+// maxLine is how much of a document stands in a line, in characters.
+const maxLine = 300
+
+func shorten(text string, most int) string {
+	if r := []rune(text); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return text
 }
 
 // clean takes out what would turn the direction of writing or hide characters:

@@ -39,5 +39,19 @@ func Routes() []Route {
 		{"POST /scans/jobs/{id}/cancel", access.Operator, "cancel a scan", (*Site).cancelScan},
 		{"POST /scans/schedules", access.Operator, "schedule scans", (*Site).schedule},
 		{"POST /scans/schedules/remove", access.Operator, "remove a schedule", (*Site).removeSchedule},
+
+		{"GET /settings", access.Viewer, "see your account", (*Site).account},
+		{"GET /settings/tokens", access.Viewer, "list tokens", (*Site).tokens},
+		{"POST /settings/tokens", access.Viewer, "make a token", (*Site).makeToken},
+		{"POST /settings/tokens/revoke", access.Viewer, "revoke a token", (*Site).revokeToken},
+		{"POST /settings/sessions/end", access.Viewer, "sign out everywhere", (*Site).endSessions},
+		{"POST /settings/passkeys/remove", access.Viewer, "remove a passkey", (*Site).removePasskey},
+		{"GET /settings/sign-in", access.Admin, "see how users sign in", (*Site).signInSettings},
+		{"GET /settings/advisories", access.Viewer, "see the advisory index", (*Site).advisories},
+		{"GET /settings/retention", access.Viewer, "see what is kept", (*Site).retention},
+		{"GET /settings/users", access.Admin, "list users", (*Site).users},
+		{"POST /settings/users", access.Admin, "add a user", (*Site).addUser},
+		{"POST /settings/users/{id}", access.Admin, "change a user", (*Site).changeUser},
+		{"GET /settings/audit", access.Admin, "read the audit log", (*Site).auditLog},
 	}
 }

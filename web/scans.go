@@ -44,10 +44,10 @@ type scanRow struct {
 
 // scanCounts is the summary that a scan keeps.
 type scanCounts struct {
-	Images    int                   `json:"images"`
-	Packages  int                   `json:"packages"`
-	Resources int                   `json:"resources"`
-	Verdicts  map[azward.Result]int `json:"verdicts"`
+	Images    int            `json:"images"`
+	Packages  int            `json:"packages"`
+	Resources int            `json:"resources"`
+	Verdicts  map[string]int `json:"verdicts"` // by result
 }
 
 // jobView is a job with what is told of its progress in words.
@@ -165,7 +165,7 @@ type scanPage struct {
 
 func (s *Site) scan(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	found, err := s.o.Workspace.Store.Scan(ctx, r.PathValue("id"))
+	found, err := s.o.Workspace.Scan(ctx, r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -175,7 +175,7 @@ func (s *Site) scan(w http.ResponseWriter, r *http.Request) error {
 	}
 	view := scanPage{Scan: row}
 	for _, result := range azward.Results() {
-		view.Results = append(view.Results, resultChip{Result: result, Count: row.Counts.Verdicts[result]})
+		view.Results = append(view.Results, resultChip{Result: result, Count: row.Counts.Verdicts[string(result)]})
 	}
 	sources, err := s.o.Workspace.Sources(ctx)
 	if err != nil {

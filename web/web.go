@@ -21,6 +21,7 @@ import (
 type Options struct {
 	Workspace *workspace.Workspace
 	Jobs      *jobs.Pool
+	Access    *access.Control // users, tokens and the audit log
 	// Views keeps each user's saved filters; nil keeps none.
 	Views Views
 	// Audit notes what somebody changed here, see [access.Control.Audit]; nil
