@@ -1,8 +1,11 @@
 package policy
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,6 +61,47 @@ func (r *Rule) Try(c *Case) (Result, error) {
 		}
 	}
 	return Result{Rule: r, State: azurepolicy.NotApplicable}, nil
+}
+
+// Prove tries the rule on its cases, and tells what is not as a case wants it,
+// which kinds of cases are missing, and which properties under reads no case
+// reads.
+func (r *Rule) Prove() []Problem {
+	var bad []Problem
+	tell := func(line int, format string, args ...any) {
+		bad = append(bad, Problem{File: r.File, Line: line, Rule: r.ID, Why: fmt.Sprintf(format, args...)})
+	}
+	read, wanted := map[string]bool{}, map[string]bool{}
+	for i := range r.Cases {
+		c := &r.Cases[i]
+		wanted[c.Want] = true
+		got, err := r.Try(c)
+		if err != nil {
+			tell(c.Line, "%s", err)
+			continue
+		}
+		want := c.Want
+		if want == "skip" {
+			want = azurepolicy.NotApplicable.String()
+		}
+		if got.State.String() != want {
+			tell(c.Line, "case %q is %s (%s), want %s", c.Name, got.State, cmp.Or(got.Reason, reason(got.decisive())), want)
+		}
+		for _, path := range got.Paths() {
+			read[path] = true
+		}
+	}
+	for _, want := range []string{"pass", "fail", "unknown"} {
+		if !wanted[want] {
+			tell(r.Line, "no case of it wants %s", want)
+		}
+	}
+	for _, path := range r.Reads {
+		if !read[path] {
+			tell(r.Line, "no case of it reads %s; read are %s", path, strings.Join(slices.Sorted(maps.Keys(read)), ", "))
+		}
+	}
+	return bad
 }
 
 func (r *Rule) caseEstate(c *Case) (*estate.Estate, azward.ResourceID, error) {

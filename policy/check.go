@@ -16,6 +16,7 @@ import (
 	"github.com/azward/azward"
 	"github.com/azward/azward/estate"
 	"github.com/azward/azward/exposure"
+	"github.com/azward/azward/impact"
 	"github.com/azward/azward/policy/azurepolicy"
 )
 
@@ -63,6 +64,7 @@ type Checker struct {
 	byScope   map[scopedType][]*estate.Resource
 	roleNames map[string]*estate.Resource
 	exposures map[azward.ResourceKey]*exposure.Exposure
+	radii     map[azward.ResourceKey]impact.Radius
 }
 
 type scopedType struct {
@@ -77,7 +79,7 @@ const maxDocuments = 4096
 func NewChecker(e *estate.Estate, at time.Time) *Checker {
 	c := &Checker{
 		estate: e, documents: map[*estate.Resource]*document{}, byScope: map[scopedType][]*estate.Resource{},
-		exposures: map[azward.ResourceKey]*exposure.Exposure{},
+		exposures: map[azward.ResourceKey]*exposure.Exposure{}, radii: map[azward.ResourceKey]impact.Radius{},
 	}
 	c.run = run{checker: c, now: at}
 	return c

@@ -2,83 +2,119 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/estate"
+	"github.com/azward/azward/policy"
 	"github.com/azward/azward/policy/azurepolicy"
 	"github.com/azward/azward/report"
 )
 
 func policyCommand(a *app) *cobra.Command {
-	c := &cobra.Command{Use: "policy", Short: "Which policies a tenant meets, and which property decides"}
-	c.AddCommand(policyCheckCommand(a), policyUpdateCommand(a))
+	c := &cobra.Command{Use: "policy", Short: "Which rules and policies a tenant meets, and which property decides"}
+	c.AddCommand(policyCheckCommand(a), policyListCommand(a), policyTestCommand(a), policyUpdateCommand(a))
 	return c
 }
 
 // policyCheck is what azward policy check is asked.
 type policyCheck struct {
-	estate      estateFlags
-	definitions []string
-	aliases     string
-	initiative  string
-	assigned    bool
-	at          string
-	failOn      []string
+	estate       estateFlags
+	definitions  []string
+	aliases      string
+	initiative   string
+	assigned     bool
+	profile      string
+	rules        []string
+	suppressions []string
+	at           string
+	failOn       []string
 }
 
 func policyCheckCommand(a *app) *cobra.Command {
 	var f policyCheck
 	c := &cobra.Command{
-		Use: "check", Short: "Evaluate Azure Policy definitions on an estate", Args: cobra.NoArgs,
-		Long: `Evaluate Azure Policy on the resources of an estate: definitions with their
-default parameters, one initiative with --initiative, or what the tenant itself
-assigns, with its parameters, exclusions, exemptions and overrides, with
+		Use: "check", Short: "Evaluate rules and Azure Policy definitions on an estate", Args: cobra.NoArgs,
+		Long: `Evaluate rules and Azure Policy on the resources of an estate: a profile of
+azward's own rules, those of --rules, and Microsoft's definitions with their
+default parameters; or one initiative with --initiative; or what the tenant
+itself assigns, with its parameters, exclusions, exemptions and overrides, with
 --assigned. Nothing is asked of Azure.
 
+Profiles: default (all rules, and the definitions of the Microsoft cloud
+security benchmark and CIS Azure Foundations, as far as they were read), rules,
+all, or the beginning of a framework's name, such as CIS, MCSB, NIST.
+
 Definitions come from --definitions, or from what azward policy update kept; a
-tenant's own are read from the estate. A result is pass, fail, unknown or
-exempt; unknown names what was not read. Definitions that are not evaluated are
+tenant's own are read from the estate. Definitions that --definitions names are
+all evaluated, unless --profile says otherwise. A result is pass, fail, unknown,
+exempt or suppressed; unknown names what was not read. What is not evaluated is
 told, with the reason.
 
+What fails comes first: the severe, then what the internet reaches, then by
+what follows from a take-over. --suppressions leaves results aside, with reason
+and end.
+
 Exit code 3 when --fail-on is met, 4 when it cannot be decided.`,
-		Example: `  azward policy check --estate tenant.ndjson.zst
-  azward policy check --estate tenant.ndjson.zst --initiative 1f3afdf9-d0c9-4c3d-847f-89da613e70a8
+		Example: `  azward policy check
+  azward policy check --profile CIS --estate tenant.ndjson.zst
+  azward policy check --rules rules/ --suppressions suppressions.yaml --fail-on fail
+  azward policy check --initiative 1f3afdf9-d0c9-4c3d-847f-89da613e70a8
   azward policy check --assigned --output sarif -o policies.sarif --fail-on fail`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.policyCheck(cmd, &f) },
 	}
 	f.estate.add(c)
+	f.addSelection(c)
 	flags := c.Flags()
+	flags.StringArrayVar(&f.suppressions, "suppressions", nil, "file of suppressions (repeatable)")
+	flags.StringVar(&f.at, "at", "", "evaluate as of this time, RFC 3339 (default now)")
+	flags.StringSliceVar(&f.failOn, "fail-on", nil, "exit with 3 when a result is fail")
+	return c
+}
+
+// addSelection adds the flags that say what is evaluated.
+func (f *policyCheck) addSelection(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar(&f.profile, "profile", "", "default, rules, all, or the beginning of a framework's name (default default)")
+	flags.StringArrayVar(&f.rules, "rules", nil, "folder of rules beside azward's own (repeatable)")
 	flags.StringArrayVar(&f.definitions, "definitions", nil, "file or folder of policy definitions and initiatives (repeatable)")
 	flags.StringVar(&f.aliases, "aliases", "", "file of aliases: az provider list --expand resourceTypes/aliases, or lines of alias,path")
 	flags.StringVar(&f.initiative, "initiative", "", "evaluate this initiative: its ID, name or display name")
 	flags.BoolVar(&f.assigned, "assigned", false, "evaluate what the tenant assigns")
-	flags.StringVar(&f.at, "at", "", "evaluate as of this time, RFC 3339 (default now)")
-	flags.StringSliceVar(&f.failOn, "fail-on", nil, "exit with 3 when a result is fail")
-	return c
+}
+
+func (f *policyCheck) check() error {
+	if f.assigned && f.initiative != "" {
+		return &azward.Error{Kind: azward.KindUsage, Op: "check policies", Cause: "--assigned and --initiative exclude each other", Remedy: "use one of them"}
+	}
+	if f.profile != "" && (f.assigned || f.initiative != "") {
+		return &azward.Error{Kind: azward.KindUsage, Op: "check policies", Cause: "--profile goes neither with --assigned nor with --initiative", Remedy: "use one of them"}
+	}
+	if i := slices.IndexFunc(f.failOn, func(s string) bool { return s != "fail" }); i >= 0 {
+		return &azward.Error{Kind: azward.KindUsage, Op: "read --fail-on", Subject: f.failOn[i], Cause: "there is no such word", Remedy: "use fail"}
+	}
+	return nil
 }
 
 func (a *app) policyCheck(cmd *cobra.Command, f *policyCheck) error {
 	if err := a.only("table", "json", "sarif", "csv", "junit"); err != nil {
 		return err
 	}
-	if f.assigned && f.initiative != "" {
-		return &azward.Error{Kind: azward.KindUsage, Op: "check policies", Cause: "--assigned and --initiative exclude each other", Remedy: "use one of them"}
-	}
-	if i := slices.IndexFunc(f.failOn, func(s string) bool { return s != "fail" }); i >= 0 {
-		return &azward.Error{Kind: azward.KindUsage, Op: "read --fail-on", Subject: f.failOn[i], Cause: "there is no such word", Remedy: "use fail"}
+	if err := f.check(); err != nil {
+		return err
 	}
 	at, err := evaluationTime(f.at)
+	if err != nil {
+		return err
+	}
+	suppressions, err := a.readSuppressions(f.suppressions)
 	if err != nil {
 		return err
 	}
@@ -90,22 +126,54 @@ func (a *app) policyCheck(cmd *cobra.Command, f *policyCheck) error {
 	if err != nil {
 		return err
 	}
-	policies, skipped, err := a.selectPolicies(e, catalog, f)
+	profile, lost, err := a.selectProfile(e, catalog, f)
 	if err != nil {
 		return err
 	}
-	results := make([]report.Posture, 0, len(policies))
-	checker := azurepolicy.NewChecker(e, at)
-	for r := range checker.Check(policies) {
-		results = append(results, posture(r))
-	}
-	if err := a.tellSkipped(skipped, len(policies), catalog.Aliases); err != nil {
+	// Of what passes only JSON, CSV and JUnit say more than how much it is.
+	results := a.evaluate(e, profile, at, suppressions, slices.Contains([]string{"json", "csv", "junit"}, a.output))
+	if err := a.tellSkipped(profile, catalog); err != nil {
 		return err
+	}
+	for _, line := range policy.Stale(suppressions, at) {
+		if _, err := fmt.Fprintln(a.stderr, line); err != nil {
+			return err
+		}
 	}
 	if err := a.write(func(w io.Writer) error { return a.writePosture(w, results) }); err != nil {
 		return err
 	}
-	return judgePosture(f.failOn, results, skipped)
+	return judgePosture(f.failOn, results, profile.Skipped, lost)
+}
+
+// postures are results in order, and how much there is of each.
+type postures struct {
+	list  []report.Posture
+	tally tally
+}
+
+// evaluate gives the results of both engines, ranked.
+func (a *app) evaluate(e *estate.Estate, profile policy.Profile, at time.Time, suppressions []*policy.Suppression, passes bool) *postures {
+	results := &postures{list: []report.Posture{}, tally: tally{byRule: map[string]*tallied{}, total: map[string]int{}}}
+	ranker := policy.NewChecker(e, at)
+	take := func(p report.Posture) {
+		policy.Suppress(&p, suppressions, at)
+		if p.Result == "fail" || p.Result == "unknown" {
+			ranker.Rank(&p)
+		}
+		results.tally.add(p)
+		if passes || p.Result != "pass" {
+			results.list = append(results.list, p)
+		}
+	}
+	for r := range policy.NewChecker(e, at).Check(profile.Rules) {
+		take(r.Posture())
+	}
+	for r := range azurepolicy.NewChecker(e, at).Check(profile.Policies) {
+		take(policy.AzurePosture(r))
+	}
+	slices.SortStableFunc(results.list, policy.Compare)
+	return results
 }
 
 func evaluationTime(s string) (time.Time, error) {
@@ -119,24 +187,40 @@ func evaluationTime(s string) (time.Time, error) {
 	return at, nil
 }
 
-// selectPolicies compiles what is to be evaluated.
-func (a *app) selectPolicies(e *estate.Estate, catalog *azurepolicy.Catalog, f *policyCheck) ([]*azurepolicy.Policy, []azurepolicy.Skipped, error) {
+// selectProfile compiles what is to be evaluated; lost counts the rules that
+// do not load.
+func (a *app) selectProfile(e *estate.Estate, catalog *azurepolicy.Catalog, f *policyCheck) (profile policy.Profile, lost int, err error) {
 	switch {
 	case f.initiative != "":
+		if err := needDefinitions(catalog); err != nil {
+			return profile, 0, err
+		}
 		s, ok := catalog.Initiative(f.initiative)
 		if !ok {
-			return nil, nil, &azward.Error{
+			return profile, 0, &azward.Error{
 				Kind: azward.KindNotFound, Op: "find initiative", Subject: f.initiative, Cause: "no file that was read has it",
 				Remedy: "name files with --definitions, or keep them with azward policy update --from",
 			}
 		}
-		policies, skipped := catalog.Of(s, nil)
-		return policies, skipped, nil
+		profile.Policies, profile.Skipped = catalog.Of(s, nil)
+		return profile, 0, nil
 	case f.assigned:
-		return a.assignedPolicies(e, catalog)
+		if err := needDefinitions(catalog); err != nil {
+			return profile, 0, err
+		}
+		profile.Policies, profile.Skipped, err = a.assignedPolicies(e, catalog)
+		return profile, 0, err
 	}
-	policies, skipped := catalog.All()
-	return policies, skipped, nil
+	rules, lost, err := a.loadRules(f.rules)
+	if err != nil {
+		return profile, 0, err
+	}
+	name := f.profile
+	if name == "" && len(f.definitions) > 0 {
+		name = policy.ProfileAll
+	}
+	profile, err = policy.Select(name, rules, catalog)
+	return profile, lost, err
 }
 
 func (a *app) assignedPolicies(e *estate.Estate, catalog *azurepolicy.Catalog) ([]*azurepolicy.Policy, []azurepolicy.Skipped, error) {
@@ -173,17 +257,21 @@ func (a *app) tellGaps(gaps []azward.Gap) error {
 }
 
 // tellSkipped says what is not evaluated, and why.
-func (a *app) tellSkipped(skipped []azurepolicy.Skipped, evaluated int, aliases *azurepolicy.Aliases) error {
+func (a *app) tellSkipped(profile policy.Profile, catalog *azurepolicy.Catalog) error {
 	a.progress.clear()
 	if a.quiet {
 		return nil
 	}
 	var lines []string
-	if aliases.Len() == 0 {
+	switch {
+	case len(catalog.Definitions()) == 0:
+		lines = append(lines, "rules alone are evaluated: Microsoft's definitions were not read (azward policy update --from)")
+	case catalog.Aliases.Len() == 0 && len(profile.Policies) > 0:
 		lines = append(lines, "no list of aliases: properties are found by their names, and what is not found there is unknown (--aliases)")
 	}
+	skipped := profile.Skipped
 	if needs := countIf(skipped, func(s azurepolicy.Skipped) bool { return s.Needs }); needs > 0 {
-		lines = append(lines, fmt.Sprintf("%d of %d policies are not evaluated: a parameter has no default; evaluate what assigns them", needs, evaluated+len(skipped)))
+		lines = append(lines, fmt.Sprintf("%d of %d policies are not evaluated: a parameter has no default; evaluate what assigns them", needs, len(profile.Policies)+len(skipped)))
 	}
 	reasons := map[string]int{}
 	for _, s := range skipped {
@@ -212,56 +300,16 @@ func countIf[T any](list []T, keep func(T) bool) int {
 	return n
 }
 
-// posture is a result as it is written.
-func posture(r azurepolicy.Result) report.Posture {
-	p := report.Posture{
-		Resource: r.Resource.ID, Type: r.Resource.Type, Result: r.State.String(), Reason: r.Reason,
-		Gaps: r.Gaps, Frameworks: []string{}, Comparisons: []report.PostureComparison{},
-	}
-	if r.Policy != nil {
-		d := r.Policy.Definition
-		p.Rule, p.Title, p.Category, p.Effect = cmp.Or(d.Name, d.ID.Name()), d.DisplayName, d.Category, r.Policy.Effect
-		p.Frameworks = append(p.Frameworks, r.Policy.Groups...)
-		p.Assignment = r.Policy.From.Assignment
-	}
-	cited := make([]azward.Evidence, 0, len(r.Leaves)+len(r.Proof))
-	// What is more telling than the type comes first.
-	leaves := slices.Clone(r.Leaves)
-	slices.SortStableFunc(leaves, func(a, b azurepolicy.Leaf) int { return rank(a) - rank(b) })
-	for _, l := range leaves {
-		p.Comparisons = append(p.Comparisons, report.PostureComparison{
-			Field: l.Field, Path: l.Path, Value: l.Value, Operator: l.Operator, Expected: l.Expected, Answer: l.Answer, Reason: l.Reason,
-		})
-		if l.Path != "" {
-			cited = append(cited, l.Evidence())
-		}
-	}
-	p.Evidence = append(cited, r.Proof...)
-	return p
-}
-
-// rank puts what names the resource behind what it is set to.
-func rank(l azurepolicy.Leaf) int {
-	switch {
-	case slices.Contains([]string{"type", "id", "name", "kind"}, strings.ToLower(l.Field)):
-		return 2
-	case l.Path == "":
-		return 1
-	default:
-		return 0
-	}
-}
-
-func (a *app) writePosture(w io.Writer, results []report.Posture) error {
+func (a *app) writePosture(w io.Writer, results *postures) error {
 	switch a.output {
 	case "json":
-		return writePostureJSON(w, results)
+		return writePostureJSON(w, results.list)
 	case "sarif":
-		return report.PostureSARIF(w, results, version)
+		return report.PostureSARIF(w, results.list, version)
 	case "csv":
-		return report.PostureCSV(w, results)
+		return report.PostureCSV(w, results.list)
 	case "junit":
-		return report.PostureJUnit(w, results)
+		return report.PostureJUnit(w, results.list)
 	}
 	return writePostureTable(w, results)
 }
@@ -292,83 +340,18 @@ func writePostureJSON(w io.Writer, results []report.Posture) error {
 	return out.Flush()
 }
 
-// tallied counts the results of one policy.
-type tallied struct {
-	title, category string
-	counts          map[string]int
-	example         string
-}
-
-// maxPoliciesShown bounds the rows of the table; JSON and CSV have all.
-const maxPoliciesShown = 60
-
-func writePostureTable(w io.Writer, results []report.Posture) error {
-	byRule := map[string]*tallied{}
-	total := map[string]int{}
-	for _, p := range results {
-		t := byRule[p.Rule]
-		if t == nil {
-			t = &tallied{title: p.Title, category: p.Category, counts: map[string]int{}}
-			byRule[p.Rule] = t
-		}
-		t.counts[p.Result]++
-		total[p.Result]++
-		if p.Result == "fail" && t.example == "" {
-			t.example = p.Resource.Name()
-			if len(p.Comparisons) > 0 && p.Comparisons[0].Path != "" {
-				t.example += " " + p.Comparisons[0].Path
-			}
-		}
-	}
-	rows := make([]*tallied, 0, len(byRule))
-	for _, t := range byRule {
-		if t.counts["fail"]+t.counts["unknown"] > 0 {
-			rows = append(rows, t)
-		}
-	}
-	slices.SortFunc(rows, func(a, b *tallied) int {
-		return cmp.Or(b.counts["fail"]-a.counts["fail"], b.counts["unknown"]-a.counts["unknown"], strings.Compare(a.title, b.title))
-	})
-	t := newTable("fail", "unknown", "pass", "exempt", "policy", "for example")
-	for _, row := range rows[:min(len(rows), maxPoliciesShown)] {
-		t.AppendRow(table.Row{row.counts["fail"], row.counts["unknown"], row.counts["pass"], row.counts["exempt"], cellOf(row.title), cellOf(row.example)})
-	}
-	if len(rows) > 0 {
-		if _, err := fmt.Fprintln(w, t.Render()); err != nil {
-			return err
-		}
-	}
-	if more := len(rows) - maxPoliciesShown; more > 0 {
-		if _, err := fmt.Fprintf(w, "and %d more policies: --output csv or json\n", more); err != nil {
-			return err
-		}
-	}
-	_, err := fmt.Fprintf(w, "%d results: %d fail, %d unknown, %d pass, %d exempt\n", len(results), total["fail"], total["unknown"], total["pass"], total["exempt"])
-	return err
-}
-
-// cellOf keeps a cell of a table readable.
-func cellOf(s string) string {
-	const letters = 70
-	if r := []rune(s); len(r) > letters {
-		return string(r[:letters-1]) + "…"
-	}
-	return s
-}
-
-func judgePosture(failOn []string, results []report.Posture, skipped []azurepolicy.Skipped) error {
+func judgePosture(failOn []string, results *postures, skipped []azurepolicy.Skipped, lost int) error {
 	if len(failOn) == 0 {
 		return nil
 	}
-	failed := countIf(results, func(p report.Posture) bool { return p.Result == "fail" })
-	open := countIf(results, func(p report.Posture) bool { return p.Result == "unknown" })
-	lost := countIf(skipped, func(s azurepolicy.Skipped) bool { return !s.Needs })
+	failed, open := results.tally.total["fail"], results.tally.total["unknown"]
+	lost += countIf(skipped, func(s azurepolicy.Skipped) bool { return !s.Needs })
 	switch {
 	case failed > 0:
 		return &azward.Error{Kind: azward.KindFailOn, Op: "--fail-on fail", Cause: fmt.Sprintf("%d results are fail", failed)}
 	case open+lost > 0:
 		return &azward.Error{
-			Kind: azward.KindUndecided, Op: "--fail-on fail", Cause: fmt.Sprintf("nothing fails, but %d results are unknown and %d policies were not evaluated", open, lost),
+			Kind: azward.KindUndecided, Op: "--fail-on fail", Cause: fmt.Sprintf("nothing fails, but %d results are unknown and %d policies and rules were not evaluated", open, lost),
 			Remedy: "--output json says why; or accept exit code 4",
 		}
 	}

@@ -278,11 +278,16 @@ func (a *app) policyCatalog(e *estate.Estate, files []string, aliases string) (*
 	if err := a.tellGaps(catalog.ReadTenant(e)); err != nil {
 		return nil, err
 	}
-	if len(catalog.Definitions()) == 0 {
-		return nil, &azward.Error{
-			Kind: azward.KindNotFound, Op: "find policy definitions", Cause: "none are kept, none are named, and the estate holds none",
-			Remedy: "az policy definition list > definitions.json, then azward policy update --from definitions.json",
-		}
-	}
 	return catalog, nil
+}
+
+// needDefinitions is the error where there are none to choose from.
+func needDefinitions(catalog *azurepolicy.Catalog) error {
+	if len(catalog.Definitions()) > 0 {
+		return nil
+	}
+	return &azward.Error{
+		Kind: azward.KindNotFound, Op: "find policy definitions", Cause: "none are kept, none are named, and the estate holds none",
+		Remedy: "az policy definition list > definitions.json, then azward policy update --from definitions.json",
+	}
 }

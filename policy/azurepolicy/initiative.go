@@ -1,9 +1,11 @@
 package azurepolicy
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -175,6 +177,15 @@ func (c *Catalog) Initiative(name string) (*Initiative, bool) {
 		}
 	}
 	return nil, false
+}
+
+// Every gives each initiative once, by display name and ID.
+func (c *Catalog) Every() []*Initiative {
+	list := slices.Collect(maps.Values(c.initiatives))
+	slices.SortFunc(list, func(a, b *Initiative) int {
+		return cmp.Or(strings.Compare(a.DisplayName, b.DisplayName), strings.Compare(a.label(), b.label()))
+	})
+	return slices.Compact(list)
 }
 
 // Skipped is a policy that is not evaluated, and why.

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/report"
+)
+
+// tally counts results, by rule and in all.
+type tally struct {
+	byRule map[string]*tallied
+	total  map[string]int
+	all    int
+}
+
+// tallied counts the results of one rule or policy.
+type tallied struct {
+	title    string
+	severity azward.Severity
+	counts   map[string]int
+	exposed  int // failing ones that the internet reaches
+	first    *report.Posture
+}
+
+func (t *tally) add(p report.Posture) {
+	t.all++
+	t.total[p.Result]++
+	one := t.byRule[p.Rule]
+	if one == nil {
+		one = &tallied{title: p.Title, severity: p.Severity, counts: map[string]int{}}
+		t.byRule[p.Rule] = one
+	}
+	one.counts[p.Result]++
+	if p.Result != "fail" {
+		return
+	}
+	exposed := p.Rank.Exposed == azward.Yes
+	if exposed {
+		one.exposed++
+	}
+	if one.first == nil || exposed && one.first.Rank.Exposed != azward.Yes {
+		one.first = &p
+	}
+}
+
+// example is the most urgent result that fails.
+func (t *tallied) example() string {
+	if t.first == nil {
+		return ""
+	}
+	s := t.first.Resource.Name()
+	if s == "" {
+		s = string(t.first.Resource)
+	}
+	if len(t.first.Comparisons) > 0 && t.first.Comparisons[0].Path != "" {
+		s += " " + t.first.Comparisons[0].Path
+	}
+	return s
+}
+
+// maxPoliciesShown bounds the rows of the table; JSON and CSV have all.
+const maxPoliciesShown = 60
+
+func writePostureTable(w io.Writer, results *postures) error {
+	rows := make([]*tallied, 0, len(results.tally.byRule))
+	for _, t := range results.tally.byRule {
+		if t.counts["fail"]+t.counts["unknown"] > 0 {
+			rows = append(rows, t)
+		}
+	}
+	slices.SortFunc(rows, func(a, b *tallied) int {
+		return cmp.Or(
+			-cmp.Compare(min(1, a.counts["fail"]), min(1, b.counts["fail"])),
+			cmp.Compare(b.severity.Rank(), a.severity.Rank()), cmp.Compare(b.exposed, a.exposed),
+			b.counts["fail"]-a.counts["fail"], b.counts["unknown"]-a.counts["unknown"], strings.Compare(a.title, b.title),
+		)
+	})
+	t := newTable("severity", "fail", "exposed", "unknown", "pass", "aside", "rule or policy", "for example")
+	for _, row := range rows[:min(len(rows), maxPoliciesShown)] {
+		t.AppendRow(table.Row{
+			row.severity, row.counts["fail"], row.exposed, row.counts["unknown"], row.counts["pass"], row.counts["exempt"] + row.counts["suppressed"],
+			cellOf(row.title), cellOf(row.example()),
+		})
+	}
+	if len(rows) > 0 {
+		if _, err := fmt.Fprintln(w, t.Render()); err != nil {
+			return err
+		}
+	}
+	if more := len(rows) - maxPoliciesShown; more > 0 {
+		if _, err := fmt.Fprintf(w, "and %d more rules and policies: --output csv or json\n", more); err != nil {
+			return err
+		}
+	}
+	total := results.tally.total
+	_, err := fmt.Fprintf(w, "%d results: %d fail, %d unknown, %d pass, %d exempt, %d suppressed\n", results.tally.all, total["fail"], total["unknown"], total["pass"], total["exempt"], total["suppressed"])
+	return err
+}
+
+// cellOf keeps a cell of a table readable.
+func cellOf(s string) string {
+	const letters = 70
+	if r := []rune(s); len(r) > letters {
+		return string(r[:letters-1]) + "…"
+	}
+	return s
+}

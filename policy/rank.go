@@ -1,0 +1,90 @@
+package policy
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/azward/azward"
+	"github.com/azward/azward/exposure"
+	"github.com/azward/azward/impact"
+	"github.com/azward/azward/report"
+)
+
+// Rank says of a result how urgent it is among those of its severity: whether
+// the internet reaches the resource, or the one that it is part of, and what
+// follows when that is taken over.
+func (c *Checker) Rank(p *report.Posture) {
+	for id := p.Resource; id != ""; id = id.Parent() {
+		r, ok := c.estate.Resource(id)
+		if !ok {
+			continue
+		}
+		d, err := c.document(r)
+		if err != nil {
+			return
+		}
+		x := c.exposed(d.root)
+		if x == nil {
+			continue
+		}
+		p.Rank.Exposed, p.Rank.Class = x.Answer, string(x.Class)
+		p.Rank.Reasons = append(p.Rank.Reasons, exposedWords(x))
+		if blast := c.blast(id); blast.Rank > impact.None {
+			p.Rank.Blast = int(blast.Rank)
+			p.Rank.Reasons = append(p.Rank.Reasons, blast.Summary)
+		}
+		return
+	}
+}
+
+func exposedWords(x *exposure.Exposure) string {
+	switch x.Answer {
+	case azward.Yes:
+		return "the internet reaches it: " + x.Summary
+	case azward.No:
+		return "the internet does not reach it: " + x.Summary
+	}
+	return "whether the internet reaches it is not known: " + x.Summary
+}
+
+func (c *Checker) blast(id azward.ResourceID) impact.Radius {
+	key := id.Key()
+	if held, ok := c.radii[key]; ok {
+		return held
+	}
+	var radius impact.Radius
+	if w, ok := c.estate.Workload(id); ok {
+		radius = impact.Of(c.estate, w)
+	}
+	c.radii[key] = radius
+	return radius
+}
+
+// Compare orders results: what fails before what is unknown and the rest,
+// severe ones first, then those that the internet reaches, then by what follows
+// from a take-over.
+func Compare(a, b report.Posture) int {
+	return cmp.Or(
+		cmp.Compare(resultOrder[a.Result], resultOrder[b.Result]),
+		cmp.Compare(b.Severity.Rank(), a.Severity.Rank()),
+		cmp.Compare(exposedOrder(a), exposedOrder(b)),
+		cmp.Compare(b.Rank.Blast, a.Rank.Blast),
+		strings.Compare(a.Rule, b.Rule),
+		strings.Compare(string(a.Resource.Key()), string(b.Resource.Key())),
+		strings.Compare(string(a.Assignment.Key()), string(b.Assignment.Key())),
+	)
+}
+
+var resultOrder = map[string]int{"fail": 0, "unknown": 1, "suppressed": 2, "exempt": 3, "pass": 4}
+
+func exposedOrder(p report.Posture) int {
+	switch {
+	case p.Rank.Exposed == azward.Yes:
+		return 0
+	case len(p.Rank.Reasons) == 0:
+		return 2 // nothing that could be reached
+	case p.Rank.Exposed == azward.Unknown:
+		return 1
+	}
+	return 3
+}
