@@ -21,7 +21,8 @@ const (
 	SourceListing       Source = "listing"       // a completed listing: the proof of an absence
 	SourceGap           Source = "gap"           // in an estate file: what could not be read
 	SourceExport        Source = "export"        // a file that the user exported
-	SourceTemplate      Source = "template"      // what a template or a plan would create
+	SourceTemplate      Source = "template"      // what a template would create
+	SourcePlan          Source = "plan"          // what a Terraform plan would create, as far as it is mapped
 	SourceScanner       Source = "scanner"       // another scanner's report: its word, and a copy of it
 	SourceUser          Source = "user"          // the user's own word, such as --complete
 	SourceDocumented    Source = "documented"    // a platform default that Microsoft or Kubernetes documents
@@ -56,7 +57,7 @@ func (e Evidence) Grade() int {
 	switch e.Source {
 	case SourceARM, SourceKubernetes, SourceImage, SourceAdvisory, SourceListing, SourceMSGraph, SourceDocumented:
 		return 3
-	case SourceResourceGraph, SourceRegistry, SourceExport, SourceTemplate, SourceScanner:
+	case SourceResourceGraph, SourceRegistry, SourceExport, SourceTemplate, SourcePlan, SourceScanner:
 		return 2
 	default:
 		return 1

@@ -96,7 +96,7 @@ func (in *reader) file(e *envelope, at string) error {
 		return in.fileListing(e)
 	case azward.SourceGap:
 		return in.fileGap(e)
-	case azward.SourceARM, azward.SourceResourceGraph, azward.SourceExport, azward.SourceTemplate, azward.SourceKubernetes, azward.SourceMSGraph, azward.SourceImage, azward.SourceUser:
+	case azward.SourceARM, azward.SourceResourceGraph, azward.SourceExport, azward.SourceTemplate, azward.SourcePlan, azward.SourceKubernetes, azward.SourceMSGraph, azward.SourceImage, azward.SourceUser:
 	default:
 		in.note(azward.GapUnsupported, string(e.source), fmt.Sprintf("a line has the source %q, which this version does not know", e.source), at)
 		return nil

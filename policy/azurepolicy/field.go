@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/azward/azward"
 )
 
 // fieldKind is how a field is found: most by their path in the document.
@@ -298,6 +300,9 @@ func (f *field) walk(r *run, v *value, path []segment, at *place, call func(*val
 			at = r.below(at, v.obj.keys[index])
 		}
 		if v = next; v.kind == null {
+			if r.subject.Resource.Source == azward.SourcePlan {
+				return f.unset(path[i+1:], at, call) // what is mapped is null where it is not set
+			}
 			return f.nothing(r, path[i+1:], at, call)
 		}
 	}
@@ -323,6 +328,11 @@ func (f *field) nothing(r *run, rest []segment, at *place, call func(*value, *pl
 	if v := r.subject.lacking(f); v.kind == unread {
 		return call(&v, at)
 	}
+	return f.unset(rest, at, call)
+}
+
+// unset answers where it is known that the property is not set.
+func (f *field) unset(rest []segment, at *place, call func(*value, *place) bool) bool {
 	for _, step := range rest {
 		if step.each {
 			return true // an empty collection

@@ -62,6 +62,8 @@ func Unset(e *estate.Estate, r *estate.Resource) string {
 		return "it was exported without its properties"
 	case r.Source == azward.SourceResourceGraph:
 		return "Resource Graph may leave properties out; reading the resource from Resource Manager would tell"
+	case r.Source == azward.SourcePlan:
+		return "azward does not map from the plan what sets it"
 	case r.Source == azward.SourceExport && !vouched(e, r):
 		return "an export may leave properties out; --complete says that it does not"
 	}
