@@ -107,7 +107,7 @@ func (w *world) follow(c *change, path []any, armType string) (ids []azward.Reso
 			return nil, why
 		}
 		id, ok := w.idOf(target)
-		if !ok || !strings.EqualFold(id.Type(), armType) {
+		if !ok || armType != "" && !strings.EqualFold(id.Type(), armType) {
 			return nil, fmt.Sprintf("it comes from %s, whose ID azward cannot foresee", target.Address)
 		}
 		ids = append(ids, id)

@@ -52,6 +52,7 @@ type change struct {
 	Type    string `json:"type"`
 	Name    string `json:"name"`
 	Index   any    `json:"index"` // of count or for_each
+	line    int    // of the plan's file, 0 where it is not known
 	Change  struct {
 		Actions []string       `json:"actions"`
 		Before  map[string]any `json:"before"`
@@ -100,7 +101,8 @@ func Read(r io.Reader, name string) (*Plan, error) {
 	}
 	const remedy = "write it with: terraform plan -out plan.tfplan && terraform show -json plan.tfplan > plan.json"
 	var d document
-	if err := json.NewDecoder(bound.Reader(r, maxPlanBytes, "the plan")).Decode(&d); err != nil {
+	var at addressLines
+	if err := json.NewDecoder(io.TeeReader(bound.Reader(r, maxPlanBytes, "the plan"), &at)).Decode(&d); err != nil {
 		return nil, bad(err.Error(), remedy, err)
 	}
 	switch major, _, _ := strings.Cut(d.FormatVersion, "."); {
@@ -111,6 +113,9 @@ func Read(r io.Reader, name string) (*Plan, error) {
 	}
 	p := &Plan{changes: d.ResourceChanges, config: d.Configuration.Root}
 	p.changes = withoutNil(p.changes)
+	for _, c := range p.changes {
+		c.line = at.lines[c.Address]
+	}
 	p.subscription = d.subscription()
 	return p, nil
 }
@@ -172,19 +177,24 @@ func (p *Plan) Over(e *estate.Estate) (*estate.Estate, []azward.Gap, error) {
 		subscription = all[0]
 	}
 	w := &world{estate: e, plan: p, subscription: subscription, bodies: map[azward.ResourceKey]map[string]any{}, unmapped: map[string]int{}}
-	for _, c := range p.changes {
+	w.changes()
+	changed, err := w.result()
+	return changed, w.gaps(), err
+}
+
+// changes lays all changes over the estate.
+func (w *world) changes() {
+	for _, c := range w.plan.changes {
 		if c.Mode != "data" && c.does("delete") {
 			w.remove(c)
 		}
 	}
 	for _, pass := range []int{whole, part, link} { // parts need what they are part of
-		for _, c := range p.changes {
+		for _, c := range w.plan.changes {
 			if c.Mode != "data" && (c.does("create") || c.does("update")) {
 				w.apply(c, pass)
 			}
 		}
 	}
 	w.connectPeerings()
-	changed, err := w.result()
-	return changed, w.gaps(), err
 }

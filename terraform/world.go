@@ -20,13 +20,15 @@ type world struct {
 	unmapped     map[string]int
 	found        []azward.Gap
 	depth        int // of references that are followed
+
+	posture *postureRun // nil: only what decides who reaches whom
 }
 
 // apply maps one change in the pass that its kind belongs to.
 func (w *world) apply(c *change, pass int) {
-	k, ok := kinds[c.Type]
+	k, ok := w.kind(c.Type)
 	if !ok {
-		if pass == whole && !harmless(c.Type) {
+		if pass == whole && !w.harmless(c.Type) {
 			w.unmapped[c.Type]++
 		}
 		return
@@ -47,9 +49,9 @@ func (w *world) apply(c *change, pass int) {
 
 // remove takes away what the plan deletes, also before it is created anew.
 func (w *world) remove(c *change) {
-	k, ok := kinds[c.Type]
+	k, ok := w.kind(c.Type)
 	if !ok {
-		if !harmless(c.Type) && !c.does("create") {
+		if !w.harmless(c.Type) && !c.does("create") {
 			w.unmapped[c.Type]++
 		}
 		return
@@ -75,7 +77,7 @@ func (w *world) idOf(c *change) (azward.ResourceID, bool) {
 			return id, true
 		}
 	}
-	k, ok := kinds[c.Type]
+	k, ok := w.kind(c.Type)
 	if !ok || k.id == nil {
 		return "", false
 	}
@@ -97,6 +99,9 @@ func (w *world) nowhere(armType string) azward.ResourceID {
 	s := w.subscription
 	if s == "" {
 		s = "/subscriptions/00000000-0000-0000-0000-000000000000"
+	}
+	if armType == "" {
+		armType = "Microsoft.Resources/unknown"
 	}
 	parts := strings.Split(armType, "/")
 	id := s + azward.ResourceID("/resourceGroups/known-after-apply/providers/"+parts[0])
