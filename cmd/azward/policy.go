@@ -27,6 +27,7 @@ func policyCommand(a *app) *cobra.Command {
 // policyCheck is what azward policy check is asked.
 type policyCheck struct {
 	estate       estateFlags
+	planned      plannedFlags
 	definitions  []string
 	aliases      string
 	initiative   string
@@ -71,6 +72,7 @@ Exit code 3 when --fail-on is met, 4 when it cannot be decided.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.policyCheck(cmd, &f) },
 	}
 	f.estate.add(c)
+	f.planned.add(c)
 	f.addSelection(c)
 	flags := c.Flags()
 	flags.StringArrayVar(&f.suppressions, "suppressions", nil, "file of suppressions (repeatable)")
@@ -118,7 +120,7 @@ func (a *app) policyCheck(cmd *cobra.Command, f *policyCheck) error {
 	if err != nil {
 		return err
 	}
-	e, err := f.estate.open(a, cmd)
+	e, would, err := f.planned.open(a, cmd, &f.estate, at, f.assigned)
 	if err != nil {
 		return err
 	}
@@ -131,7 +133,7 @@ func (a *app) policyCheck(cmd *cobra.Command, f *policyCheck) error {
 		return err
 	}
 	// Of what passes only JSON, CSV and JUnit say more than how much it is.
-	results := a.evaluate(e, profile, at, suppressions, slices.Contains([]string{"json", "csv", "junit"}, a.output))
+	results := a.evaluate(e, profile, at, suppressions, slices.Contains([]string{"json", "csv", "junit"}, a.output), would)
 	if err := a.tellSkipped(profile, catalog); err != nil {
 		return err
 	}
@@ -153,10 +155,13 @@ type postures struct {
 }
 
 // evaluate gives the results of both engines, ranked.
-func (a *app) evaluate(e *estate.Estate, profile policy.Profile, at time.Time, suppressions []*policy.Suppression, passes bool) *postures {
+func (a *app) evaluate(e *estate.Estate, profile policy.Profile, at time.Time, suppressions []*policy.Suppression, passes bool, would *planned) *postures {
 	results := &postures{list: []report.Posture{}, tally: tally{byRule: map[string]*tallied{}, total: map[string]int{}}}
 	ranker := policy.NewChecker(e, at)
 	take := func(p report.Posture) {
+		if !would.place(&p) {
+			return
+		}
 		policy.Suppress(&p, suppressions, at)
 		if p.Result == "fail" || p.Result == "unknown" {
 			ranker.Rank(&p)
