@@ -144,6 +144,24 @@ func (id ResourceID) Parent() ResourceID {
 	return ResourceID(up)
 }
 
+// AttachedTo returns the resource that an extension resource is attached to: the
+// key vault of one of its diagnostic settings. It is "" for what is attached to
+// none, such as a key vault, or a role assignment of a subscription.
+//
+// Source: https://learn.microsoft.com/azure/azure-resource-manager/management/extension-resource-types
+func (id ResourceID) AttachedTo() ResourceID {
+	arm, below := id.SplitKubernetes()
+	at := strings.LastIndex(lowerASCII(string(arm)), "/providers/")
+	if at <= 0 || below != "" || strings.Count(string(arm[at:]), "/") != 4 {
+		return ""
+	}
+	scope := arm[:at]
+	if strings.Contains(lowerASCII(string(scope)), "/providers/") {
+		return scope
+	}
+	return ""
+}
+
 // cutLast parts s at its last slash; without one, last is all of s.
 func cutLast(s string) (before, last string, ok bool) {
 	at := strings.LastIndexByte(s, '/')

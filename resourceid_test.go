@@ -257,3 +257,27 @@ func TestParseGUID(t *testing.T) {
 		})
 	}
 }
+
+func TestAttachedTo(t *testing.T) {
+	t.Parallel()
+	const vault = azward.ResourceID("/subscriptions/1/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v")
+	for _, tc := range []struct {
+		name     string
+		id, want azward.ResourceID
+	}{
+		{"diagnostic_setting_of_a_vault", vault + "/providers/Microsoft.Insights/diagnosticSettings/audit", vault},
+		{"vault", vault, ""},
+		{"secret_of_a_vault", vault + "/secrets/s", ""},
+		{"role_assignment_of_a_secret", vault + "/secrets/s/providers/Microsoft.Authorization/roleAssignments/1", vault + "/secrets/s"},
+		{"role_assignment_of_a_subscription", "/subscriptions/1/providers/Microsoft.Authorization/roleAssignments/1", ""},
+		{"object_of_directory", "/providers/Microsoft.Graph/users/1", ""},
+		{"something_below_what_is_attached", vault + "/providers/Microsoft.Security/assessments/a/subAssessments/b", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			if got := tc.id.AttachedTo(); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}

@@ -132,7 +132,8 @@ type childKey struct {
 }
 
 // Children returns the resources of an ARM type whose ID lies directly below
-// parent, such as the slots of a site, by key. The caller must not change the
+// parent, such as the slots of a site, or that are attached to it, such as its
+// diagnostic settings, by key. The caller must not change the
 // slice.
 func (e *Estate) Children(parent azward.ResourceID, resourceType string) []*Resource {
 	e.tracker.note(lookup{kind: byParent, a: string(parent.Key()), b: resourceType})
@@ -148,7 +149,13 @@ func (e *snapshot) indexChildren() {
 	e.children = make(map[childKey][]*Resource)
 	for typeKey, list := range e.byType {
 		if strings.Count(typeKey, "/") < 2 {
-			continue // top-level, or a Kubernetes kind
+			for _, r := range list { // attached ones; others are top-level, or of a Kubernetes kind
+				if scope := azward.ResourceID(r.key).AttachedTo(); scope != "" {
+					key := childKey{azward.ResourceKey(scope), typeKey}
+					e.children[key] = append(e.children[key], r)
+				}
+			}
+			continue
 		}
 		for _, r := range list {
 			if parent := azward.ResourceID(r.key).Parent(); parent != "" {
