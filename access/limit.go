@@ -13,7 +13,7 @@ import (
 // once a minute; an address, behind which a whole office may sit, more often.
 const (
 	accountEvery, accountBurst = time.Minute, 5
-	addressEvery, addressBurst = 6 * time.Second, 20
+	addressEvery, addressBurst = 3 * time.Second, 30
 	// maxLimits bounds the memory of a limiter, in keys of about 200 bytes. The
 	// one that was not asked for longest goes first.
 	maxLimits = 20_000

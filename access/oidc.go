@@ -172,10 +172,7 @@ func (i *issuer) config(p *oidc.Provider) *oauth2.Config {
 
 // BeginIssuerSignIn gives the issuer's page to send the browser to, and the
 // state that the browser brings back. Next is where to go afterwards.
-func (c *Control) BeginIssuerSignIn(ctx context.Context, next, address string) (to, state string, err error) {
-	if err := c.takeAddress(address); err != nil {
-		return "", "", err
-	}
+func (c *Control) BeginIssuerSignIn(ctx context.Context, next string) (to, state string, err error) {
 	if c.oidc == nil {
 		return "", "", noIssuer()
 	}

@@ -63,7 +63,7 @@ func browse(t *testing.T, to string) url.Values {
 func (w issuerWorld) signIn(t *testing.T, claims map[string]any) (access.User, error) {
 	t.Helper()
 	w.issuer.Claim(claims)
-	to, state, err := w.BeginIssuerSignIn(t.Context(), "/verdicts", address)
+	to, state, err := w.BeginIssuerSignIn(t.Context(), "/verdicts")
 	check(t, err)
 	u, next, err := w.IssuerSignIn(t.Context(), state, browse(t, to), address)
 	same(t, "/verdicts", next)
@@ -200,7 +200,7 @@ func TestIssuerAnswers(t *testing.T) {
 	w.issuer.Claim(roles("azward.admin"))
 	begin := func() (url.Values, string) {
 		t.Helper()
-		to, state, err := w.BeginIssuerSignIn(t.Context(), "//evil.example", address)
+		to, state, err := w.BeginIssuerSignIn(t.Context(), "//evil.example")
 		check(t, err)
 		for _, part := range []string{"code_challenge_method=S256", "nonce=", "state=", "response_type=code"} {
 			if !strings.Contains(to, part) {
@@ -338,12 +338,12 @@ func TestIssuerIsAway(t *testing.T) {
 		o.OIDC = &access.OIDC{Issuer: "http://127.0.0.1:1", ClientID: "azward", Default: access.Viewer, Client: client(t)}
 	})
 	for range 2 {
-		_, _, err := w.BeginIssuerSignIn(t.Context(), "/", address)
+		_, _, err := w.BeginIssuerSignIn(t.Context(), "/")
 		refused(t, err, azward.KindUnavailable)
 	}
 	without := open(t)
 	same(t, "", without.IssuerLabel())
-	_, _, err := without.BeginIssuerSignIn(t.Context(), "/", address)
+	_, _, err := without.BeginIssuerSignIn(t.Context(), "/")
 	refused(t, err, azward.KindNotFound)
 	_, _, err = without.IssuerSignIn(t.Context(), "", nil, address)
 	refused(t, err, azward.KindNotFound)

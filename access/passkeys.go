@@ -232,10 +232,7 @@ func (c *Control) RemovePasskey(ctx context.Context, id string) error {
 // BeginPasskeySignIn gives what a browser hands to navigator.credentials.get,
 // and the state that it brings back with the answer. It says nothing about who
 // has passkeys.
-func (c *Control) BeginPasskeySignIn(address string) (options any, state string, err error) {
-	if err := c.takeAddress(address); err != nil {
-		return nil, "", err
-	}
+func (c *Control) BeginPasskeySignIn() (options any, state string, err error) {
 	party, err := c.party()
 	if err != nil {
 		return nil, "", err

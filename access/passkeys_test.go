@@ -40,7 +40,7 @@ func TestPasskeys(t *testing.T) {
 	signIn := func(change func(state string, answer []byte) (string, []byte)) (access.User, error) {
 		t.Helper()
 		w.clock.Add(time.Minute) // for the limits
-		options, state, err := w.BeginPasskeySignIn(address)
+		options, state, err := w.BeginPasskeySignIn()
 		check(t, err)
 		answer := key.Get(t, encoded(t, options))
 		if change != nil {
@@ -97,7 +97,7 @@ func TestPasskeys(t *testing.T) {
 	}
 	key.Origin, key.Domain = origin, "localhost"
 	stranger := accesstest.NewAuthenticator(t, origin, "localhost")
-	options, state, err = w.BeginPasskeySignIn(address)
+	options, state, err = w.BeginPasskeySignIn()
 	check(t, err)
 	_, err = w.PasskeySignIn(t.Context(), state, bytes.NewReader(stranger.Get(t, encoded(t, options))), address)
 	refused(t, err, azward.KindSignIn)
@@ -128,7 +128,7 @@ func TestPasskeysNeedADomain(t *testing.T) {
 		c, err := access.New(access.Options{PublicURL: public})
 		check(t, err)
 		same(t, want, c.TakesPasskeys())
-		if _, _, err := c.BeginPasskeySignIn(address); !want {
+		if _, _, err := c.BeginPasskeySignIn(); !want {
 			refused(t, err, azward.KindUsage)
 		}
 	}

@@ -91,7 +91,7 @@ func TestGuessingIsLimited(t *testing.T) {
 	check(t, err)
 
 	// One address and many names.
-	for i := range 20 {
+	for i := range 30 {
 		_, err = w.SignIn(t.Context(), fmt.Sprint("user", i), password, fmt.Sprintf("2001:db8:1:2::%x", i))
 		refused(t, err, azward.KindSignIn)
 	}

@@ -67,7 +67,7 @@ func TestSetupLinkExpires(t *testing.T) {
 func TestGuessedLinksAreLimited(t *testing.T) {
 	t.Parallel()
 	w := open(t)
-	for range 20 {
+	for range 30 {
 		_, err := w.SetUp(t.Context(), "azs_guess", "root", password, address)
 		refused(t, err, azward.KindSignIn)
 	}

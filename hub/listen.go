@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -134,7 +135,10 @@ func (h hosts) known(host string) bool {
 		return true
 	}
 	name := host
-	if only, _, err := net.SplitHostPort(host); err == nil {
+	if only, port, err := net.SplitHostPort(host); err == nil {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return false
+		}
 		name = only
 	}
 	name = strings.ToLower(strings.Trim(name, "[]"))

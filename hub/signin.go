@@ -199,7 +199,7 @@ func (s *Server) setUp(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) beginIssuer(w http.ResponseWriter, r *http.Request) {
 	next := access.LocalPath(r.URL.Query().Get("next"))
-	to, state, err := s.options.Access.BeginIssuerSignIn(r.Context(), next, s.address(r))
+	to, state, err := s.options.Access.BeginIssuerSignIn(r.Context(), next)
 	if err != nil {
 		s.again(w, r, next, "", err)
 		return
@@ -222,7 +222,7 @@ func (s *Server) issuerSignIn(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) beginPasskeySignIn(w http.ResponseWriter, r *http.Request) {
-	options, state, err := s.options.Access.BeginPasskeySignIn(s.address(r))
+	options, state, err := s.options.Access.BeginPasskeySignIn()
 	s.beginCeremony(w, r, options, state, err)
 }
 
