@@ -98,7 +98,7 @@ Without --estate the estate of the last scan is read.`,
 	c.Flags().StringVar(&to, "to", "", "this workload or service alone: its resource ID, or the last part of it")
 	c.Flags().BoolVar(&ladder, "ladder", false, "answer for every source class, not for the internet alone")
 	f.add(c)
-	c.AddCommand(exposureCheckCommand(a, &f), exposureDiffCommand(a))
+	c.AddCommand(exposureCheckCommand(a, &f), exposureDiffCommand(a), exposurePodsCommand(a, &f))
 	return c
 }
 

@@ -51,6 +51,11 @@ func (g *Engine) keep(key uint64, answer azward.Answer) {
 	g.kept.answers[key] = answer
 }
 
+// Kind numbers pods so that no policy of the cluster tells those of one kind
+// apart: they are in the same namespace and have the same labels and ports, and
+// the same address where policies name addresses.
+func (g *Engine) Kind(p *Pod) uint64 { return g.class(p) }
+
 // class numbers what policies may look at: the namespace, labels, named ports,
 // whether the pod is on the host's network, and its addresses where a policy
 // names blocks.
