@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/access"
@@ -89,16 +90,17 @@ func (s *Site) functions() template.FuncMap {
 	return template.FuncMap{
 		"asset": s.assets.url, "icon": icon, "bars": bars, "args": args,
 		"resultWord": resultWord, "answerClass": answerClass, "answerIcon": answerIcon, "sourceWord": sourceWord,
-		"stamp": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") },
-		"day":   func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
-		"exact": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
-		"line":  func(raw json.RawMessage) string { return shorten(clean(string(raw)), maxLine) },
-		"ago":   ago, "n": thousands, "percent": percent,
+		"stamp":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") },
+		"day":      func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
+		"sentence": func(text any) string { return sentence(clean(text)) },
+		"exact":    func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
+		"line":     func(raw json.RawMessage) string { return shorten(clean(string(raw)), maxLine) },
+		"ago":      ago, "n": thousands, "percent": percent,
 		"short": func(raw json.RawMessage) bool {
 			return len(raw) <= maxInline && (len(raw) == 0 || raw[0] != '{' && raw[0] != '[')
 		},
 		"value": fragment, "clean": clean, "place": placeOf, "tail": tail, "tailOf": func(id string) string { return tail(azward.ResourceID(id)) }, "becomes": becomes,
-		"reach": reach, "cluster": cluster, "purlName": purlName, "purlVersion": purlVersion, "lineText": lineText, "changeWord": changeWord, "becameFrom": becameFrom,
+		"reach": reach, "said": said, "counted": counted, "cluster": cluster, "purlName": purlName, "purlVersion": purlVersion, "lineText": lineText, "changeWord": changeWord, "becameFrom": becameFrom,
 	}
 }
 
@@ -275,7 +277,16 @@ func span(d time.Duration) string {
 			return counted(int(d/u.unit), u.name)
 		}
 	}
+	if d < time.Second {
+		return "less than a second"
+	}
 	return counted(int(d/time.Second), "second")
+}
+
+// sentence begins with a capital letter.
+func sentence(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:]
 }
 
 func counted(n int, what string) string {

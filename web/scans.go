@@ -77,7 +77,7 @@ func viewJob(j store.Job, now time.Time) jobView {
 		v.Progress += " · " + strconv.FormatFloat(j.Rate, 'f', digits, 64) + " a second"
 	}
 	if left, ok := j.Left(); ok {
-		v.Left = "about " + span(max(left, time.Second)) + " left in this stage"
+		v.Left = "· about " + span(max(left, time.Second)) + " left in this stage"
 	}
 	end := j.FinishedAt
 	if end.IsZero() {

@@ -7,18 +7,25 @@ import (
 	"github.com/azward/azward"
 )
 
-// reach says in a clause why a verdict is what it is, for a row of a list: the
-// sentence without the words of its result.
-func reach(v azward.Verdict) string {
+// said is the sentence of a verdict without the word of its result, which
+// stands beside it as a badge.
+func said(v azward.Verdict) string {
 	for _, head := range []string{"exploitable: ", "exploitable on a condition: ", "dormant: ", "not exploitable: ", "unknown: "} {
 		if rest, ok := strings.CutPrefix(v.Summary, head); ok {
-			if v.Exploitable == azward.Yes { // that it runs and is affected is the same in all of them
-				rest, _, _ = strings.Cut(rest, "; ")
-			}
 			return clean(rest)
 		}
 	}
 	return clean(v.Summary)
+}
+
+// reach says in a clause why a verdict is what it is, for a row of a list: that
+// it runs and is affected is the same in all that are exploitable.
+func reach(v azward.Verdict) string {
+	text := said(v)
+	if v.Exploitable == azward.Yes {
+		text, _, _ = strings.Cut(text, "; ")
+	}
+	return text
 }
 
 // cluster names the cluster of a workload in one; "" for others.

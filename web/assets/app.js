@@ -33,14 +33,15 @@
   // Rows of a table that are chosen for one action.
   const chosen = () => {
     for (const bar of document.querySelectorAll(".bulk")) {
-      const boxes = [...document.querySelectorAll(`input[name=id][form="${CSS.escape(bar.id)}"]`)];
+      const id = CSS.escape(bar.getAttribute("id")); // bar.id may be a field of the form
+      const boxes = [...document.querySelectorAll(`input[name=id][form="${id}"]`)];
       const n = boxes.filter((box) => box.checked).length;
       const showed = bar.classList.contains("on");
       bar.classList.toggle("on", n > 0);
       const count = bar.querySelector("[data-count]");
       if (count) count.textContent = `${n} chosen`;
       if (showed !== n > 0) say(n > 0 ? "Actions for the chosen rows are below the table" : "");
-      const all = document.querySelector(`[data-all="${CSS.escape(bar.id)}"]`);
+      const all = document.querySelector(`[data-all="${id}"]`);
       if (all) {
         all.hidden = false;
         all.checked = n > 0 && n === boxes.length;
