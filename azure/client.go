@@ -272,12 +272,15 @@ func (c *Client) url(path, apiVersion string, query ...string) (string, error) {
 }
 
 // follow checks that a nextLink stays on the endpoint: it carries our token.
-func (c *Client) follow(link string) (string, error) {
+func (c *Client) follow(link string) (string, error) { return within(c.Cloud.ARMEndpoint, link) }
+
+// within is the link when it leads to the endpoint.
+func within(endpoint, link string) (string, error) {
 	u, err := url.Parse(link)
 	if err != nil {
 		return "", err
 	}
-	home, err := url.Parse(c.Cloud.ARMEndpoint)
+	home, err := url.Parse(endpoint)
 	if err != nil {
 		return "", err
 	}
