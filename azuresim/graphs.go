@@ -2,6 +2,8 @@ package azuresim
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/azward/azward/azuresim/entra"
 	"github.com/azward/azward/azuresim/msgraph"
@@ -19,7 +21,17 @@ func (s *Server) resourceGraph() func(http.ResponseWriter, *http.Request, *entra
 
 func (s *Server) graphHandler() (http.Handler, error) {
 	sc := s.o.Scenario
+	objects := make([]msgraph.Object, len(sc.MSGraph))
+	for i, o := range sc.MSGraph {
+		objects[i] = msgraph.Object{Collection: o.Collection, Body: o.Body}
+	}
+	var unread []string
+	if sc.Exact {
+		unread = slices.DeleteFunc(msgraph.Collections(), func(name string) bool {
+			return slices.ContainsFunc(sc.MSGraphListed, func(listed string) bool { return strings.EqualFold(listed, name) })
+		})
+	}
 	return msgraph.New(msgraph.Options{
-		Objects: sc.MSGraph, PageSize: sc.Paging.MSGraph, BaseURL: s.graphURL, Verify: s.authority.Verify, Seen: seen, Now: s.now,
+		Objects: objects, Unread: unread, PageSize: sc.Paging.MSGraph, BaseURL: s.graphURL, Verify: s.authority.Verify, Seen: seen, Now: s.now,
 	})
 }

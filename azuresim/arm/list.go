@@ -20,6 +20,9 @@ func (c *call) listCollection() *Error {
 			return e
 		}
 		items = slices.Collect(c.o.Inventory.List(t.scope, t.resourceType()))
+		if attachedAlone[strings.ToLower(t.resourceType())] {
+			items = slices.DeleteFunc(items, func(r *inventory.Resource) bool { return !attachedTo(r, t.scope) })
+		}
 	} else {
 		parent := parentPath(c.path)
 		r, ok := c.o.Inventory.Get(parent)
@@ -32,6 +35,17 @@ func (c *call) listCollection() *Error {
 		items = c.children(r)
 	}
 	return c.listAllowed(items, readAction(t.resourceType()), t.scope)
+}
+
+// attachedAlone are extensions whose list at a scope holds what is attached to
+// the scope itself, and nothing of what lies below it.
+//
+// Source: https://learn.microsoft.com/rest/api/monitor/diagnostic-settings/list
+var attachedAlone = map[string]bool{"microsoft.insights/diagnosticsettings": true}
+
+func attachedTo(r *inventory.Resource, scope string) bool {
+	rest, ok := strings.CutPrefix(r.Key, strings.ToLower(strings.TrimSuffix(scope, "/")))
+	return ok && strings.HasPrefix(rest, "/providers/microsoft.insights/") && strings.Count(rest, "/providers/") == 1
 }
 
 // children are those of the path's last segment. A scale set also lists the

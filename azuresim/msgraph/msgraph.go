@@ -1,7 +1,7 @@
 // Package msgraph answers the reads of Microsoft Graph that a directory
-// inventory makes: collections and single objects of version v1.0 and beta,
-// with simple filters, $select, $top and paging, and directoryObjects by IDs.
-// An application needs Directory.Read.All or the collection's own permission.
+// inventory makes: collections and single objects of version v1.0 and beta
+// (routes.go names them, with the permissions that each takes), with simple
+// filters, $select, $top and paging, and directoryObjects by IDs.
 //
 // Sources:
 // https://learn.microsoft.com/graph/api/overview
@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -32,8 +33,11 @@ const (
 
 // Options of the handler.
 type Options struct {
-	// Objects have "@odata.type" ("#microsoft.graph.servicePrincipal") and "id".
-	Objects  []json.RawMessage
+	// Objects have an "id", and an "@odata.type"
+	// ("#microsoft.graph.servicePrincipal") where they name no collection.
+	Objects []Object
+	// Unread are collections that nobody may read.
+	Unread   []string
 	PageSize int // 0: 100
 	BaseURL  string
 	Verify   func(token string) (*entra.Token, error)
@@ -44,55 +48,90 @@ type Options struct {
 type object = map[string]any
 
 type server struct {
-	o       Options
-	objects map[string][]object // by collection: "servicePrincipals"
-	byID    map[string]object
-	mux     *http.ServeMux
+	o        Options
+	objects  map[string][]object // by collection: "servicePrincipals"
+	byID     map[string]object
+	members  map[string][]object // of groups, by ID in lower case
+	appRoles []any               // of Microsoft Graph: those that the tenant assigned
+	mux      *http.ServeMux
 }
 
-// permissions besides Directory.Read.All and Directory.ReadWrite.All that let
-// an application read a collection.
-//
-// Source: https://learn.microsoft.com/graph/permissions-reference
-var permissions = map[string][]string{
-	"servicePrincipals": {"Application.Read.All"}, "applications": {"Application.Read.All"},
-	"users": {"User.Read.All"}, "groups": {"Group.Read.All", "GroupMember.Read.All"},
-	"organization": {"Organization.Read.All"}, "directoryRoles": {"RoleManagement.Read.Directory"},
+// Object is one object of a collection.
+type Object struct {
+	// Collection that it is served in. Where it is none of [Collections], the
+	// object's "@odata.type" tells.
+	Collection string
+	Body       json.RawMessage
 }
 
-// New makes the handler. An object without a type cannot be placed and is an
-// error.
+// New makes the handler. An object that cannot be placed is an error.
 func New(o Options) (http.Handler, error) {
 	if o.PageSize <= 0 {
 		o.PageSize = defaultPage
 	}
-	s := &server{o: o, objects: map[string][]object{}, byID: map[string]object{}}
-	for _, raw := range o.Objects {
-		var fields object
-		if err := json.Unmarshal(raw, &fields); err != nil {
-			return nil, fmt.Errorf("read a directory object: %w", err)
+	s := &server{o: o, objects: map[string][]object{}, byID: map[string]object{}, members: map[string][]object{}}
+	for _, given := range o.Objects {
+		if err := s.add(given); err != nil {
+			return nil, err
 		}
-		id, _ := fields["id"].(string)
-		kind, _ := fields["@odata.type"].(string)
-		kind = strings.TrimPrefix(kind, "#microsoft.graph.")
-		if kind == "" {
-			return nil, fmt.Errorf("directory object %.60q has no @odata.type", id)
-		}
-		collection := kind + "s"
-		if kind == "organization" {
-			collection = kind
-		}
-		s.objects[collection] = append(s.objects[collection], fields)
-		s.byID[strings.ToLower(id)] = fields
 	}
 	s.mux = http.NewServeMux()
-	s.mux.HandleFunc("GET /{version}/{collection}", s.list)
-	s.mux.HandleFunc("GET /{version}/{collection}/{id}", s.get)
 	s.mux.HandleFunc("POST /{version}/directoryObjects/getByIds", s.byIDs)
-	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		refuse(w, http.StatusBadRequest, "Request_BadRequest", fmt.Sprintf("Resource not found for the segment '%.100s'.", r.URL.Path))
-	})
+	s.mux.HandleFunc("GET /{version}/{path...}", s.read)
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { noSegment(w, r.URL.Path) })
 	return s, nil
+}
+
+func noSegment(w http.ResponseWriter, path string) {
+	refuse(w, http.StatusBadRequest, "Request_BadRequest", fmt.Sprintf("Resource not found for the segment '%.100s'.", path))
+}
+
+// add files an object. Members of a group and the names of an application's
+// permissions are written with the object and served at paths of their own.
+func (s *server) add(given Object) error {
+	var fields object
+	if err := json.Unmarshal(given.Body, &fields); err != nil {
+		return fmt.Errorf("read a directory object: %w", err)
+	}
+	id, _ := fields["id"].(string)
+	kind, _ := fields["@odata.type"].(string)
+	collection := given.Collection
+	if !slices.Contains(Collections(), collection) {
+		collection = CollectionOf(kind)
+	}
+	if collection == "" {
+		return fmt.Errorf("directory object %.60q has no @odata.type", id)
+	}
+	switch collection {
+	case "groups":
+		s.addMembers(id, fields)
+	case "appRoleAssignments":
+		s.addAppRole(fields)
+	}
+	s.objects[collection] = append(s.objects[collection], fields)
+	s.byID[strings.ToLower(id)] = fields
+	return nil
+}
+
+func (s *server) addMembers(id string, fields object) {
+	list, _ := fields["transitiveMembers"].([]any)
+	delete(fields, "transitiveMembers")
+	for _, item := range list {
+		if member, ok := item.(object); ok {
+			s.members[strings.ToLower(id)] = append(s.members[strings.ToLower(id)], member)
+		}
+	}
+}
+
+func (s *server) addAppRole(fields object) {
+	value, named := fields["appRoleValue"].(string)
+	id, _ := fields["appRoleId"].(string)
+	delete(fields, "appRoleValue")
+	if named && !slices.ContainsFunc(s.appRoles, func(role any) bool { return same(role.(object)["id"], id) }) {
+		s.appRoles = append(s.appRoles, object{
+			"id": id, "value": value, "displayName": value, "description": value, "isEnabled": true, "allowedMemberTypes": []any{"Application"},
+		})
+	}
 }
 
 // ServeHTTP checks the token before anything else.
@@ -117,29 +156,50 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.o.Seen != nil {
 		s.o.Seen(r, who)
 	}
-	collection, _, _ := strings.Cut(strings.Trim(strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v1.0"), "/beta"), "/"), "/")
-	collection, _, _ = strings.Cut(collection, "(")
-	if !allowed(who, collection) {
+	path := r.URL.Path
+	for _, version := range []string{"/v1.0", "/beta"} {
+		path = strings.TrimPrefix(path, version)
+	}
+	if at, _, ok := find(strings.Trim(path, "/")); ok && (!at.permits(who) || slices.Contains(s.o.Unread, at.collection)) {
+		refuse(w, http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+		return
+	}
+	if strings.HasPrefix(path, "/directoryObjects/") && !slices.Contains(who.Roles, directory) {
 		refuse(w, http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 		return
 	}
 	s.mux.ServeHTTP(w, r)
 }
 
-func allowed(who *entra.Token, collection string) bool {
-	wanted := append([]string{"Directory.Read.All", "Directory.ReadWrite.All"}, permissions[collection]...)
-	return slices.ContainsFunc(who.Roles, func(role string) bool { return slices.Contains(wanted, role) })
-}
-
 // byKey is the alternate key form: servicePrincipals(appId='…').
 var byKey = regexp.MustCompile(`^([A-Za-z]+)\(appId='([^']*)'\)$`)
 
-func (s *server) list(w http.ResponseWriter, r *http.Request) {
-	collection := r.PathValue("collection")
-	if m := byKey.FindStringSubmatch(collection); m != nil {
+// read answers every GET by its route.
+func (s *server) read(w http.ResponseWriter, r *http.Request) {
+	path := strings.Trim(r.PathValue("path"), "/")
+	if m := byKey.FindStringSubmatch(path); m != nil {
 		s.one(w, r, m[1], func(o object) bool { return same(o["appId"], m[2]) }, m[2])
 		return
 	}
+	at, rest, ok := find(path)
+	id, below, _ := strings.Cut(rest, "/")
+	switch {
+	case !ok:
+		noSegment(w, r.URL.Path)
+	case at.single && rest == "":
+		s.one(w, r, at.collection, func(object) bool { return true }, at.collection)
+	case rest == "":
+		s.list(w, r, at.collection, s.objects[at.collection])
+	case below == "":
+		s.one(w, r, at.collection, func(o object) bool { return same(o["id"], id) }, id)
+	case at.collection == "groups" && strings.EqualFold(below, "transitiveMembers"):
+		s.list(w, r, "directoryObjects", s.members[strings.ToLower(id)])
+	default:
+		noSegment(w, r.URL.Path)
+	}
+}
+
+func (s *server) list(w http.ResponseWriter, r *http.Request, name string, all []object) {
 	keep, ok := filter(r.URL.Query().Get("$filter"))
 	if !ok {
 		refuse(w, http.StatusBadRequest, "Request_UnsupportedQuery", "Unsupported or invalid query filter clause specified for property of resource.")
@@ -151,22 +211,22 @@ func (s *server) list(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	matching := []object{}
-	for _, o := range s.objects[collection] {
+	for _, o := range all {
 		if keep(o) {
 			matching = append(matching, o)
 		}
 	}
-	s.page(w, r, matching, start, size)
+	s.page(w, r, name, matching, start, size)
 }
 
-func (s *server) page(w http.ResponseWriter, r *http.Request, matching []object, start, size int) {
+func (s *server) page(w http.ResponseWriter, r *http.Request, name string, matching []object, start, size int) {
 	start = min(start, len(matching))
 	end := min(start+size, len(matching))
 	values := make([]object, 0, end-start)
 	for _, o := range matching[start:end] {
 		values = append(values, project(o, r.URL.Query().Get("$select")))
 	}
-	body := object{"@odata.context": s.o.BaseURL + "/v1.0/$metadata#" + r.PathValue("collection"), "value": values}
+	body := object{"@odata.context": s.o.BaseURL + "/v1.0/$metadata#" + name, "value": values}
 	if end < len(matching) {
 		q := r.URL.Query()
 		q.Set("$skiptoken", base64.RawURLEncoding.EncodeToString([]byte("page:"+strconv.Itoa(end))))
@@ -198,19 +258,39 @@ func (s *server) paging(r *http.Request) (start, size int, ok bool) {
 	return start, size, isPage && err == nil && start >= 0
 }
 
-func (s *server) get(w http.ResponseWriter, r *http.Request) {
-	id := r.PathValue("id")
-	s.one(w, r, r.PathValue("collection"), func(o object) bool { return same(o["id"], id) }, id)
-}
-
 func (s *server) one(w http.ResponseWriter, r *http.Request, collection string, is func(object) bool, shown string) {
 	at := slices.IndexFunc(s.objects[collection], is)
+	if at < 0 && collection == "servicePrincipals" && shown == entra.AppMSGraph {
+		write(w, http.StatusOK, project(s.graphItself(), r.URL.Query().Get("$select")))
+		return
+	}
 	if at < 0 {
 		refuse(w, http.StatusNotFound, "Request_ResourceNotFound",
 			fmt.Sprintf("Resource '%.60s' does not exist or one of its queried reference-property objects are not present.", shown))
 		return
 	}
-	write(w, http.StatusOK, project(s.objects[collection][at], r.URL.Query().Get("$select")))
+	found := s.objects[collection][at]
+	if same(found["appId"], entra.AppMSGraph) && collection == "servicePrincipals" {
+		found = maps.Clone(found)
+		found["appRoles"] = s.roles()
+	}
+	write(w, http.StatusOK, project(found, r.URL.Query().Get("$select")))
+}
+
+// graphItself stands for Microsoft Graph's own service principal, which every
+// tenant has, where the scenario does not write it.
+func (s *server) graphItself() object {
+	return object{
+		"id": "00000003-0000-0000-c000-0000000000ff", "appId": entra.AppMSGraph, "displayName": "Microsoft Graph",
+		"servicePrincipalType": "Application", "appRoles": s.roles(),
+	}
+}
+
+func (s *server) roles() []any {
+	if s.appRoles == nil {
+		return []any{}
+	}
+	return s.appRoles
 }
 
 // byIDs resolves principals of role assignments; unknown IDs are left out.
@@ -274,8 +354,10 @@ func project(o object, selected string) object {
 			out[strings.TrimSpace(name)] = v
 		}
 	}
-	if id, ok := o["id"]; ok {
-		out["id"] = id
+	for _, always := range []string{"id", "@odata.type"} {
+		if v, ok := o[always]; ok {
+			out[always] = v
+		}
 	}
 	return out
 }

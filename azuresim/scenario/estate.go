@@ -28,7 +28,7 @@ const ReaderSecret = "simulated-reader-secret"
 // plain, gzip or zstd): its ARM objects, cluster objects and directory objects
 // are served, one app named "reader" has Reader on everything without the
 // assignment being listed, and what the file's gaps say could not be read is
-// denied again. Records that cannot be served are counted in Notes.
+// denied again; so are collections of the directory that the file does not list. Records that cannot be served are counted in Notes.
 func FromEstate(r io.Reader) (*Scenario, error) {
 	plain, closeReader, err := decompress(r)
 	if err != nil {
@@ -37,7 +37,9 @@ func FromEstate(r io.Reader) (*Scenario, error) {
 	defer closeReader()
 	s := &Scenario{
 		Name: "estate", Exact: true, Kubernetes: map[string][]json.RawMessage{},
-		Apps: []App{{Name: "reader", DisplayName: "azward reader", Secrets: []Secret{{Value: ReaderSecret}}}},
+		Apps: []App{{Name: "reader", DisplayName: "azward reader", Secrets: []Secret{{Value: ReaderSecret}}, GraphRoles: []string{
+			"Directory.Read.All", "Policy.Read.All", "RoleManagement.Read.Directory", "AuditLog.Read.All", "AccessReview.Read.All",
+		}}},
 		Grants: []Grant{
 			{App: "reader", Role: "Reader", Scope: "/"},
 			{App: "reader", Role: "Azure Kubernetes Service Cluster User Role", Scope: "/"},
@@ -87,6 +89,9 @@ type estateLine struct {
 	APIVersion string          `json:"apiVersion"`
 	Cluster    string          `json:"cluster"`
 	Scope      string          `json:"scope"`
+	Collection string          `json:"collection"`
+	Type       string          `json:"type"`
+	Status     string          `json:"status"`
 	Needs      string          `json:"needs"`
 	Body       json.RawMessage `json:"body"`
 }
@@ -142,14 +147,19 @@ func (s *Scenario) line(data []byte, skipped map[string]int) error {
 		}
 		return s.addKubernetes(strings.ToLower(l.Cluster), l.Body)
 	case "msgraph":
-		return s.addMSGraph(l.Body)
+		return s.addMSGraph(l.Collection, l.Body)
 	case "gap":
 		if l.Needs == "" {
 			s.Notes = append(s.Notes, fmt.Sprintf("a gap at %.200s names no action and is not simulated", l.Scope))
 		} else {
 			s.Denies = append(s.Denies, Deny{Scope: l.Scope, Action: l.Needs})
 		}
-	case "image", "listing":
+	case "listing":
+		if name, ok := strings.CutPrefix(l.Type, "Microsoft.Graph/"); ok && l.Status == "complete" {
+			s.MSGraphListed = append(s.MSGraphListed, name)
+		}
+		skipped[l.Source]++
+	case "image":
 		skipped[l.Source]++
 	default:
 		return fmt.Errorf("source %.40q is none of arm, resourcegraph, export, kubernetes, msgraph, image, listing and gap", l.Source)

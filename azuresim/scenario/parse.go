@@ -72,7 +72,7 @@ func (e *Error) Unwrap() error { return e.Err }
 //
 //	scenario.yaml              tenant, apps, grants, paging, throttling, faults
 //	arm/*.yaml                 ARM objects: one, a list, or several documents
-//	msgraph/*.yaml             directory objects
+//	msgraph/COLLECTION.yaml    directory objects of one collection; or others, by their @odata.type
 //	kubernetes/CLUSTER/*.yaml  manifests of the managed cluster of that name
 //	images/*.yaml              kept raw, for the registry
 //	advisories/*               kept raw
@@ -111,7 +111,8 @@ func (s *Scenario) file(name string, data []byte, line int) error {
 	case folder == "arm" && nested:
 		return documents(name, data, line, func(doc json.RawMessage) error { return s.addARM(doc) })
 	case folder == "msgraph" && nested:
-		return documents(name, data, line, s.addMSGraph)
+		collection := strings.TrimSuffix(rest, ".yaml")
+		return documents(name, data, line, func(doc json.RawMessage) error { return s.addMSGraph(collection, doc) })
 	case folder == "kubernetes" && strings.Contains(rest, "/"):
 		cluster := path.Dir(rest)
 		return documents(name, data, line, func(doc json.RawMessage) error { return s.addKubernetes(cluster, doc) })

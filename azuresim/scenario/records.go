@@ -115,7 +115,7 @@ func checkID(id string) error {
 
 const maxIDBytes = 4096 // bytes; Azure's own limit is lower, IDs end up in URLs
 
-func (s *Scenario) addMSGraph(doc json.RawMessage) error {
+func (s *Scenario) addMSGraph(collection string, doc json.RawMessage) error {
 	fields, err := decodeObject(doc)
 	if err != nil {
 		return err
@@ -123,7 +123,7 @@ func (s *Scenario) addMSGraph(doc json.RawMessage) error {
 	if _, err := text(fields, "id"); err != nil {
 		return err
 	}
-	s.MSGraph = append(s.MSGraph, doc)
+	s.MSGraph = append(s.MSGraph, DirectoryObject{Collection: collection, Body: doc})
 	return nil
 }
 

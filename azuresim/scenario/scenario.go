@@ -44,8 +44,12 @@ type Scenario struct {
 
 	// ARM objects in the order read.
 	ARM []Record `json:"-"`
-	// MSGraph holds directory objects, each with "@odata.type" and "id".
-	MSGraph []json.RawMessage `json:"-"`
+	// MSGraph holds directory objects.
+	MSGraph []DirectoryObject `json:"-"`
+	// MSGraphListed are the collections of the directory that an Exact scenario
+	// serves: what the exporter of an estate file did not read is refused, and
+	// not empty.
+	MSGraphListed []string `json:"-"`
 	// Kubernetes holds each cluster's objects, by cluster name or ARM ID.
 	Kubernetes map[string][]json.RawMessage `json:"-"`
 	// Images and Advisories are the raw files below images/ and advisories/.
@@ -190,6 +194,14 @@ type Cluster struct {
 type Record struct {
 	ID         string
 	APIVersion string // that gave the body; "" when the file does not say
+	Body       json.RawMessage
+}
+
+// DirectoryObject is one object of Microsoft Graph, with an "id". Collection is
+// what it is filed under ("conditionalAccessPolicies"): the name of its file
+// below msgraph/. Where that is no collection the object's "@odata.type" tells.
+type DirectoryObject struct {
+	Collection string
 	Body       json.RawMessage
 }
 
