@@ -217,9 +217,11 @@ func (c *coverage) ask(scope azward.ResourceID, resourceType string) {
 	}
 	// What kept everything of a scope from being read kept this type too. It
 	// explains a missing listing; one that was read stands.
-	for _, g := range c.estate.gapsOf[AllTypes] {
-		if overlap(scope, g.Scope) {
-			gaps = append(gaps, g)
+	for _, all := range []string{AllTypes, allOf(resourceType)} {
+		for _, g := range c.estate.gapsOf[all] {
+			if overlap(scope, g.Scope) {
+				gaps = append(gaps, g)
+			}
 		}
 	}
 	for _, g := range gaps {
@@ -234,6 +236,15 @@ func (c *coverage) ask(scope azward.ResourceID, resourceType string) {
 			c.missing = append(c.missing, g)
 		}
 	}
+}
+
+// allOf names every type of a provider as a gap does: "microsoft.graph/*".
+func allOf(resourceType string) string {
+	namespace, _, ok := strings.Cut(strings.ToLower(resourceType), "/")
+	if !ok {
+		return ""
+	}
+	return namespace + "/" + AllTypes
 }
 
 // listing returns the weightiest listing that covers the scope and that none
