@@ -78,7 +78,7 @@ func Collect(ctx context.Context, client *azure.Client, b *estate.Builder, o Opt
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &run{client: client, o: o, sink: sink{b: b}, readAt: o.Now().UTC(), principal: "PRINCIPAL", held: map[string]copyOf{}}
+	r := &run{client: client, o: o, sink: sink{b: b}, readAt: o.Now().UTC(), principal: "PRINCIPAL", clientID: "CLIENT-ID", held: map[string]copyOf{}}
 	start, before := o.Now(), client.Stats().Requests
 	err := r.collect(ctx)
 	r.summary.Resources, r.summary.Requests = r.sink.filed(), client.Stats().Requests-before
@@ -106,6 +106,7 @@ type run struct {
 	sink      sink
 	readAt    time.Time
 	principal string // object ID, for commands in remedies
+	clientID  string // of the application, likewise
 
 	mu       sync.Mutex
 	summary  Summary
@@ -127,6 +128,9 @@ func (r *run) collect(ctx context.Context) error {
 		return err
 	} else if token.ObjectID != "" {
 		r.principal = token.ObjectID
+		if token.AppID != "" {
+			r.clientID = token.AppID
+		}
 	}
 	subscriptions, err := r.subscriptions(ctx)
 	if err != nil {
@@ -137,7 +141,7 @@ func (r *run) collect(ctx context.Context) error {
 		return err
 	}
 	listed, graphed := r.plan()
-	r.expect(len(subscriptions)*len(listed) + len(graphed))
+	r.expect(len(subscriptions)*len(listed) + len(graphed) + len(collections))
 	defer r.fileHeld()
 	g, inner := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -146,6 +150,7 @@ func (r *run) collect(ctx context.Context) error {
 		})
 	})
 	g.Go(func() error { return r.graph(inner, subscriptions, listed, graphed) })
+	g.Go(func() error { return r.readDirectoryObjects(inner) })
 	if err := g.Wait(); err != nil {
 		return err
 	}
@@ -224,6 +229,16 @@ func (s *sink) arm(body []byte, from estate.Provenance) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.b.AddARM(body, from); err != nil {
+		return err
+	}
+	s.count++
+	return nil
+}
+
+func (s *sink) msgraph(collection string, body []byte, from estate.Provenance) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.b.AddMSGraph(collection, body, from); err != nil {
 		return err
 	}
 	s.count++

@@ -14,6 +14,16 @@ func everything(s *scenario.Scenario, app string) {
 	for _, role := range []string{"Reader", "Azure Kubernetes Service Cluster User Role", "Azure Kubernetes Service RBAC Cluster Admin"} {
 		s.Grants = append(s.Grants, scenario.Grant{App: app, Role: role, Scope: "/"})
 	}
+	graphRoles(s, app, "Directory.Read.All", "Policy.Read.All", "RoleManagement.Read.Directory", "AuditLog.Read.All", "AccessReview.Read.All")
+}
+
+// graphRoles gives an app permissions of Microsoft Graph, and takes others.
+func graphRoles(s *scenario.Scenario, app string, roles ...string) {
+	for i := range s.Apps {
+		if s.Apps[i].Name == app {
+			s.Apps[i].GraphRoles = roles
+		}
+	}
 }
 
 // What was collected, served as an estate file and collected again, is the
