@@ -84,9 +84,9 @@ func (w world) user(t *testing.T, name string, role access.Role) (access.User, c
 			break
 		}
 	}
-	u, link, err := w.CreateUser(ctx, name, role)
+	_, link, err := w.CreateUser(ctx, name, role)
 	check(t, err)
-	u, err = w.SetUp(t.Context(), code(t, link), "", password, address)
+	u, err := w.SetUp(t.Context(), code(t, link), "", password, address)
 	check(t, err)
 	return u, as(t.Context(), u)
 }
@@ -109,23 +109,29 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// refused wants an error of that kind, whole, and without any secret.
-func refused(t *testing.T, err error, kind azward.Kind) *azward.Error {
+// refused wants an error of that kind.
+func refused(t *testing.T, err error, kind azward.Kind) {
 	t.Helper()
-	var told *azward.Error
-	if !errors.As(err, &told) {
+	_ = told(t, err, kind)
+}
+
+// told is an error of that kind, whole, and without any secret.
+func told(t *testing.T, err error, kind azward.Kind) *azward.Error {
+	t.Helper()
+	var problem *azward.Error
+	if !errors.As(err, &problem) {
 		t.Fatalf("got %v, want an *azward.Error", err)
 	}
-	if told.Kind != kind {
-		t.Fatalf("got %v (%v), want %v", told.Kind, told, kind)
+	if problem.Kind != kind {
+		t.Fatalf("got %v (%v), want %v", problem.Kind, problem, kind)
 	}
-	if told.Cause == "" || told.Remedy == "" {
-		t.Errorf("%v: cause or remedy is missing", told)
+	if problem.Cause == "" || problem.Remedy == "" {
+		t.Errorf("%v: cause or remedy is missing", problem)
 	}
-	if text := told.Error() + told.Remedy; strings.Contains(text, password) || strings.Contains(text, "$argon2id") {
+	if text := problem.Error() + problem.Remedy; strings.Contains(text, password) || strings.Contains(text, "$argon2id") {
 		t.Errorf("%s holds a secret", text)
 	}
-	return told
+	return problem
 }
 
 func same(t *testing.T, want, got any) {

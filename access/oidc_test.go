@@ -133,9 +133,9 @@ func (w issuerWorld) other(t *testing.T) (access.User, context.Context) {
 	users, err := w.store.Users(t.Context())
 	check(t, err)
 	first := access.With(t.Context(), access.Identity{UserID: users[0].ID, Role: access.Admin})
-	u, link, err := w.CreateUser(first, "root", access.Admin)
+	_, link, err := w.CreateUser(first, "root", access.Admin)
 	check(t, err)
-	u, err = w.SetUp(t.Context(), code(t, link), "", password, address)
+	u, err := w.SetUp(t.Context(), code(t, link), "", password, address)
 	check(t, err)
 	return u, as(t.Context(), u)
 }
@@ -225,12 +225,12 @@ func TestIssuerAnswers(t *testing.T) {
 	mixed := url.Values{"state": query["state"], "code": query["code"], "iss": {"https://evil.example"}}
 	refused(t, finish(state, mixed), azward.KindSignIn)
 	denied := url.Values{"state": query["state"], "error": {"access_denied"}, "error_description": {"<script>alert(1)</script>"}}
-	told := refused(t, finish(state, denied), azward.KindSignIn)
-	same(t, "the issuer answered access_denied", told.Cause)
+	problem := told(t, finish(state, denied), azward.KindSignIn)
+	same(t, "the issuer answered access_denied", problem.Cause)
 	denied.Set("error", "<script>")
-	told = refused(t, finish(state, denied), azward.KindSignIn)
-	if strings.Contains(told.Cause, "<") {
-		t.Error(told.Cause)
+	problem = told(t, finish(state, denied), azward.KindSignIn)
+	if strings.Contains(problem.Cause, "<") {
+		t.Error(problem.Cause)
 	}
 	same(t, before, w.issuer.Exchanges()) // none of these asked the issuer
 	check(t, finish(state, query))

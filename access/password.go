@@ -89,7 +89,7 @@ func checkPassword(hash, password string) (same, stale bool, err error) {
 func acceptable(name, password string) error {
 	const op = "set password"
 	length := utf8.RuneCountInString(password)
-	cause := ""
+	var cause string
 	switch folded := strings.ToLower(password); {
 	case !utf8.ValidString(password):
 		cause = "it is not UTF-8 text"

@@ -33,8 +33,8 @@ func TestSignIn(t *testing.T) {
 		"Root": strings.Repeat("x", 1<<20),
 	} {
 		_, err := w.SignIn(t.Context(), name, with, "198.51.100."+fmt.Sprint(len(texts)))
-		told := refused(t, err, azward.KindSignIn)
-		texts = append(texts, told.Error()+told.Remedy)
+		problem := told(t, err, azward.KindSignIn)
+		texts = append(texts, problem.Error()+problem.Remedy)
 	}
 	for _, text := range texts {
 		same(t, texts[0], text)

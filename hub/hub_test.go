@@ -83,13 +83,11 @@ type world struct {
 func site(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/panic":
-		var nothing map[string]int
-		nothing["secret"] = 1
+		panic("secret reason")
 	case "/broken":
 		_, _ = io.WriteString(w, "half")
 		_ = http.NewResponseController(w).Flush()
-		var nothing map[string]int
-		nothing["secret"] = 1
+		panic("secret reason")
 	case "/read":
 		n, err := io.Copy(io.Discard, r.Body)
 		fmt.Fprintf(w, "%d %v", n, err)
@@ -152,7 +150,15 @@ func (w world) browser(t *testing.T) *browser {
 	return &browser{t, w, map[string]*http.Cookie{}, map[string]string{"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}}
 }
 
-func (b *browser) do(method, path string, form url.Values, headers ...string) *http.Response {
+// reply is what was answered, read to its end.
+type reply struct {
+	StatusCode int
+	Header     http.Header
+	Text       string
+	Cookies    int // that were set
+}
+
+func (b *browser) do(method, path string, form url.Values, headers ...string) reply {
 	b.t.Helper()
 	var body io.Reader
 	if form != nil {
@@ -161,7 +167,7 @@ func (b *browser) do(method, path string, form url.Values, headers ...string) *h
 	return b.send(method, path, body, headers...)
 }
 
-func (b *browser) send(method, path string, body io.Reader, headers ...string) *http.Response {
+func (b *browser) send(method, path string, body io.Reader, headers ...string) reply {
 	b.t.Helper()
 	r := httptest.NewRequestWithContext(b.t.Context(), method, b.w.public+path, body)
 	if body != nil {
@@ -183,6 +189,9 @@ func (b *browser) send(method, path string, body io.Reader, headers ...string) *
 	out := httptest.NewRecorder()
 	b.w.ServeHTTP(out, r)
 	answer := out.Result()
+	content, err := io.ReadAll(answer.Body)
+	check(b.t, err)
+	check(b.t, answer.Body.Close())
 	for _, c := range answer.Cookies() {
 		if c.MaxAge < 0 {
 			delete(b.cookies, c.Name)
@@ -190,15 +199,7 @@ func (b *browser) send(method, path string, body io.Reader, headers ...string) *
 			b.cookies[c.Name] = c
 		}
 	}
-	return answer
-}
-
-func text(t *testing.T, answer *http.Response) string {
-	t.Helper()
-	body, err := io.ReadAll(answer.Body)
-	check(t, err)
-	check(t, answer.Body.Close())
-	return string(body)
+	return reply{answer.StatusCode, answer.Header, string(content), len(answer.Cookies())}
 }
 
 // setUp makes the first administrator, in this browser.
@@ -212,14 +213,14 @@ func (b *browser) setUp() {
 	same(b.t, http.StatusSeeOther, answer.StatusCode)
 }
 
-func (b *browser) signIn(next string) *http.Response {
+func (b *browser) signIn(next string) reply {
 	b.t.Helper()
 	return b.do(http.MethodPost, "/signin", url.Values{"name": {"root"}, "password": {password}, "next": {next}})
 }
 
 func (b *browser) who() string {
 	b.t.Helper()
-	return text(b.t, b.do(http.MethodGet, "/", nil))
+	return b.do(http.MethodGet, "/", nil).Text
 }
 
 func (w world) token(t *testing.T, n access.NewToken) (access.Token, string) {
@@ -245,11 +246,11 @@ type problem struct {
 	Status                                   int
 }
 
-func problemOf(t *testing.T, answer *http.Response) problem {
+func problemOf(t *testing.T, answer reply) problem {
 	t.Helper()
 	same(t, "application/problem+json", answer.Header.Get("Content-Type"))
 	var p problem
-	check(t, json.Unmarshal([]byte(text(t, answer)), &p))
+	check(t, json.Unmarshal([]byte(answer.Text), &p))
 	same(t, answer.StatusCode, p.Status)
 	return p
 }

@@ -23,7 +23,7 @@ func TestHeaders(t *testing.T) {
 	for public, https := range map[string]bool{local: false, "https://hub.example": true} {
 		w := open(t, public, nil)
 		b := w.browser(t)
-		for _, answer := range []*http.Response{
+		for _, answer := range []reply{
 			b.do(http.MethodGet, "/", nil), b.do(http.MethodGet, "/signin", nil), b.do(http.MethodGet, "/panic", nil),
 			b.do(http.MethodPost, "/x", nil, "Sec-Fetch-Site", "cross-site"), b.do(http.MethodGet, "/api/v1/x", nil, "Authorization", "Bearer x"),
 		} {
@@ -100,11 +100,11 @@ func TestForeignSites(t *testing.T) {
 	same(t, "root admin ", b.who())
 	// A token beside a cookie is the token; a bad one is refused, cookie or not.
 	answer := b.do(http.MethodPost, "/", nil, "Authorization", "Bearer "+token)
-	if got := text(t, answer); !strings.HasPrefix(got, "root admin tok_") {
+	if got := answer.Text; !strings.HasPrefix(got, "root admin tok_") {
 		t.Errorf("got %q", got)
 	}
 	same(t, 401, b.do(http.MethodGet, "/", nil, "Authorization", "Bearer azw_forged").StatusCode)
-	same(t, "root admin ", text(t, b.do(http.MethodGet, "/", nil, "Authorization", "Basic cm9vdDpyb290")))
+	same(t, "root admin ", b.do(http.MethodGet, "/", nil, "Authorization", "Basic cm9vdDpyb290").Text)
 }
 
 func TestSessionFixation(t *testing.T) {
@@ -161,7 +161,7 @@ func TestNoOpenRedirect(t *testing.T) {
 		}
 		answer := b.do(http.MethodGet, "/signin/oidc?next="+url.QueryEscape(next), nil)
 		same(t, 303, answer.StatusCode)
-		to, err := answer.Location()
+		to, err := url.Parse(answer.Header.Get("Location"))
 		check(t, err)
 		same(t, issuer.URL, to.Scheme+"://"+to.Host)
 		back := callback(t, to.String())
@@ -177,7 +177,7 @@ func TestNoOpenRedirect(t *testing.T) {
 			t.Errorf("the page goes from %q to %q", next, got)
 		}
 		same(t, 1, len(answer.Header.Values("Location")))
-		same(t, 0, len(answer.Header.Values("Set-Cookie")))
+		same(t, 0, answer.Cookies)
 		b.do(http.MethodPost, "/signout", nil)
 	}
 }
@@ -217,7 +217,7 @@ func TestSignInRedirects(t *testing.T) {
 			want = next
 		}
 		answer := w.browser(t).do(http.MethodPost, "/signin", url.Values{"name": {"root"}, "password": {password}, "next": {next}})
-		same(t, []any{303, want, 1}, []any{answer.StatusCode, answer.Header.Get("Location"), len(answer.Header.Values("Set-Cookie"))})
+		same(t, []any{303, want, 1}, []any{answer.StatusCode, answer.Header.Get("Location"), answer.Cookies})
 	}
 }
 
@@ -227,7 +227,7 @@ func TestIssuerFlow(t *testing.T) {
 	issuer.Claim(map[string]any{"roles": "admin"})
 	w := open(t, local, func(a *access.Options, _ *hub.Options) { a.OIDC = oidc(t, issuer) })
 	b, other := w.browser(t), w.browser(t)
-	if got := text(t, b.do(http.MethodGet, "/signin", nil)); !strings.Contains(got, "oidc=Example") {
+	if got := b.do(http.MethodGet, "/signin", nil).Text; !strings.Contains(got, "oidc=Example") {
 		t.Error(got)
 	}
 	begin := func(b *browser) string {
@@ -235,7 +235,7 @@ func TestIssuerFlow(t *testing.T) {
 		answer := b.do(http.MethodGet, "/signin/oidc?next=/x", nil)
 		c := b.cookies["azward-flow"]
 		same(t, []any{true, http.SameSiteLaxMode}, []any{c.HttpOnly, c.SameSite})
-		to, err := answer.Location()
+		to, err := url.Parse(answer.Header.Get("Location"))
 		check(t, err)
 		return callback(t, to.String()).RequestURI()
 	}
@@ -254,7 +254,7 @@ func TestIssuerFlow(t *testing.T) {
 	issuer.Deny("access_denied")
 	answer = other.do(http.MethodGet, begin(other)+"&error_description=%3Cscript%3E", nil)
 	same(t, 401, answer.StatusCode)
-	if got := text(t, answer); !strings.Contains(got, "access_denied") || strings.Contains(got, "script") {
+	if got := answer.Text; !strings.Contains(got, "access_denied") || strings.Contains(got, "script") {
 		t.Error(got)
 	}
 }
@@ -265,18 +265,18 @@ func TestPasskeyFlow(t *testing.T) {
 	b := w.browser(t)
 	b.setUp()
 	key := accesstest.NewAuthenticator(t, local, "localhost")
-	options := text(t, b.do(http.MethodPost, "/account/passkeys/begin", nil))
+	options := b.do(http.MethodPost, "/account/passkeys/begin", nil).Text
 	answer := b.send(http.MethodPost, "/account/passkeys?name=laptop", strings.NewReader(string(key.Create(t, []byte(options)))))
 	same(t, 201, answer.StatusCode)
 
 	other := w.browser(t)
-	options = text(t, other.do(http.MethodPost, "/signin/passkey/begin", nil))
+	options = other.do(http.MethodPost, "/signin/passkey/begin", nil).Text
 	reply := string(key.Get(t, []byte(options)))
 	answer = w.browser(t).send(http.MethodPost, "/signin/passkey/finish", strings.NewReader(reply), "Accept", "application/json")
 	same(t, 401, answer.StatusCode) // a browser that did not begin
 	same(t, "signIn", problemOf(t, answer).Kind)
 	answer = other.send(http.MethodPost, "/signin/passkey/finish?next="+url.QueryEscape("//evil.example"), strings.NewReader(reply))
-	same(t, []any{200, `{"next":"/"}`}, []any{answer.StatusCode, text(t, answer)})
+	same(t, []any{200, `{"next":"/"}`}, []any{answer.StatusCode, answer.Text})
 	same(t, "root admin ", other.who())
 	same(t, 1, len(other.cookies))
 	same(t, 401, w.browser(t).do(http.MethodPost, "/account/passkeys/begin", nil).StatusCode)
@@ -287,13 +287,13 @@ func TestGuessing(t *testing.T) {
 	w := open(t, local, nil)
 	w.browser(t).setUp()
 	b := w.browser(t)
-	guess := func() *http.Response {
+	guess := func() reply {
 		return b.do(http.MethodPost, "/signin", url.Values{"name": {"root"}, "password": {"a wrong password"}, "next": {"/x"}})
 	}
 	for range 5 {
 		answer := guess()
 		same(t, 401, answer.StatusCode)
-		if got := text(t, answer); !strings.Contains(got, "next=/x") || !strings.Contains(got, "name=root") || strings.Contains(got, "wrong password") {
+		if got := answer.Text; !strings.Contains(got, "next=/x") || !strings.Contains(got, "name=root") || strings.Contains(got, "wrong password") {
 			t.Error(got)
 		}
 	}
@@ -311,7 +311,7 @@ func TestHostileInputIsEscaped(t *testing.T) {
 	w.browser(t).setUp()
 	b := w.browser(t)
 	const script = `"><script>alert(1)</script>`
-	for _, answer := range []*http.Response{
+	for _, answer := range []reply{
 		b.do(http.MethodPost, "/signin", url.Values{"name": {script}, "password": {script}, "next": {"/" + script}}),
 		b.do(http.MethodGet, "/setup?code="+url.QueryEscape(script), nil),
 		b.do(http.MethodPost, "/setup", url.Values{"code": {script}, "name": {script}, "password": {script}}),
@@ -320,7 +320,7 @@ func TestHostileInputIsEscaped(t *testing.T) {
 		b.do(http.MethodGet, "/api/x", nil, "Authorization", "Bearer "+script),
 		b.do(http.MethodGet, "/api/x", nil, "Host", "evil"+script),
 	} {
-		if got := text(t, answer); strings.Contains(got, "<script>") {
+		if got := answer.Text; strings.Contains(got, "<script>") {
 			t.Errorf("%d: %s", answer.StatusCode, got)
 		}
 	}
@@ -349,12 +349,12 @@ func TestTokens(t *testing.T) {
 	w.browser(t).setUp()
 	program := w.browser(t)
 	program.headers = map[string]string{"Accept": "application/json"}
-	ask := func(header string) *http.Response {
+	ask := func(header string) reply {
 		return program.do(http.MethodGet, "/api/v1/x", nil, "Authorization", header)
 	}
 	token, secret := w.token(t, access.NewToken{Role: access.Viewer})
 	for _, header := range []string{"Bearer " + secret, "bearer  " + secret + " "} {
-		same(t, "root viewer "+token.ID, text(t, ask(header)))
+		same(t, "root viewer "+token.ID, ask(header).Text)
 	}
 	for _, header := range []string{"Bearer", "Bearer azw_", "Bearer " + secret + "x", "Bearer azw_" + strings.Repeat("x", 10_000)} {
 		answer := ask(header)
@@ -418,7 +418,7 @@ func TestRates(t *testing.T) {
 	// Bad tokens count too.
 	limited := false
 	for range 20 {
-		limited = limited || b.do(http.MethodGet, "/", nil, "Authorization", "Bearer azw_x", "X-Forwarded-For", "203.0.113.9").StatusCode == 429
+		limited = limited || b.do(http.MethodGet, "/", nil, "Authorization", "Bearer azw_x", "X-Forwarded-For", "203.0.113.9").StatusCode == http.StatusTooManyRequests
 	}
 	same(t, true, limited)
 }
@@ -430,7 +430,7 @@ func TestBounds(t *testing.T) {
 	b := w.browser(t)
 	same(t, 400, b.do(http.MethodGet, "/x?"+strings.Repeat("a", 9000), nil).StatusCode)
 	answer := b.send(http.MethodPost, "/read", strings.NewReader(strings.Repeat("x", 2<<20)))
-	same(t, "1048576 http: request body too large", text(t, answer))
+	same(t, "1048576 http: request body too large", answer.Text)
 	same(t, 400, b.do(http.MethodPost, "/signin", url.Values{"name": {strings.Repeat("x", 2<<20)}}).StatusCode)
 	same(t, 400, b.send(http.MethodPost, "/signin", strings.NewReader("%zz=1&name")).StatusCode)
 }
@@ -442,11 +442,11 @@ func TestPanic(t *testing.T) {
 	for _, headers := range [][]string{nil, {"Accept", "application/json"}} {
 		answer := b.do(http.MethodGet, "/panic", nil, headers...)
 		same(t, 500, answer.StatusCode)
-		if got := text(t, answer); strings.Contains(got, "nil map") || strings.Contains(got, ".go") {
+		if got := answer.Text; strings.Contains(got, "secret reason") || strings.Contains(got, ".go") {
 			t.Error(got)
 		}
 	}
-	if log := w.log.String(); !strings.Contains(log, "assignment to entry in nil map") || !strings.Contains(log, "hub_test.go") {
+	if log := w.log.String(); !strings.Contains(log, "secret reason") || !strings.Contains(log, "hub_test.go") {
 		t.Error("the log does not say where")
 	}
 	// Half an answer does not pass for a whole one.
@@ -506,14 +506,14 @@ func TestSetupPages(t *testing.T) {
 	for range 2 { // a mail scanner that opens it uses nothing up
 		answer = b.do(http.MethodGet, to.RequestURI(), nil)
 		same(t, 200, answer.StatusCode)
-		if got := text(t, answer); !strings.Contains(got, "code=azs_") {
+		if got := answer.Text; !strings.Contains(got, "code=azs_") {
 			t.Error(got)
 		}
 	}
 	form := url.Values{"code": to.Query()["code"], "name": {"root"}, "password": {"short"}}
 	answer = b.do(http.MethodPost, "/setup", form)
 	same(t, 400, answer.StatusCode)
-	if got := text(t, answer); !strings.Contains(got, "name=root") || !strings.Contains(got, "code=azs_") || !strings.Contains(got, "5 characters") {
+	if got := answer.Text; !strings.Contains(got, "name=root") || !strings.Contains(got, "code=azs_") || !strings.Contains(got, "5 characters") {
 		t.Error(got)
 	}
 	form.Set("password", password)

@@ -116,6 +116,7 @@ func TestStop(t *testing.T) {
 	})
 	events, err := get(t, plainClient(), "http://"+address+"/events", "text/event-stream")
 	check(t, err)
+	defer events.Body.Close()
 	line, err := bufio.NewReader(events.Body).ReadString('\n') // comes before the handler ends
 	check(t, err)
 	same(t, "data: 1\n", line)
@@ -132,7 +133,6 @@ func TestStop(t *testing.T) {
 	<-began
 	go func() {
 		_, _ = io.ReadAll(events.Body) // ends when the hub stops
-		_ = events.Body.Close()
 		close(release)
 	}()
 	if took := stop(); took > 9*time.Second {

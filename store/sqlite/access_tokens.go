@@ -9,7 +9,7 @@ import (
 	"github.com/azward/azward/store"
 )
 
-const tokenColumns = `id, user_id, name, hash, role, created_at, expires_at, last_used, revoked_at`
+const tokenColumns = `id, user_id, name, hash, role, created_at, expires_at, last_used, revoked_at` //nolint:gosec // names of columns, no secret
 
 // AddToken saves a token with the audit entry about it.
 func (s *Store) AddToken(ctx context.Context, t store.Token, entry store.AuditEntry) error {
