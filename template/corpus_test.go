@@ -2,6 +2,7 @@ package template_test
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"io"
@@ -97,4 +98,28 @@ func TestCorpus(t *testing.T) {
 			t.Logf("%d templates, %d resources, %d of them maybe; %v", templates, resources, maybe, reasons)
 		})
 	}
+}
+
+func unzipped(t testing.TB, name string) io.Reader {
+	t.Helper()
+	f, err := os.Open(testdata.Shared(t, "data-azure/"+name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return z
+}
+
+// lines reads a file of the shared data.
+func lines(t testing.TB, name string) [][]byte {
+	t.Helper()
+	raw, err := io.ReadAll(unzipped(t, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Split(bytes.TrimSpace(raw), []byte("\n"))
 }

@@ -186,16 +186,15 @@ func (x *expander) webRecords() {
 		if reason, is := properties.Unknown(); is {
 			config = unknown("%s", reason)
 		}
+		if config.Null() {
+			config = object()
+		}
 		own := x.byKey[id.Key()]
 		switch {
 		case own == nil:
 			record := &entry{id: id, kind: id.Type(), version: e.version, file: e.file, node: e.node, maybe: e.maybe, within: "/properties/siteConfig"}
 			var o azurepolicy.Object
-			if config.Null() {
-				var none azurepolicy.Object
-				config = none.Value()
-			}
-			o.Set("properties", config)
+			o.Set("properties", identified(config, e.doc))
 			record.doc = o.Value()
 			x.byKey[id.Key()] = record
 			x.records = append(x.records, record)
@@ -205,15 +204,88 @@ func (x *expander) webRecords() {
 			for key, v := range member(own.doc, "properties").Members() {
 				merged = with(merged, key, v)
 			}
-			own.replace("properties", merged)
+			own.replace("properties", identified(merged, e.doc))
 		}
 	}
 	x.entries = append(x.entries, x.records...)
 }
 
+// identified is the record with what the platform notes of the site's managed
+// identities there.
+func identified(config, site value) value {
+	if !config.IsObject() {
+		return config
+	}
+	kind := member(member(site, "identity"), "type")
+	s, known := kind.Text()
+	for word, name := range map[string]string{"systemassigned": "managedServiceIdentityId", "userassigned": "xManagedServiceIdentityId"} {
+		switch {
+		case known && strings.Contains(strings.ToLower(s), word):
+			config = with(config, name, azurepolicy.TextValue(estate.LaterName))
+		case known && estate.PartlyLater(s):
+			config = with(config, name, unknown("the identity is not known"))
+		case !known && !kind.Null():
+			config = with(config, name, unknown("the identity is not known"))
+		}
+	}
+	return config
+}
+
+// endpointType are private endpoints.
+const endpointType = "microsoft.network/privateendpoints"
+
+// connect notes private endpoints at the resources that they lead to, as the
+// platform does; one whose target nobody knows may lead to any.
+//
+// Source: https://learn.microsoft.com/azure/private-link/private-endpoint-overview
+func (x *expander) connect() {
+	const list = "privateEndpointConnections"
+	open := false
+	for _, e := range x.entries {
+		if !strings.EqualFold(e.kind, endpointType) {
+			continue
+		}
+		properties := member(e.doc, "properties")
+		for name, status := range map[string]string{"privateLinkServiceConnections": "Approved", "manualPrivateLinkServiceConnections": "Pending"} {
+			connections := member(properties, name)
+			all, ok := connections.List()
+			open = open || !ok && !connections.Null()
+			for _, c := range all {
+				to, ok := member(member(c, "properties"), "privateLinkServiceId").Text()
+				target := x.byKey[azward.ResourceID(to).Key()]
+				switch {
+				case !ok || target == nil && estate.PartlyLater(to):
+					open = true
+				case target != nil && e.maybe:
+					target.set(list, unknown("whether a private endpoint leads here is not known"))
+				case target != nil:
+					target.link(list, e, status)
+				}
+			}
+		}
+	}
+	for _, e := range x.entries {
+		if open && !strings.EqualFold(e.kind, endpointType) {
+			e.set(list, unknown("where a private endpoint leads is not known"))
+		}
+	}
+}
+
+// link adds a connection to a resource.
+func (e *entry) link(list string, from *entry, status string) {
+	held, _ := member(member(e.doc, "properties"), list).List()
+	name := from.id.Name()
+	one := object(
+		"id", string(e.id.Child(list, name)), "name", name,
+		"properties", object("privateEndpoint", object("id", string(from.id)), "privateLinkServiceConnectionState", object("status", status)),
+	)
+	e.set(list, azurepolicy.ListValue(append(append([]value(nil), held...), one)))
+}
+
 // result makes the estate.
 func (x *expander) result() (*Result, error) {
 	x.webRecords()
+	x.connect()
 	x.graft()
 	r := &Result{byKey: x.byKey, Gaps: x.gaps}
 	sortGaps(r.Gaps)
