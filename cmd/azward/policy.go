@@ -172,6 +172,10 @@ func (a *app) evaluate(e *estate.Estate, profile policy.Profile, at time.Time, s
 		}
 	}
 	for r := range policy.NewChecker(e, at).Check(profile.Rules) {
+		if r.State == azurepolicy.Pass && !passes {
+			results.tally.pass(r.Rule.ID, r.Rule.Title, r.Rule.Severity)
+			continue
+		}
 		take(r.Posture())
 	}
 	for r := range azurepolicy.NewChecker(e, at).Check(profile.Policies) {

@@ -29,15 +29,23 @@ type tallied struct {
 	first    *report.Posture
 }
 
-func (t *tally) add(p report.Posture) {
+func (t *tally) count(rule, title string, severity azward.Severity, result string) *tallied {
 	t.all++
-	t.total[p.Result]++
-	one := t.byRule[p.Rule]
+	t.total[result]++
+	one := t.byRule[rule]
 	if one == nil {
-		one = &tallied{title: p.Title, severity: p.Severity, counts: map[string]int{}}
-		t.byRule[p.Rule] = one
+		one = &tallied{title: title, severity: severity, counts: map[string]int{}}
+		t.byRule[rule] = one
 	}
-	one.counts[p.Result]++
+	one.counts[result]++
+	return one
+}
+
+// pass counts a result of which no more is kept.
+func (t *tally) pass(rule, title string, severity azward.Severity) { t.count(rule, title, severity, "pass") }
+
+func (t *tally) add(p report.Posture) {
+	one := t.count(p.Rule, p.Title, p.Severity, p.Result)
 	if p.Result != "fail" {
 		return
 	}
