@@ -113,13 +113,10 @@ func (s *Server) mount() *http.ServeMux {
 	}
 	o := s.options
 	handle(o.Health, "/healthz", "/readyz")
-	if o.Metrics != nil {
-		handle(s.atLeast(access.Viewer, "read metrics", o.Metrics), "/metrics")
-	}
 	handle(o.API, "/api/")
 	handle(o.Aurora, "/azure/", "/api/azure-subscriptions", "/api/connected-accounts/")
 	handle(o.Web, "/")
-	s.mountSignIn(mux)
+	s.mountRoutes(mux)
 	return mux
 }
 

@@ -45,7 +45,7 @@ func Listen(ctx context.Context, o Options) (net.Listener, error) {
 	if !isLoopback(address) && o.TLSCert == "" && !o.Plain {
 		return nil, &azward.Error{
 			Kind: azward.KindUsage, Op: op, Subject: address, Cause: "others could reach it, and read passwords on the way",
-			Remedy: "give --tls-cert and --tls-key, or listen on 127.0.0.1; behind a proxy that ends TLS, say so with --plain-http",
+			Remedy: "give --tls-cert and --tls-key, or listen on 127.0.0.1; behind a proxy that ends TLS, say so with --insecure-listen",
 		}
 	}
 	var settings *tls.Config

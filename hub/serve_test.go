@@ -117,7 +117,8 @@ func TestStop(t *testing.T) {
 	events, err := get(t, plainClient(), "http://"+address+"/events", "text/event-stream")
 	check(t, err)
 	defer events.Body.Close()
-	line, err := bufio.NewReader(events.Body).ReadString('\n') // comes before the handler ends
+	stream := bufio.NewReader(events.Body)
+	line, err := stream.ReadString('\n') // comes before the handler ends
 	check(t, err)
 	same(t, "data: 1\n", line)
 	slow := make(chan int, 1)
@@ -132,7 +133,7 @@ func TestStop(t *testing.T) {
 	}()
 	<-began
 	go func() {
-		_, _ = io.ReadAll(events.Body) // ends when the hub stops
+		_, _ = io.ReadAll(stream) // ends when the hub stops
 		close(release)
 	}()
 	if took := stop(); took > 9*time.Second {

@@ -10,23 +10,48 @@ import (
 	"github.com/azward/azward/access"
 )
 
-func (s *Server) mountSignIn(mux *http.ServeMux) {
-	for pattern, handle := range map[string]http.HandlerFunc{
-		"GET /signin":                  s.showSignIn,
-		"POST /signin":                 s.signIn,
-		"POST /signout":                s.signOut,
-		"GET /setup":                   s.showSetup,
-		"POST /setup":                  s.setUp,
-		"POST /signin/passkey/begin":   s.beginPasskeySignIn,
-		"POST /signin/passkey/finish":  s.passkeySignIn,
-		"GET /signin/oidc":             s.beginIssuer,
-		"GET /signin/oidc/callback":    s.issuerSignIn,
-		"POST /account/password":       s.changePassword,
-		"POST /account/passkeys/begin": s.beginPasskey,
-		"POST /account/passkeys":       s.addPasskey,
-	} {
-		mux.HandleFunc(pattern, handle)
+// Route is one of the hub's own; those of the doors are in their tables.
+type Route struct {
+	Pattern string
+	Least   access.Role // "" is for everybody
+	handle  http.HandlerFunc
+}
+
+// Routes are those that sign in and out.
+func (s *Server) Routes() []Route {
+	return []Route{
+		{"GET /signin", "", s.showSignIn},
+		{"POST /signin", "", s.signIn},
+		{"POST /signout", "", s.signOut},
+		{"GET /setup", "", s.showSetup},
+		{"POST /setup", "", s.setUp},
+		{"POST /signin/passkey/begin", "", s.beginPasskeySignIn},
+		{"POST /signin/passkey/finish", "", s.passkeySignIn},
+		{"GET /signin/oidc", "", s.beginIssuer},
+		{"GET /signin/oidc/callback", "", s.issuerSignIn},
+		{"POST /account/password", access.Viewer, s.changePassword},
+		{"POST /account/passkeys/begin", access.Viewer, s.beginPasskey},
+		{"POST /account/passkeys", access.Viewer, s.addPasskey},
+		{"GET /metrics", access.Viewer, s.showMetrics},
 	}
+}
+
+func (s *Server) mountRoutes(mux *http.ServeMux) {
+	for _, route := range s.Routes() {
+		handler := http.Handler(route.handle)
+		if route.Least != "" {
+			handler = s.atLeast(route.Least, "answer", handler)
+		}
+		mux.Handle(route.Pattern, handler)
+	}
+}
+
+func (s *Server) showMetrics(w http.ResponseWriter, r *http.Request) {
+	if s.options.Metrics == nil {
+		s.problem(w, r, &azward.Error{Kind: azward.KindNotFound, Op: "read metrics", Cause: "this hub has none", Remedy: "see docs/access.md"})
+		return
+	}
+	s.options.Metrics.ServeHTTP(w, r)
 }
 
 // cookieName binds the cookie to this very host where browsers come by https.
