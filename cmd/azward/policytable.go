@@ -42,7 +42,9 @@ func (t *tally) count(rule, title string, severity azward.Severity, result strin
 }
 
 // pass counts a result of which no more is kept.
-func (t *tally) pass(rule, title string, severity azward.Severity) { t.count(rule, title, severity, "pass") }
+func (t *tally) pass(rule, title string, severity azward.Severity) {
+	t.count(rule, title, severity, "pass")
+}
 
 func (t *tally) add(p report.Posture) {
 	one := t.count(p.Rule, p.Title, p.Severity, p.Result)
