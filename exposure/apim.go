@@ -389,7 +389,7 @@ func (a *apiManagement) filtered(w *way, from visitor) []*way {
 	}
 	region := netset.Product(from.sources.Intersect(familyOf(near)), netset.Port(443))
 	var ways []*way
-	for _, p := range a.inside.pass(a.e, w, packet{direction: inbound, near: near, protocol: netset.TCP, srcPort: -1}, region, bare) {
+	for _, p := range a.inside.pass(a.e, w, packet{direction: inbound, near: near, protocol: netset.TCP, srcPort: anySourcePort}, region, bare) {
 		if !from.inside {
 			p = a.inside.replies(a.e, p, netset.TCP)
 		}

@@ -331,7 +331,7 @@ func (q Question) filterWays(e *estate.Estate, n *netInterface, d direction, far
 	w := &way{class: classOf(far), flows: []Flow{{Protocol: protocol.String(), Ports: fmt.Sprint(q.Port), Sources: far.Strings()}}}
 	p := packet{direction: d, near: n.own, protocol: protocol, srcPort: q.SourcePort}
 	if q.SourcePort == 0 {
-		p.srcPort = -1
+		p.srcPort = everySourcePort
 	}
 	ports := netset.AllPorts()
 	if protocol.HasPorts() {

@@ -54,7 +54,7 @@ func (want *wanted) sources(all netset.Addrs) netset.Addrs {
 
 func (want *wanted) sourcePort() int {
 	if want == nil || want.srcPort == 0 {
-		return -1
+		return anySourcePort
 	}
 	return want.srcPort
 }

@@ -51,12 +51,16 @@ type packet struct {
 	direction direction
 	near      netset.Addrs
 	protocol  netset.Protocol
-	srcPort   int // -1: any
+	srcPort   int // or anySourcePort, everySourcePort
 }
 
 // groupView is a network security group with its rules in the order in which
 // they are evaluated, default rules last.
-type groupView struct{ inbound, outbound []groupRule }
+type groupView struct {
+	inbound, outbound []groupRule
+	// whether some of them are for a part of the source ports alone
+	inboundPorts, outboundPorts bool
+}
 
 type groupRule struct {
 	form ruleForm
@@ -87,9 +91,9 @@ func (v *groupView) UnmarshalJSON(body []byte) error {
 		rules = append(rules, groupRules(defaults, "/properties/defaultSecurityRules", d, built)...)
 		slices.SortStableFunc(rules, byPriority)
 		if d == inbound {
-			v.inbound = rules
+			v.inbound, v.inboundPorts = rules, namesSourcePorts(rules)
 		} else {
-			v.outbound = rules
+			v.outbound, v.outboundPorts = rules, namesSourcePorts(rules)
 		}
 	}
 	return nil
@@ -197,7 +201,7 @@ func (n *netInterface) layers(e *estate.Estate, p packet) []layer {
 	if n.painted == nil || p.near != n.own || p.srcPort >= 0 {
 		return n.paintLayers(e, p)
 	}
-	key := paintedKey{p.direction, p.protocol, p.srcPort}
+	key := paintedKey{p.direction, p.protocol}
 	n.painted.mu.Lock()
 	defer n.painted.mu.Unlock()
 	if all, ok := n.painted.held[key]; ok {

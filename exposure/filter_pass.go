@@ -14,10 +14,10 @@ type passage struct {
 	tags           []string // the service tags that admit all of certain; empty where not tags alone
 }
 
-// pass sends a region through every filter at an interface: security admin
+// passOne sends a region through every filter at an interface: security admin
 // rules, then the groups. What admin rules always allow goes on a way of its
 // own. Without any group bare says what happens.
-func (n *netInterface) pass(e *estate.Estate, w *way, p packet, region netset.Region, bare func(*way)) []passage {
+func (n *netInterface) passOne(e *estate.Estate, w *way, p packet, region netset.Region, bare func(*way)) []passage {
 	admin := n.admin(e)
 	if admin.missing != nil {
 		w.doubt(admin.gapHop(), *admin.missing)

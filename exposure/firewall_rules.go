@@ -40,7 +40,7 @@ func (f *firewall) networkRules(near netset.Addrs, protocol netset.Protocol, oth
 	for i, r := range f.network {
 		list[i] = r.groupRule
 	}
-	l.paint(f, list, packet{direction: inbound, near: near, protocol: protocol, srcPort: -1}, otherwise)
+	l.paint(f, list, packet{direction: inbound, near: near, protocol: protocol, srcPort: anySourcePort}, otherwise)
 	return l
 }
 
@@ -150,7 +150,7 @@ func (f *firewall) pass(region netset.Region, from, to netset.Addrs, protocol ne
 	case from.Subset(publicAddrs):
 		return ruling{hop: f.hop(azward.No, nil, firewallDefault)}
 	}
-	at := packet{direction: inbound, near: to, protocol: protocol, srcPort: -1}
+	at := packet{direction: inbound, near: to, protocol: protocol, srcPort: anySourcePort}
 	for i := range f.application {
 		r := &f.application[i]
 		placed, applies := r.form.at(f, at)
@@ -178,7 +178,7 @@ func (f *firewall) natParts(to netset.Addrs, protocol netset.Protocol, region ne
 	certain, possible := region, region
 	for i := range f.nat {
 		r := &f.nat[i]
-		placed, applies := r.form.at(f, packet{direction: inbound, near: to, protocol: protocol, srcPort: -1})
+		placed, applies := r.form.at(f, packet{direction: inbound, near: to, protocol: protocol, srcPort: anySourcePort})
 		if !applies {
 			continue
 		}

@@ -208,7 +208,7 @@ func (f *firewall) inside(n *netInterface, w *way, b behind, ports netset.Ports,
 	var ways []*way
 	region := netset.Product(from.own, ports)
 	class := w.class
-	for _, p := range n.pass(f.e, w, packet{direction: inbound, near: b.door.near, protocol: protocol, srcPort: -1}, region, door.bare(n)) {
+	for _, p := range n.pass(f.e, w, packet{direction: inbound, near: b.door.near, protocol: protocol, srcPort: everySourcePort}, region, door.bare(n)) {
 		p.way.class = class // who sends to the firewall decides, not its own address
 		if p.way.answer() == azward.Yes {
 			f.back(n, p.way, from)

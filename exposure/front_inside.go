@@ -227,7 +227,7 @@ func (s sender) arrive(n *netInterface, w *way, b landing, sources netset.Addrs,
 	var ways []*way
 	region := netset.Product(sources.Intersect(familyOf(d.near)), b.ports)
 	class := w.class
-	for _, p := range n.pass(s.e, w, packet{direction: inbound, near: d.near, protocol: netset.TCP, srcPort: -1}, region, d.bare(n)) {
+	for _, p := range n.pass(s.e, w, packet{direction: inbound, near: d.near, protocol: netset.TCP, srcPort: everySourcePort}, region, d.bare(n)) {
 		p.way.class = class // who sends to the front decides, not the front's address
 		if p.way.answer() == azward.Yes && private {
 			s.back(n, p.way)

@@ -282,7 +282,7 @@ func (g *gateway) filtered(w *way, leg gatewayLeg, from visitor, address netset.
 		})
 	}
 	var ways []*way
-	for _, p := range g.from.pass(g.e, w, packet{direction: inbound, near: near, protocol: netset.TCP, srcPort: -1}, region, bare) {
+	for _, p := range g.from.pass(g.e, w, packet{direction: inbound, near: near, protocol: netset.TCP, srcPort: anySourcePort}, region, bare) {
 		p = g.from.replies(g.e, p, netset.TCP)
 		through := p.certain
 		if through.IsEmpty() {

@@ -54,7 +54,6 @@ type paintedLayers struct {
 type paintedKey struct {
 	direction direction
 	protocol  netset.Protocol
-	srcPort   int
 }
 
 // admin reads the security admin rules here, once.

@@ -282,7 +282,7 @@ func (k *kubeView) nodeGroups(w *way, f nodeFilter, near netset.Addrs, protocol 
 		k.noGroup(w, f)
 	}
 	var ways []*way
-	for _, p := range f.nic.pass(k.e, w, packet{direction: inbound, near: near, protocol: kind, srcPort: -1}, region, bare) {
+	for _, p := range f.nic.pass(k.e, w, packet{direction: inbound, near: near, protocol: kind, srcPort: anySourcePort}, region, bare) {
 		p = f.nic.replies(k.e, p, kind)
 		through := p.certain
 		if through.IsEmpty() {

@@ -232,7 +232,7 @@ func (n *netInterface) fromNeighbours(e *estate.Estate, class Class, a approach)
 // passClass sends a region through the filters at an interface. Before a
 // private endpoint they hold where its subnet says so.
 func (n *netInterface) passClass(e *estate.Estate, w *way, protocol netset.Protocol, region netset.Region, a approach) []passage {
-	p := packet{direction: inbound, near: n.own, protocol: protocol, srcPort: -1}
+	p := packet{direction: inbound, near: n.own, protocol: protocol, srcPort: anySourcePort}
 	if a.endpoint == nil {
 		return n.pass(e, w, p, region, door{near: n.own, private: true}.bare(n))
 	}

@@ -225,7 +225,7 @@ func (s linkService) deliver(n *netInterface, w *way, x exit, doors []door) []*w
 		d.private = true
 		region := netset.Product(from, d.backend(ports))
 		class := one.class
-		for _, p := range n.pass(s.e, one, packet{direction: inbound, near: d.near, protocol: netset.TCP, srcPort: -1}, region, d.bare(n)) {
+		for _, p := range n.pass(s.e, one, packet{direction: inbound, near: d.near, protocol: netset.TCP, srcPort: everySourcePort}, region, d.bare(n)) {
 			p.way.class = class // who sends to the front decides, not the link's addresses
 			ways = append(ways, p.way)
 		}

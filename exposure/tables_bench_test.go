@@ -26,7 +26,7 @@ func BenchmarkTable(b *testing.B) {
 		paint := func(e *estate.Estate) {
 			n := readInterfaces(e, nic)[0]
 			for _, protocol := range []netset.Protocol{netset.TCP, netset.UDP} {
-				if layers := n.paintLayers(e, packet{direction: inbound, near: n.own, protocol: protocol, srcPort: -1}); len(layers) != 1 || layers[0].gap != nil {
+				if layers := n.paintLayers(e, packet{direction: inbound, near: n.own, protocol: protocol, srcPort: anySourcePort}); len(layers) != 1 || layers[0].gap != nil {
 					b.Fatalf("%+v", layers)
 				}
 			}
