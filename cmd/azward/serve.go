@@ -27,6 +27,8 @@ type serveFlags struct {
 	workers         int
 	otlp            string
 	logFormat       string
+	oidc            oidcFlags
+	cloudConfig     string // of who signs in by the Aurora routes; the demo sets it
 }
 
 func serveCommand(a *app) *cobra.Command {
@@ -63,6 +65,7 @@ An address that others can reach needs --tls-cert and --tls-key, or
 	flags.IntVar(&f.workers, "workers", 2, "jobs under way at once")
 	flags.StringVar(&f.otlp, "otlp-endpoint", "", "send traces to this OpenTelemetry collector, such as http://127.0.0.1:4318")
 	flags.StringVar(&f.logFormat, "log-format", "text", "text or json")
+	f.oidc.flags(flags)
 	return c
 }
 
@@ -71,7 +74,7 @@ const maxWorkers = 64
 
 // check says what is wrong with the flags before anything is opened.
 func (f *serveFlags) check() error {
-	for _, check := range []func() error{f.checkListen, f.checkURLs, f.checkProxies} {
+	for _, check := range []func() error{f.checkListen, f.checkURLs, f.checkProxies, f.oidc.check} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -10,9 +10,14 @@ import (
 	"time"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/access"
+	"github.com/azward/azward/api/aurora"
+	"github.com/azward/azward/hub"
 	"github.com/azward/azward/jobs"
 	"github.com/azward/azward/store"
 	"github.com/azward/azward/store/sqlite"
+	"github.com/azward/azward/web"
+	"github.com/azward/azward/workspace"
 )
 
 // stopWithin bounds a graceful stop: requests under way end, jobs are put back
@@ -21,52 +26,116 @@ const stopWithin = 9 * time.Second
 
 // hubServer is a hub that is open: its parts, and what takes them down again.
 type hubServer struct {
-	flags   serveFlags
-	log     *slog.Logger
-	pool    *jobs.Pool
-	health  *health
-	metrics *metrics
-	traces  *traces
-	server  *http.Server
-	release func() error // of the data directory's lock
+	app      *app
+	flags    serveFlags
+	log      *slog.Logger
+	dir      string // absolute
+	kept     *sqlite.Store
+	pool     *jobs.Pool
+	health   *health
+	metrics  *metrics
+	traces   *traces
+	listener net.Listener
+	server   *hub.Server
+	access   *access.Control
+	release  func() error // of the data directory's lock
 }
 
 // openHub opens the store, takes up what an earlier process left, and wires
 // the hub's parts. The caller runs it.
 func (a *app) openHub(ctx context.Context, f serveFlags, log *slog.Logger) (_ *hubServer, err error) {
-	dir, err := a.dataDir()
-	if err != nil {
+	h := &hubServer{app: a, flags: f, log: log}
+	if h.dir, err = a.dataDir(); err != nil {
 		return nil, err
 	}
-	h := &hubServer{flags: f, log: log}
-	if h.release, err = store.LockServe(dir); err != nil {
+	if h.release, err = store.LockServe(h.dir); err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, h.release())
+			err = errors.Join(err, h.close())
 		}
 	}()
-	kept, err := a.store(ctx)
-	if err != nil {
-		return nil, err
+	for _, open := range []func(context.Context) error{h.openStore, h.openWork, h.openDoors} {
+		if err := open(ctx); err != nil {
+			return nil, err
+		}
 	}
-	if err := sweep(ctx, dir, kept, log); err != nil {
-		return nil, err
-	}
-	if h.traces, err = newTraces(ctx, f.otlp, log); err != nil {
-		return nil, err
-	}
-	h.health, h.metrics = &health{store: kept}, newMetrics(kept, log)
-	h.pool = jobs.New(jobs.Options{
-		Store: kept, Runners: h.traces.wrapRunners(a.runners()), Workers: f.workers, Log: log, Ended: h.metrics.ended,
-	})
-	mux := http.NewServeMux()
-	mux.Handle("/healthz", h.health.handler())
-	mux.Handle("/readyz", h.health.handler())
-	mux.Handle("/metrics", h.metrics.handler())
-	h.server = &http.Server{Handler: h.traces.wrap(h.metrics.wrap(mux)), ReadHeaderTimeout: 10 * time.Second}
 	return h, nil
+}
+
+// close gives back what is held besides the store, which the run closes.
+func (h *hubServer) close() error {
+	err := h.release()
+	if h.listener != nil {
+		if closed := h.listener.Close(); !errors.Is(closed, net.ErrClosed) {
+			err = errors.Join(err, closed)
+		}
+	}
+	return err
+}
+
+func (h *hubServer) openStore(ctx context.Context) (err error) {
+	if h.kept, err = h.app.store(ctx); err != nil {
+		return err
+	}
+	return sweep(ctx, h.dir, h.kept, h.log)
+}
+
+// openWork makes what does jobs and watches the hub.
+func (h *hubServer) openWork(ctx context.Context) (err error) {
+	if h.traces, err = newTraces(ctx, h.flags.otlp, h.log); err != nil {
+		return err
+	}
+	h.health, h.metrics = &health{store: h.kept}, newMetrics(h.kept, h.log)
+	h.pool = jobs.New(jobs.Options{
+		Store: h.kept, Runners: h.traces.wrapRunners(h.app.runners()), Workers: h.flags.workers, Log: h.log, Ended: h.metrics.ended,
+	})
+	return nil
+}
+
+// openDoors listens, and mounts the doors behind the sign-in.
+func (h *hubServer) openDoors(ctx context.Context) (err error) {
+	o := hub.Options{
+		Listen: h.flags.listen, TLSCert: h.flags.tlsCert, TLSKey: h.flags.tlsKey, Plain: h.flags.plain, Proxies: h.flags.networks(), Log: h.log,
+		Health: h.health.handler(), Metrics: h.metrics.handler(), Wrap: func(next http.Handler) http.Handler { return h.traces.wrap(h.metrics.wrap(next)) },
+	}
+	if h.listener, err = hub.Listen(ctx, o); err != nil {
+		return err
+	}
+	public := h.flags.publicURL
+	if public == "" {
+		public = hub.URL(h.listener.Addr(), o)
+	}
+	issuer, err := h.flags.oidc.issuer()
+	if err != nil {
+		return err
+	}
+	if h.access, err = access.New(access.Options{Store: h.kept, PublicURL: public, OIDC: issuer, Log: h.log}); err != nil {
+		return err
+	}
+	o.Access = h.access
+	if err := h.mount(ctx, &o); err != nil {
+		return err
+	}
+	h.server, err = hub.New(o)
+	return err
+}
+
+// mount makes the doors.
+func (h *hubServer) mount(ctx context.Context, o *hub.Options) error {
+	connections, err := h.app.connections(ctx)
+	if err != nil {
+		return err
+	}
+	shown := &workspace.Workspace{Store: h.kept, Dir: h.dir}
+	site, err := web.New(web.Options{Workspace: shown, Jobs: h.pool, Access: h.access, Views: h.kept, Audit: h.access.Audit, Log: h.log})
+	if err != nil {
+		return err
+	}
+	o.Web, o.Pages = site, site
+	o.Aurora = aurora.New(aurora.Options{Connections: connections, CloudConfig: h.flags.cloudConfig, Audit: h.access.Audit, Log: h.log})
+	return nil
 }
 
 // sweep marks scans that a process which was killed left as running, and
@@ -94,45 +163,51 @@ func sweep(ctx context.Context, dir string, kept *sqlite.Store, log *slog.Logger
 
 // run serves until ctx ends, and then stops in order.
 func (h *hubServer) run(ctx context.Context) (err error) {
-	defer func() { err = errors.Join(err, h.release()) }()
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", h.flags.listen)
-	if err != nil {
-		return cannotListen(h.flags.listen, err)
-	}
+	defer func() { err = errors.Join(err, h.close()) }()
 	if err := h.pool.Start(ctx); err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	h.health.working.Store(true)
-	h.log.Info("the hub listens", "url", "http://"+listener.Addr().String())
-	served := make(chan error, 1)
-	go func() { served <- h.server.Serve(listener) }()
-	select {
-	case err = <-served:
-	case <-ctx.Done():
+	h.log.Info("the hub listens", "address", h.listener.Addr().String(), "url", h.access.PublicURL().String())
+	if err := h.welcome(ctx); err != nil {
+		return errors.Join(err, h.stop(ctx))
 	}
-	return errors.Join(err, h.stop(ctx))
+	serving, cancel := context.WithCancel(ctx)
+	defer cancel()
+	served := make(chan error, 1)
+	go func() { served <- h.server.Serve(serving, h.listener) }()
+	select {
+	case err = <-served: // the listener failed
+		return errors.Join(err, h.stop(ctx))
+	case <-ctx.Done():
+		return errors.Join(h.stop(ctx), <-served)
+	}
 }
 
-// stop ends requests and jobs, and sends what traces are left.
+// welcome prints the link that makes the first administrator, where there is
+// none yet. It goes to the terminal and not into the log's records, which are
+// kept elsewhere.
+func (h *hubServer) welcome(ctx context.Context) error {
+	link, err := h.access.SetupLink(ctx)
+	if err != nil || link == "" {
+		return err
+	}
+	_, err = fmt.Fprintf(h.app.stderr, "\nNobody can sign in yet. Make the first administrator here, once and within the hour:\n  %s\n\n", link)
+	return err
+}
+
+// stop ends jobs while the server ends its requests, and sends what traces are
+// left.
 func (h *hubServer) stop(ctx context.Context) error {
 	began := time.Now()
 	h.health.stopping.Store(true)
 	h.log.Info("the hub stops")
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer cancel()
-	// Pages that follow a job end with the pool, so it goes first.
 	err := h.pool.Stop(ctx)
-	if shutdown := h.server.Shutdown(ctx); shutdown != nil {
-		h.log.Warn("requests were cut off", "error", shutdown)
-		err = errors.Join(err, h.server.Close())
-	}
 	if sent := h.traces.close(ctx); sent != nil {
 		h.log.Warn("traces were not sent", "error", sent)
 	}
-	h.log.Info("the hub has stopped", "took", time.Since(began).Round(time.Millisecond))
+	h.log.Info("jobs have stopped", "took", time.Since(began).Round(time.Millisecond))
 	return err
-}
-
-func cannotListen(address string, err error) error {
-	return usageOf("--listen", address, fmt.Sprintf("it cannot be listened on: %v", err), "choose another address, or end what uses this one")
 }
