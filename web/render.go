@@ -163,12 +163,14 @@ func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, name s
 	if err := t.ExecuteTemplate(&body, "layout", p); err != nil {
 		return fmt.Errorf("write page %s: %w", name, err)
 	}
+	// Nothing of ours turns the direction of writing, wherever a name stands.
+	out := bytes.Map(visible, body.Bytes())
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Length", strconv.Itoa(body.Len()))
+	h.Set("Content-Length", strconv.Itoa(len(out)))
 	w.WriteHeader(status)
-	_, err := w.Write(body.Bytes())
+	_, err := w.Write(out)
 	return gone(err)
 }
 
@@ -242,13 +244,13 @@ func shorten(text string, most int) string {
 
 // clean takes out what would turn the direction of writing or hide characters:
 // names come from somebody else's resources.
-func clean(text any) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\n' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
-			return '\uFFFD'
-		}
-		return r
-	}, fmt.Sprint(text))
+func clean(text any) string { return strings.Map(visible, fmt.Sprint(text)) }
+
+func visible(r rune) rune {
+	if r != '\n' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+		return '\uFFFD'
+	}
+	return r
 }
 
 // ago says how long before now t was, in one unit.

@@ -100,7 +100,7 @@ func picture(x *exposure.Exposure) (template.HTML, error) {
 		return "", nil
 	}
 	var b bytes.Buffer
-	if err := draw.Inline(&b, "path-svg", draw.OfExposure(*x)); err != nil {
+	if err := draw.Inline(&b, "way", draw.OfExposure(*x)); err != nil {
 		return "", fmt.Errorf("draw path: %w", err)
 	}
 	return template.HTML(b.String()), nil //nolint:gosec // our own drawing, which escapes names
