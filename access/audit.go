@@ -53,8 +53,11 @@ func (c *Control) Audit(ctx context.Context, action, subject string, before, aft
 	return c.store.WriteAudit(ctx, entry)
 }
 
-// AuditLog returns a page of the log, newest first.
+// AuditLog returns a page of the log, newest first; for administrators.
 func (c *Control) AuditLog(ctx context.Context, f AuditFilter) ([]Entry, error) {
+	if _, err := Check(ctx, Admin, "read audit log"); err != nil {
+		return nil, err
+	}
 	if f.Limit <= 0 {
 		f.Limit = auditPage
 	}

@@ -154,6 +154,8 @@ func TestWhoMayManageUsers(t *testing.T) {
 	refused(t, err, azward.KindRole)
 	_, err = w.Invite(ctx, root.ID)
 	refused(t, err, azward.KindRole)
+	_, err = w.AuditLog(ctx, access.AuditFilter{})
+	refused(t, err, azward.KindRole)
 	_, err = w.Tokens(ctx, true)
 	refused(t, err, azward.KindRole)
 	_, err = w.EndSessions(ctx, ana.ID)
