@@ -32,6 +32,9 @@ func (f *frame) foresee(list *node) {
 		}
 		single := n.member("copy") == nil
 		f.turns(n, func(in *frame) {
+			if !f.another(n) {
+				return
+			}
 			d := &deployment{outer: in, node: n}
 			id, err := joinID(in.targetOf(n).scope(), "Microsoft.Resources/deployments", []string{in.nameOf(n)})
 			if err == nil {
@@ -43,6 +46,14 @@ func (f *frame) foresee(list *node) {
 			}
 		})
 	}
+}
+
+// another counts a deployment; it is false past the bound.
+func (f *frame) another(n *node) bool {
+	if f.x.deployments++; f.x.deployments > maxDeployments {
+		f.halt(n, "there are more than %d nested deployments", maxDeployments)
+	}
+	return f.x.stop == nil
 }
 
 // targetOf is what a nested deployment deploys to.
@@ -82,12 +93,11 @@ func (f *frame) targetOf(n *node) target {
 //
 // Source: https://learn.microsoft.com/azure/azure-resource-manager/templates/linked-templates
 func (f *frame) deploy(n *node, maybe bool) {
-	if f.x.deployments++; f.x.deployments > maxDeployments {
-		f.halt(n, "there are more than %d nested deployments", maxDeployments)
-		return
-	}
 	d := f.nested[strings.ToLower(f.deploymentID(n))]
 	if d == nil || d.node != n {
+		if !f.another(n) {
+			return
+		}
 		d = &deployment{outer: f, node: n}
 	}
 	in := d.open()
@@ -258,7 +268,7 @@ func (f *frame) read(link *node, at string) (*node, bool) {
 		f.lose(link, "the linked template %.120q is not there", at)
 		return nil, false
 	}
-	raw, err := readAll(bound.Reader(file, maxBytes, "the linked template"))
+	raw, err := bound.ReadAll(file, maxBytes, "the linked template")
 	if closing := file.Close(); err == nil {
 		err = closing
 	}
@@ -294,6 +304,7 @@ func (f *frame) givenTo(p *node) []given {
 			}
 		}
 		if g, ok := oneGiven(name, list.items[i], f.value); ok {
+			g.file = f.file
 			all = append(all, g)
 		}
 	}

@@ -48,11 +48,11 @@ func init() { // a variable would refer to itself through frame.Call
 		"utcnow": {0, 1, (*frame).utcNow}, "newguid": {0, 0, (*frame).newGUID},
 		"guid": {1, -1, texts(guid)}, "uniquestring": {1, -1, texts(uniqueString)},
 		"datetimeadd": {2, 3, dateTimeAdd}, "datetimefromepoch": {1, 1, dateTimeFromEpoch}, "datetimetoepoch": {1, 1, dateTimeToEpoch},
-		"uri": {2, 2, texts(uri)},
+		"uri": {2, 2, uriOf},
 
 		"cidrsubnet": {3, 3, cidrSubnet}, "cidrhost": {2, 2, cidrHost}, "parsecidr": {1, 1, parseCIDR},
 
-		"map": {2, 2, (*frame).mapList}, "filter": {2, 2, (*frame).filter}, "reduce": {3, 3, (*frame).reduce}, "sort": {2, 2, (*frame).sort},
+		"lambda": {1, -1, loneLambda}, "map": {2, 2, (*frame).mapList}, "filter": {2, 2, (*frame).filter}, "reduce": {3, 3, (*frame).reduce}, "sort": {2, 2, (*frame).sort},
 		"toobject": {2, 3, (*frame).toObject}, "groupby": {2, 2, (*frame).groupBy}, "mapvalues": {2, 2, (*frame).mapValues},
 		"tryget": {2, -1, tryGet}, "indexfromend": {2, 2, indexFromEnd}, "tryindexfromend": {2, 2, tryIndexFromEnd},
 	}
@@ -163,6 +163,18 @@ func uniqueString(of []string) value {
 		values[i] = azurepolicy.TextValue(s)
 	}
 	return azurepolicy.SymbolicText("uniqueString", values...)
+}
+
+// uriOf makes an address beside another one. Beside the template itself it is
+// known, whatever server that is on.
+func uriOf(f *frame, args []argument) value {
+	values := all(args)
+	base, _ := values[0].Text()
+	rest, ok := values[1].Text()
+	if ok && strings.HasPrefix(base, linkBase) {
+		return uri([]string{base, rest})
+	}
+	return texts(uri)(f, args)
 }
 
 func uri(of []string) value {
@@ -388,12 +400,8 @@ func (f *frame) resourceGroup([]argument) value {
 }
 
 func (f *frame) subscription([]argument) value {
-	var id value = azurepolicy.TextValue(f.at.subscription)
-	if f.at.subscription == nobody {
-		id = azurepolicy.TextValue(estate.LaterName + "-subscription")
-	}
 	return object(
-		"id", f.at.subscriptionID(), "subscriptionId", id, "tenantId", azurepolicy.TextValue(estate.LaterName+"-tenant"),
+		"id", f.at.subscriptionID(), "subscriptionId", f.at.subscription, "tenantId", azurepolicy.TextValue(estate.LaterName+"-tenant"),
 		"displayName", azurepolicy.TextValue(estate.LaterName+"-subscription"),
 	)
 }

@@ -34,6 +34,11 @@ func (f *frame) lambdaOf(a argument) (lambda, bool) {
 	return l, true
 }
 
+// loneLambda is one that no function takes.
+func loneLambda(*frame, []argument) value {
+	return refused("lambda() stands where no function takes one")
+}
+
 // of computes the body; what of the values it does not name is left out.
 func (l lambda) of(values ...value) value {
 	in := *l.f

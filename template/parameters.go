@@ -199,11 +199,11 @@ func (f *frame) bind(all []given) {
 	for _, g := range all {
 		p := f.parameters[strings.ToLower(g.name)]
 		if p == nil {
-			f.gap(g.node, "the nested template has no parameter %.80q", g.name)
+			f.x.gapAt(g.file, g.node.line, g.node.path(), fmt.Sprintf("the nested template has no parameter %.80q", g.name), azward.GapUnsupported)
 			continue
 		}
 		if cause := p.give(g); cause != "" {
-			f.gap(g.node, "parameter %.80s: %s", g.name, cause)
+			f.x.gapAt(g.file, g.node.line, g.node.path(), cause, azward.GapUnsupported)
 			p.value, p.state = p.stand(), done
 		}
 	}

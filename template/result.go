@@ -1,7 +1,6 @@
 package template
 
 import (
-	"io"
 	"strconv"
 	"strings"
 
@@ -63,9 +62,6 @@ func either(a, b value) value {
 	}
 	return unknown("two deployments set it, and differ")
 }
-
-// readAll reads what is bounded already.
-func readAll(r io.Reader) ([]byte, error) { return io.ReadAll(r) }
 
 // listed are child resources that their parent's document holds as well.
 var listed = map[string]string{

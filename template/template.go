@@ -10,11 +10,13 @@
 package template
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -185,13 +187,10 @@ type target struct {
 	location     azurepolicy.Value
 }
 
-// nobody stands for a subscription or management group that is not given.
-const nobody = "00000000-0000-0000-0000-000000000000"
-
 func (x *expander) target(of level) target {
 	t := target{level: of, subscription: string(x.o.Subscription), group: x.o.ResourceGroup, management: x.o.ManagementGroup}
 	if t.subscription == "" {
-		t.subscription = nobody
+		t.subscription = estate.LaterName
 	}
 	if t.group == "" {
 		t.group = estate.LaterName
@@ -242,6 +241,19 @@ func (r *Result) Line(id azward.ResourceID, pointer string) (file string, line i
 	return file, line, true
 }
 
+// sortGaps orders by file and line.
 func sortGaps(gaps []azward.Gap) {
-	slices.SortStableFunc(gaps, func(a, b azward.Gap) int { return strings.Compare(string(a.Scope), string(b.Scope)) })
+	split := func(g azward.Gap) (string, int) {
+		at := strings.LastIndexByte(string(g.Scope), ':')
+		line, err := strconv.Atoi(string(g.Scope)[at+1:])
+		if at < 0 || err != nil {
+			return string(g.Scope), 0
+		}
+		return string(g.Scope)[:at], line
+	}
+	slices.SortStableFunc(gaps, func(a, b azward.Gap) int {
+		file, line := split(a)
+		other, otherLine := split(b)
+		return cmp.Or(strings.Compare(file, other), line-otherLine)
+	})
 }
