@@ -104,6 +104,9 @@ func strict(r *run, name string, args []expression, f func([]value) value) value
 	members := 0
 	for i, a := range args {
 		if values[i] = a.eval(r); values[i].undecided() {
+			if r.context != nil && values[i].kind == unread && (name == "createarray" || name == "createobject" && i%2 == 1) {
+				continue // the rest of it is known
+			}
 			return values[i]
 		}
 		if values[i].later() && r.context == nil {

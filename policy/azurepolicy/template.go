@@ -273,6 +273,15 @@ var pickers = map[string]bool{"take": true, "skip": true, "first": true, "last":
 // function of the same texts gives the same text, and nobody can tell which;
 // what is no text is unknown.
 func symbolic(name string, args []value) (value, bool) {
+	if name == "join" || name == "flatten" {
+		for i := range args {
+			for k := range args[i].list {
+				if args[i].list[k].undecided() {
+					return args[i].list[k], true
+				}
+			}
+		}
+	}
 	if moving[name] || pickers[name] && len(args) > 0 && args[0].kind != text {
 		return value{}, false
 	}
