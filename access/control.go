@@ -22,8 +22,9 @@ import (
 // Store is what keeps users and all that belongs to them; store/sqlite does.
 type Store interface {
 	AddUser(context.Context, store.User, store.AuditEntry) error
-	SetUpUser(ctx context.Context, link []byte, u store.User, entry store.AuditEntry) error
-	UpdateUser(ctx context.Context, u store.User, was time.Time, link []byte, entry store.AuditEntry) error
+	SetUpUser(ctx context.Context, link []byte, u store.User, key *store.Passkey, entry store.AuditEntry) error
+	RedeemLink(ctx context.Context, link []byte, u store.User, was time.Time, key *store.Passkey, entry store.AuditEntry) error
+	UpdateUser(ctx context.Context, u store.User, was time.Time, entry store.AuditEntry) error
 	Users(context.Context) ([]store.User, error)
 	User(ctx context.Context, id string) (store.User, error)
 	LocalUser(ctx context.Context, name string) (store.User, error)

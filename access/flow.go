@@ -26,6 +26,8 @@ type flow struct {
 	Expires time.Time             `json:"expires"`
 	Next    string                `json:"next,omitempty"`
 	UserID  string                `json:"userId,omitempty"` // who adds a passkey
+	Name    string                `json:"name,omitempty"`   // of the first administrator
+	Code    string                `json:"code,omitempty"`   // of the link
 	State   string                `json:"state,omitempty"`
 	Nonce   string                `json:"nonce,omitempty"`
 	Proof   string                `json:"proof,omitempty"` // PKCE verifier
@@ -36,6 +38,7 @@ const (
 	flowOIDC       = "oidc"
 	flowSignIn     = "passkey sign-in"
 	flowAddPasskey = "passkey"
+	flowSetUp      = "passkey set-up"
 )
 
 // flows seals them with a key that lives as long as the process, and lets each

@@ -359,7 +359,7 @@ func (c *Control) admit(ctx context.Context, who claimed) (User, error) {
 		if err != nil {
 			return User{}, err
 		}
-		if err := c.store.UpdateUser(ctx, known, was, nil, entry); err != nil {
+		if err := c.store.UpdateUser(ctx, known, was, entry); err != nil {
 			return User{}, err
 		}
 	}
@@ -402,7 +402,7 @@ func (c *Control) turnAway(ctx context.Context, known store.User, who claimed, i
 	known.Epoch++
 	known.UpdatedAt = c.later(was)
 	entry.Action = "user.signOut"
-	if err := c.store.UpdateUser(ctx, known, was, nil, entry); err != nil {
+	if err := c.store.UpdateUser(ctx, known, was, entry); err != nil {
 		return err
 	}
 	return told

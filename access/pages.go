@@ -25,7 +25,10 @@ type SignInPage struct {
 }
 
 // SetupPage is what the page behind a one-time link shows. It posts `code`,
-// `name` (where FixedName is not set) and `password` to /setup as a form.
+// `name` (where FixedName is not set) and `password` to /setup as a form. Its
+// passkey button posts `code` and `name` as a form to /setup/passkey/begin,
+// gives the answer's `publicKey` to navigator.credentials.create, and posts the
+// credential's JSON to /setup/passkey/finish, which answers {"next": "/"}.
 type SetupPage struct {
 	// Code is the link's own; "" where the page was opened without one, and
 	// then the page says that the link stands in the server's output.
@@ -33,6 +36,7 @@ type SetupPage struct {
 	Name      string // user that the link is for, or as it was typed before
 	FixedName bool   // the link is for a user that exists already
 	MinLength int    // characters that a password has at least
+	Passkeys  bool   // the hub's address is one that passkeys work with
 	Err       *azward.Error
 	Status    int // 200, or the error's
 }

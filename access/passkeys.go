@@ -171,36 +171,88 @@ func (c *Control) AddPasskey(ctx context.Context, state, name string, answer io.
 	if err != nil {
 		return Passkey{}, err
 	}
-	if begun.UserID != u.ID || begun.Passkey == nil {
+	if begun.UserID != u.ID {
 		return Passkey{}, foreignPasskey(op, nil)
 	}
-	if name = strings.TrimSpace(name); name == "" {
-		name = "passkey of " + c.now().UTC().Format(time.DateOnly)
-	}
-	if !printable(name, maxName) {
-		return Passkey{}, &azward.Error{Kind: azward.KindUsage, Op: op, Cause: "the name is too long, or has characters that do not print", Remedy: "choose another"}
-	}
-	parsed, err := protocol.ParseCredentialCreationResponseBody(bound.Reader(answer, maxPasskeyBytes, "passkey"))
+	p, err := c.register(party, begun, u, name, answer)
 	if err != nil {
-		return Passkey{}, foreignPasskey(op, err)
+		return Passkey{}, err
 	}
-	key, err := party.CreateCredential(holder{user: u}, *begun.Passkey, parsed)
-	if err != nil {
-		return Passkey{}, foreignPasskey(op, err)
-	}
-	if !c.flows.use(begun, c.now()) {
-		return Passkey{}, foreignPasskey(op, nil)
-	}
-	record, err := json.Marshal(key)
-	if err != nil {
-		return Passkey{}, fmt.Errorf("%s: %w", op, err)
-	}
-	p := store.Passkey{ID: key.ID, UserID: u.ID, Name: name, Record: record, CreatedAt: c.now()}
 	entry, err := c.entry(ctx, "passkey.add", u.Name, nil, passkeyOf(p))
 	if err != nil {
 		return Passkey{}, err
 	}
 	return passkeyOf(p), c.store.AddPasskey(ctx, p, entry)
+}
+
+// register checks what a browser answered to a registration that begun says.
+func (c *Control) register(party *webauthn.WebAuthn, begun flow, u store.User, name string, answer io.Reader) (store.Passkey, error) {
+	const op = "add passkey"
+	if name = strings.TrimSpace(name); name == "" {
+		name = "passkey of " + c.now().UTC().Format(time.DateOnly)
+	}
+	if !printable(name, maxName) {
+		return store.Passkey{}, &azward.Error{Kind: azward.KindUsage, Op: op, Cause: "the name is too long, or has characters that do not print", Remedy: "choose another"}
+	}
+	parsed, err := protocol.ParseCredentialCreationResponseBody(bound.Reader(answer, maxPasskeyBytes, "passkey"))
+	if err != nil || begun.Passkey == nil {
+		return store.Passkey{}, foreignPasskey(op, err)
+	}
+	key, err := party.CreateCredential(holder{user: u}, *begun.Passkey, parsed)
+	if err != nil {
+		return store.Passkey{}, foreignPasskey(op, err)
+	}
+	if !c.flows.use(begun, c.now()) {
+		return store.Passkey{}, foreignPasskey(op, nil)
+	}
+	record, err := json.Marshal(key)
+	if err != nil {
+		return store.Passkey{}, fmt.Errorf("%s: %w", op, err)
+	}
+	return store.Passkey{ID: key.ID, UserID: u.ID, Name: name, Record: record, CreatedAt: c.now()}, nil
+}
+
+// BeginPasskeySetUp is [Control.BeginPasskey] for whoever holds a link; name is
+// the first administrator's, where the link is theirs.
+func (c *Control) BeginPasskeySetUp(ctx context.Context, code, name, address string) (options any, state string, err error) {
+	_, u, err := c.invited(ctx, code, name, address)
+	if err != nil {
+		return nil, "", err
+	}
+	party, err := c.party()
+	if err != nil {
+		return nil, "", err
+	}
+	creation, session, err := party.BeginRegistration(holder{user: u})
+	if err != nil {
+		return nil, "", fmt.Errorf("add passkey: %w", err)
+	}
+	state, err = c.flows.seal(flow{Kind: flowSetUp, UserID: u.ID, Name: u.Name, Code: code, Passkey: session}, c.now())
+	return creation, state, err
+}
+
+// PasskeySetUp is [Control.SetUp] with a passkey in place of a password.
+func (c *Control) PasskeySetUp(ctx context.Context, state string, answer io.Reader, address string) (User, error) {
+	party, err := c.party()
+	if err != nil {
+		return User{}, err
+	}
+	begun, err := c.flows.open(flowSetUp, state, c.now())
+	if err != nil {
+		return User{}, err
+	}
+	link, u, err := c.invited(ctx, begun.Code, begun.Name, address)
+	if err != nil {
+		return User{}, err
+	}
+	if link.UserID == "" {
+		u.ID = begun.UserID // the authenticator has it as the user's handle
+	}
+	key, err := c.register(party, begun, u, "", answer)
+	if err != nil {
+		return User{}, err
+	}
+	return c.redeem(ctx, link, u, "", &key)
 }
 
 // RemovePasskey takes one of your own away; the last way to sign in stays

@@ -119,6 +119,71 @@ func TestPasskeys(t *testing.T) {
 	same(t, []string{"root session passkey.remove root", "root session passkey.add root"}, actions(t, w, access.AuditFilter{Action: "passkey"}))
 }
 
+// TestPasskeySetUp: the first administrator and an invited user without any
+// password; what they had before signs nobody in any more.
+func TestPasskeySetUp(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	set := func(link, name string) (access.User, *accesstest.Authenticator, string, []byte) {
+		t.Helper()
+		key := accesstest.NewAuthenticator(t, origin, "localhost")
+		options, state, err := w.BeginPasskeySetUp(t.Context(), code(t, link), name, address)
+		check(t, err)
+		answer := key.Create(t, encoded(t, options))
+		_, err = w.PasskeySetUp(t.Context(), "", bytes.NewReader(answer), address)
+		refused(t, err, azward.KindSignIn)
+		u, err := w.PasskeySetUp(t.Context(), state, bytes.NewReader(answer), address)
+		check(t, err)
+		return u, key, state, answer
+	}
+	signIn := func(key *accesstest.Authenticator) (access.User, error) {
+		t.Helper()
+		options, state, err := w.BeginPasskeySignIn()
+		check(t, err)
+		return w.PasskeySignIn(t.Context(), state, bytes.NewReader(key.Get(t, encoded(t, options))), address)
+	}
+	link, err := w.SetupLink(t.Context())
+	check(t, err)
+	_, _, err = w.BeginPasskeySetUp(t.Context(), "azs_guess", "root", address)
+	refused(t, err, azward.KindSignIn)
+	_, _, err = w.BeginPasskeySetUp(t.Context(), code(t, link), "", address)
+	refused(t, err, azward.KindUsage)
+	root, key, state, answer := set(link, "root")
+	same(t, []any{"root", access.Admin, false}, []any{root.Name, root.Role, root.HasPassword})
+	_, err = w.PasskeySetUp(t.Context(), state, bytes.NewReader(answer), address)
+	refused(t, err, azward.KindSignIn)
+	u, err := signIn(key)
+	check(t, err)
+	same(t, root.ID, u.ID)
+	refused(t, w.RemovePasskey(as(t.Context(), root), keyID(t, w, root)), azward.KindConflict) // the only way in
+	_, err = w.SignIn(t.Context(), "root", "", address)
+	refused(t, err, azward.KindSignIn)
+
+	ana, _ := w.user(t, "ana", access.Viewer)
+	w.clock.Add(time.Hour)
+	link, err = w.Recover(t.Context(), "ANA")
+	check(t, err)
+	again, key, _, _ := set(link, "somebody else")
+	same(t, []any{ana.ID, "ana", false}, []any{again.ID, again.Name, again.HasPassword})
+	_, err = w.SignIn(t.Context(), "ana", password, address)
+	refused(t, err, azward.KindSignIn)
+	_, err = signIn(key)
+	check(t, err)
+	_, err = w.Recover(t.Context(), "nobody")
+	refused(t, err, azward.KindNotFound)
+	_, err = w.Disable(as(t.Context(), root), ana.ID, time.Time{})
+	check(t, err)
+	_, err = w.Recover(t.Context(), "ana")
+	refused(t, err, azward.KindSignIn)
+}
+
+func keyID(t *testing.T, w world, u access.User) string {
+	t.Helper()
+	keys, err := w.Passkeys(as(t.Context(), u))
+	check(t, err)
+	return keys[0].ID
+}
+
 func TestPasskeysNeedADomain(t *testing.T) {
 	t.Parallel()
 	for public, want := range map[string]bool{

@@ -60,7 +60,7 @@ func (c *Control) signedIn(ctx context.Context, u store.User, via string) (User,
 	if err != nil {
 		return User{}, err
 	}
-	return userOf(u), c.store.UpdateUser(ctx, u, u.UpdatedAt, nil, entry)
+	return userOf(u), c.store.UpdateUser(ctx, u, u.UpdatedAt, entry)
 }
 
 func disabledUser(name string) error {
@@ -152,7 +152,7 @@ func (c *Control) ChangePassword(ctx context.Context, current, password string) 
 	if err != nil {
 		return User{}, err
 	}
-	return userOf(u), c.store.UpdateUser(ctx, u, was, nil, entry)
+	return userOf(u), c.store.UpdateUser(ctx, u, was, entry)
 }
 
 // inPerson is the user who is signed in in a browser: what changes how they

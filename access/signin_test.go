@@ -178,7 +178,7 @@ func TestOlderHashesAreRenewed(t *testing.T) {
 		u, err := w.store.User(t.Context(), root.ID)
 		check(t, err)
 		u.Password = hash
-		check(t, w.store.UpdateUser(t.Context(), u, u.UpdatedAt, nil, auditNothing()))
+		check(t, w.store.UpdateUser(t.Context(), u, u.UpdatedAt, auditNothing()))
 	}
 	today := u.Password[:strings.LastIndex(u.Password[:strings.LastIndex(u.Password, "$")], "$")]
 	set(weakHash)

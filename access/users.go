@@ -173,7 +173,7 @@ func (c *Control) changeAs(ctx context.Context, id string, was time.Time, action
 	if err != nil {
 		return User{}, err
 	}
-	if err := c.store.UpdateUser(ctx, u, was, nil, entry); err != nil {
+	if err := c.store.UpdateUser(ctx, u, was, entry); err != nil {
 		return User{}, err
 	}
 	return userOf(u), nil
@@ -277,47 +277,75 @@ func (c *Control) goodLink(ctx context.Context, code string) (store.Link, error)
 // SetUp uses a link: it makes the first administrator, or sets the password of
 // the user whom the link is for, and ends that user's sessions.
 func (c *Control) SetUp(ctx context.Context, code, name, password, address string) (User, error) {
-	if err := c.takeAddress(address); err != nil {
+	link, u, err := c.invited(ctx, code, name, address)
+	if err != nil {
 		return User{}, err
+	}
+	hash, err := c.newHash(ctx, u.Name, password)
+	if err != nil {
+		return User{}, err
+	}
+	return c.redeem(ctx, link, u, hash, nil)
+}
+
+// invited is whom a link is for: a new administrator of that name, or a user.
+func (c *Control) invited(ctx context.Context, code, name, address string) (store.Link, store.User, error) {
+	if err := c.takeAddress(address); err != nil {
+		return store.Link{}, store.User{}, err
 	}
 	link, err := c.goodLink(ctx, code)
 	if err != nil {
-		return User{}, err
+		return link, store.User{}, err
 	}
-	if link.UserID != "" {
-		return c.redeem(ctx, link, password)
+	if link.UserID == "" {
+		u, err := c.newUser(name, Admin)
+		return link, u, err
 	}
-	u, err := c.newUser(name, Admin)
-	if err != nil {
-		return User{}, err
+	u, err := c.store.User(ctx, link.UserID)
+	if err == nil && u.Disabled {
+		err = disabledUser(u.Name)
 	}
-	if u.Password, err = c.newHash(ctx, u.Name, password); err != nil {
-		return User{}, err
-	}
-	entry, err := c.by(u, "link", "user.setup", nil, userOf(u))
-	if err != nil {
-		return User{}, err
-	}
-	return userOf(u), c.store.SetUpUser(ctx, link.Hash, u, entry)
+	return link, u, err
 }
 
-func (c *Control) redeem(ctx context.Context, link store.Link, password string) (User, error) {
-	u, err := c.store.User(ctx, link.UserID)
-	if err != nil {
-		return User{}, err
-	}
-	if u.Disabled {
-		return User{}, disabledUser(u.Name)
-	}
+// redeem gives the user a password or a passkey in the place of what they
+// signed in with before: whoever needed a link may have lost that to somebody.
+func (c *Control) redeem(ctx context.Context, link store.Link, u store.User, hash string, key *store.Passkey) (User, error) {
 	was, before := u.UpdatedAt, userOf(u)
-	if u.Password, err = c.newHash(ctx, u.Name, password); err != nil {
-		return User{}, err
+	u.Password = hash
+	if link.UserID == "" {
+		entry, err := c.by(u, "link", "user.setup", nil, userOf(u))
+		if err != nil {
+			return User{}, err
+		}
+		return userOf(u), c.store.SetUpUser(ctx, link.Hash, u, key, entry)
+	}
+	action := "user.password"
+	if key != nil {
+		action = "passkey.add"
 	}
 	u.Epoch++
 	u.UpdatedAt = c.later(was)
-	entry, err := c.by(u, "link", "user.password", before, userOf(u))
+	entry, err := c.by(u, "link", action, before, userOf(u))
 	if err != nil {
 		return User{}, err
 	}
-	return userOf(u), c.store.UpdateUser(ctx, u, was, link.Hash, entry)
+	return userOf(u), c.store.RedeemLink(ctx, link.Hash, u, was, key, entry)
+}
+
+// Recover makes a link for a local user without anybody's leave: for whoever
+// can write the data directory, when no administrator can sign in.
+func (c *Control) Recover(ctx context.Context, name string) (string, error) {
+	u, err := c.store.LocalUser(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	if u.Disabled {
+		return "", disabledUser(u.Name)
+	}
+	entry, err := c.entry(ctx, "user.link", u.Name, nil, nil)
+	if err != nil {
+		return "", err
+	}
+	return c.link(ctx, u.ID, inviteLifetime, entry)
 }

@@ -282,6 +282,25 @@ func TestPasskeyFlow(t *testing.T) {
 	same(t, 401, w.browser(t).do(http.MethodPost, "/account/passkeys/begin", nil).StatusCode)
 }
 
+func TestPasskeySetUpFlow(t *testing.T) {
+	t.Parallel()
+	w := open(t, local, nil)
+	b := w.browser(t)
+	link, err := w.access.SetupLink(t.Context())
+	check(t, err)
+	to, err := url.Parse(link)
+	check(t, err)
+	key := accesstest.NewAuthenticator(t, local, "localhost")
+	begun := b.do(http.MethodPost, "/setup/passkey/begin", url.Values{"code": to.Query()["code"], "name": {"root"}})
+	same(t, http.StatusOK, begun.StatusCode)
+	if strings.Contains(begun.Text+b.cookies["azward-flow"].Value, to.Query().Get("code")) {
+		t.Error("the answer holds the link's code")
+	}
+	answer := b.send(http.MethodPost, "/setup/passkey/finish", strings.NewReader(string(key.Create(t, []byte(begun.Text)))))
+	same(t, []any{200, `{"next":"/"}`}, []any{answer.StatusCode, answer.Text})
+	same(t, "root admin ", b.who())
+}
+
 func TestGuessing(t *testing.T) {
 	t.Parallel()
 	w := open(t, local, nil)

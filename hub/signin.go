@@ -25,6 +25,8 @@ func (s *Server) Routes() []Route {
 		{"POST /signout", "", s.signOut},
 		{"GET /setup", "", s.showSetup},
 		{"POST /setup", "", s.setUp},
+		{"POST /setup/passkey/begin", "", s.beginPasskeySetUp},
+		{"POST /setup/passkey/finish", "", s.passkeySetUp},
 		{"POST /signin/passkey/begin", "", s.beginPasskeySignIn},
 		{"POST /signin/passkey/finish", "", s.passkeySignIn},
 		{"GET /signin/oidc", "", s.beginIssuer},
@@ -188,13 +190,18 @@ func (s *Server) showSetup(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	page.Status = http.StatusOK
-	s.options.Pages.Setup(w, r, page)
+	s.setupPage(w, r, page)
 }
 
 func (s *Server) setupAgain(w http.ResponseWriter, r *http.Request, page access.SetupPage, err error) {
 	page.Err = s.told(r, err)
 	page.Status, page.MinLength = page.Err.Kind.HTTPStatus(), access.MinPassword
 	s.retryAfter(w, err)
+	s.setupPage(w, r, page)
+}
+
+func (s *Server) setupPage(w http.ResponseWriter, r *http.Request, page access.SetupPage) {
+	page.Passkeys = s.options.Access.TakesPasskeys()
 	s.options.Pages.Setup(w, r, page)
 }
 
@@ -275,6 +282,28 @@ func (s *Server) passkeySignIn(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.startSession(w, r, user) {
 		s.json(w, r, http.StatusOK, map[string]string{"next": access.LocalPath(r.URL.Query().Get("next"))})
+	}
+}
+
+func (s *Server) beginPasskeySetUp(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		s.problem(w, r, badForm(err))
+		return
+	}
+	options, state, err := s.options.Access.BeginPasskeySetUp(r.Context(), r.PostForm.Get("code"), r.PostForm.Get("name"), s.address(r))
+	s.beginCeremony(w, r, options, state, err)
+}
+
+func (s *Server) passkeySetUp(w http.ResponseWriter, r *http.Request) {
+	state := s.readCookie(r, flowCookie)
+	s.setCookie(w, flowCookie, "", time.Time{})
+	user, err := s.options.Access.PasskeySetUp(r.Context(), state, r.Body, s.address(r))
+	if err != nil {
+		s.problem(w, r, err)
+		return
+	}
+	if s.startSession(w, r, user) {
+		s.json(w, r, http.StatusOK, map[string]string{"next": "/"})
 	}
 }
 

@@ -41,8 +41,9 @@ func insertUser(ctx context.Context, tx *sql.Tx, u store.User) error {
 
 // SetUpUser adds the first administrator in exchange for a link: KindSignIn
 // where the link is unknown, used or expired at the time of entry, KindConflict
-// where there is an administrator by now. Nothing is half done.
-func (s *Store) SetUpUser(ctx context.Context, link []byte, u store.User, entry store.AuditEntry) error {
+// where there is an administrator by now. Key is their passkey, or nil. Nothing
+// is half done.
+func (s *Store) SetUpUser(ctx context.Context, link []byte, u store.User, key *store.Passkey, entry store.AuditEntry) error {
 	return s.transact(ctx, "set up", func(tx *sql.Tx) error {
 		if err := useLink(ctx, tx, link, "", entry.At); err != nil {
 			return err
@@ -60,51 +61,65 @@ func (s *Store) SetUpUser(ctx context.Context, link []byte, u store.User, entry 
 		if err := insertUser(ctx, tx, u); err != nil {
 			return err
 		}
+		if key != nil {
+			if err := insertPasskey(ctx, tx, *key); err != nil {
+				return err
+			}
+		}
 		return writeAudit(ctx, tx, entry)
+	})
+}
+
+// RedeemLink is UpdateUser in exchange for the user's link, which it uses up
+// (KindSignIn where it is none); key is a passkey to add, or nil.
+func (s *Store) RedeemLink(ctx context.Context, link []byte, u store.User, was time.Time, key *store.Passkey, entry store.AuditEntry) error {
+	return s.transact(ctx, "use link", func(tx *sql.Tx) error {
+		if err := useLink(ctx, tx, link, u.ID, entry.At); err != nil {
+			return err
+		}
+		if key != nil {
+			if err := insertPasskey(ctx, tx, *key); err != nil {
+				return err
+			}
+		}
+		return updateUser(ctx, tx, u, was, entry)
 	})
 }
 
 // UpdateUser replaces what a user is where it was last changed at was, with the
 // audit entry about it: another change in between gives KindConflict, no such
-// user KindNotFound, and so does what would leave no administrator who is not
-// disabled (KindConflict). Where link is not nil, it is used up by this.
-func (s *Store) UpdateUser(ctx context.Context, u store.User, was time.Time, link []byte, entry store.AuditEntry) error {
-	const op = "update user"
-	return s.transact(ctx, op, func(tx *sql.Tx) error {
-		if link != nil {
-			if err := useLink(ctx, tx, link, u.ID, entry.At); err != nil {
-				return err
-			}
-		}
-		before, err := countAdmins(ctx, tx)
-		if err != nil {
-			return err
-		}
-		result, err := tx.ExecContext(ctx, `UPDATE users SET name = ?, role = ?, disabled = ?, password = ?, epoch = ?, updated_at = ?, last_sign_in = ?
-			WHERE id = ? AND updated_at = ?`,
-			u.Name, u.Role, u.Disabled, u.Password, u.Epoch, timeText(u.UpdatedAt), timeText(u.LastSignIn), u.ID, timeText(was))
-		if err != nil {
-			return err
-		}
-		if err := s.changed(ctx, tx, result, u); err != nil {
-			return err
-		}
-		after, err := countAdmins(ctx, tx)
-		if err != nil {
-			return err
-		}
-		if before > 0 && after == 0 {
-			return &azward.Error{
-				Kind: azward.KindConflict, Op: op, Subject: u.Name, Cause: "nobody would be left to administer the hub",
-				Remedy: "give another user the role admin first",
-			}
-		}
-		return writeAudit(ctx, tx, entry)
-	})
+// user KindNotFound, and what would leave no administrator who is not disabled
+// KindConflict.
+func (s *Store) UpdateUser(ctx context.Context, u store.User, was time.Time, entry store.AuditEntry) error {
+	return s.transact(ctx, "update user", func(tx *sql.Tx) error { return updateUser(ctx, tx, u, was, entry) })
+}
+
+func updateUser(ctx context.Context, tx *sql.Tx, u store.User, was time.Time, entry store.AuditEntry) error {
+	before, err := countAdmins(ctx, tx)
+	if err != nil {
+		return err
+	}
+	result, err := tx.ExecContext(ctx, `UPDATE users SET name = ?, role = ?, disabled = ?, password = ?, epoch = ?, updated_at = ?, last_sign_in = ?
+		WHERE id = ? AND updated_at = ?`,
+		u.Name, u.Role, u.Disabled, u.Password, u.Epoch, timeText(u.UpdatedAt), timeText(u.LastSignIn), u.ID, timeText(was))
+	if err != nil {
+		return err
+	}
+	if err := changed(ctx, tx, result, u); err != nil {
+		return err
+	}
+	after, err := countAdmins(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if before > 0 && after == 0 {
+		return conflict("update user", u.Name, "nobody would be left to administer the hub", "give another user the role admin first")
+	}
+	return writeAudit(ctx, tx, entry)
 }
 
 // changed tells a user that is gone from one that was changed meanwhile.
-func (s *Store) changed(ctx context.Context, tx *sql.Tx, result sql.Result, u store.User) error {
+func changed(ctx context.Context, tx *sql.Tx, result sql.Result, u store.User) error {
 	var exists bool
 	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE id = ?)`, u.ID).Scan(&exists); err != nil {
 		return err

@@ -95,16 +95,20 @@ func scanToken(r row) (t store.Token, err error) {
 // its credential is known already.
 func (s *Store) AddPasskey(ctx context.Context, p store.Passkey, entry store.AuditEntry) error {
 	return s.transact(ctx, "add passkey", func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `INSERT INTO passkeys (id, user_id, name, record, created_at, last_used) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-			p.ID, p.UserID, p.Name, string(p.Record), timeText(p.CreatedAt), timeText(p.LastUsed))
-		if err != nil {
-			return err
-		}
-		if err := affected(result, conflict("add passkey", p.Name, "this passkey is there already", "sign in with it")); err != nil {
+		if err := insertPasskey(ctx, tx, p); err != nil {
 			return err
 		}
 		return writeAudit(ctx, tx, entry)
 	})
+}
+
+func insertPasskey(ctx context.Context, tx *sql.Tx, p store.Passkey) error {
+	result, err := tx.ExecContext(ctx, `INSERT INTO passkeys (id, user_id, name, record, created_at, last_used) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		p.ID, p.UserID, p.Name, string(p.Record), timeText(p.CreatedAt), timeText(p.LastUsed))
+	if err != nil {
+		return err
+	}
+	return affected(result, conflict("add passkey", p.Name, "this passkey is there already", "sign in with it"))
 }
 
 // UsePasskey keeps what changed with a sign-in: its counter and when.

@@ -15,8 +15,9 @@ import (
 // Access is what an engine keeps about users of the hub.
 type Access interface {
 	AddUser(context.Context, store.User, store.AuditEntry) error
-	SetUpUser(ctx context.Context, link []byte, u store.User, entry store.AuditEntry) error
-	UpdateUser(ctx context.Context, u store.User, was time.Time, link []byte, entry store.AuditEntry) error
+	SetUpUser(ctx context.Context, link []byte, u store.User, key *store.Passkey, entry store.AuditEntry) error
+	RedeemLink(ctx context.Context, link []byte, u store.User, was time.Time, key *store.Passkey, entry store.AuditEntry) error
+	UpdateUser(ctx context.Context, u store.User, was time.Time, entry store.AuditEntry) error
 	Users(context.Context) ([]store.User, error)
 	User(ctx context.Context, id string) (store.User, error)
 	LocalUser(ctx context.Context, name string) (store.User, error)
@@ -99,25 +100,25 @@ func users(t *testing.T, s Access) {
 	// A change names what it saw; the one that comes second is told.
 	renamed := ana
 	renamed.Password, renamed.Epoch, renamed.UpdatedAt = "$argon2id$…", 1, noon.Add(time.Minute)
-	check(t, s.UpdateUser(ctx, renamed, ana.UpdatedAt, nil, entry("user.password")))
-	advice(t, s.UpdateUser(ctx, renamed, ana.UpdatedAt, nil, entry("user.password")), azward.KindConflict)
-	advice(t, s.UpdateUser(ctx, person("u9", "x", "viewer"), noon, nil, entry("user.role")), azward.KindNotFound)
+	check(t, s.UpdateUser(ctx, renamed, ana.UpdatedAt, entry("user.password")))
+	advice(t, s.UpdateUser(ctx, renamed, ana.UpdatedAt, entry("user.password")), azward.KindConflict)
+	advice(t, s.UpdateUser(ctx, person("u9", "x", "viewer"), noon, entry("user.role")), azward.KindNotFound)
 	same(t, renamed, must(s.User(ctx, "u1"))(t))
 
 	// The last administrator stays one, and the log does not say otherwise.
 	for _, change := range []func(*store.User){func(u *store.User) { u.Role = "viewer" }, func(u *store.User) { u.Disabled = true }} {
 		last := renamed
 		change(&last)
-		advice(t, s.UpdateUser(ctx, last, renamed.UpdatedAt, nil, entry("user.role")), azward.KindConflict)
+		advice(t, s.UpdateUser(ctx, last, renamed.UpdatedAt, entry("user.role")), azward.KindConflict)
 	}
 	same(t, renamed, must(s.User(ctx, "u1"))(t))
 	same(t, 3, len(must(s.AuditLog(ctx, store.AuditFilter{}))(t)))
 	promoted := bo
 	promoted.Role, promoted.UpdatedAt = "admin", noon.Add(time.Hour)
-	check(t, s.UpdateUser(ctx, promoted, bo.UpdatedAt, nil, entry("user.role")))
+	check(t, s.UpdateUser(ctx, promoted, bo.UpdatedAt, entry("user.role")))
 	disabled := renamed
 	disabled.Disabled, disabled.UpdatedAt = true, noon.Add(time.Hour)
-	check(t, s.UpdateUser(ctx, disabled, renamed.UpdatedAt, nil, entry("user.disable")))
+	check(t, s.UpdateUser(ctx, disabled, renamed.UpdatedAt, entry("user.disable")))
 }
 
 func links(t *testing.T, s Access) {
@@ -130,10 +131,10 @@ func links(t *testing.T, s Access) {
 	same(t, second, must(s.Link(ctx, second.Hash))(t))
 
 	ana := person("u1", "ana", "admin")
-	advice(t, s.SetUpUser(ctx, []byte("forged"), ana, entry("user.setup")), azward.KindSignIn)
+	advice(t, s.SetUpUser(ctx, []byte("forged"), ana, nil, entry("user.setup")), azward.KindSignIn)
 	late := entry("user.setup")
 	late.At = second.ExpiresAt
-	advice(t, s.SetUpUser(ctx, second.Hash, ana, late), azward.KindSignIn)
+	advice(t, s.SetUpUser(ctx, second.Hash, ana, nil, late), azward.KindSignIn)
 	same(t, 0, len(must(s.Users(ctx))(t)))
 
 	// Of many who open it at once, one becomes the administrator.
@@ -142,7 +143,7 @@ func links(t *testing.T, s Access) {
 	for i := range 4 {
 		group.Go(func() {
 			u := person(string(rune('a'+i)), "admin"+string(rune('a'+i)), "admin")
-			won.Store(i, s.SetUpUser(ctx, second.Hash, u, entry("user.setup")))
+			won.Store(i, s.SetUpUser(ctx, second.Hash, u, &store.Passkey{ID: []byte{byte(i)}, UserID: u.ID, Record: json.RawMessage(`{}`)}, entry("user.setup")))
 		})
 	}
 	group.Wait()
@@ -155,14 +156,18 @@ func links(t *testing.T, s Access) {
 	})
 	same(t, 1, made)
 	check(t, s.AddLink(ctx, first, store.AuditEntry{At: noon}))
-	advice(t, s.SetUpUser(ctx, first.Hash, person("z", "zoe", "admin"), entry("user.setup")), azward.KindConflict)
+	advice(t, s.SetUpUser(ctx, first.Hash, person("z", "zoe", "admin"), nil, entry("user.setup")), azward.KindConflict)
 
 	bo := person("u2", "bo", "viewer")
 	check(t, s.AddUser(ctx, bo, entry("user.create")))
 	check(t, s.AddLink(ctx, store.Link{Hash: []byte("bo"), UserID: bo.ID, ExpiresAt: noon.Add(time.Hour)}, entry("user.link")))
-	advice(t, s.UpdateUser(ctx, bo, noon, first.Hash, entry("user.password")), azward.KindSignIn)
-	check(t, s.UpdateUser(ctx, bo, noon, []byte("bo"), entry("user.password")))
-	advice(t, s.UpdateUser(ctx, bo, noon, []byte("bo"), entry("user.password")), azward.KindSignIn)
+	same(t, made, len(must(s.Passkeys(ctx, ""))(t)))
+	advice(t, s.RedeemLink(ctx, first.Hash, bo, noon, nil, entry("user.password")), azward.KindSignIn)
+	taken := must(s.Passkeys(ctx, ""))(t)[0]
+	advice(t, s.RedeemLink(ctx, []byte("bo"), bo, noon, &taken, entry("user.password")), azward.KindConflict)
+	check(t, s.RedeemLink(ctx, []byte("bo"), bo, noon, &store.Passkey{ID: []byte("bo"), UserID: bo.ID, Record: json.RawMessage(`{}`)}, entry("user.password")))
+	advice(t, s.RedeemLink(ctx, []byte("bo"), bo, noon, nil, entry("user.password")), azward.KindSignIn)
+	same(t, made+1, len(must(s.Passkeys(ctx, ""))(t)))
 }
 
 func tokens(t *testing.T, s Access) {
