@@ -105,12 +105,35 @@ func (c *Client) MSGraphPages(ctx context.Context, path string, query ...string)
 // which permission the path takes says so by [GrantMSGraph].
 func explainMSGraph(err error) error {
 	var e *azward.Error
-	if !errors.As(err, &e) || e.Kind != azward.KindRole {
+	if !errors.As(err, &e) {
+		return err
+	}
+	if licence := MSGraphLicence(err); licence != "" {
+		e.Kind, e.Cause, e.Remedy = azward.KindFailed, "the tenant has no "+licence+", which Microsoft Graph asks for here", "without the licence, check this by hand"
+		return err
+	}
+	if e.Kind != azward.KindRole {
 		return err
 	}
 	e.Cause = strings.Replace(e.Cause, "the role for this is missing", "the permission for this is missing", 1)
 	e.Remedy = GrantMSGraph(MSGraphGrants{}, "Directory.Read.All")
 	return err
+}
+
+// MSGraphLicence is what a tenant lacks when Microsoft Graph refuses for that
+// reason and not for a permission; "" otherwise.
+//
+// Sources: https://learn.microsoft.com/entra/identity/monitoring-health/howto-analyze-activity-logs-with-microsoft-graph,
+// https://learn.microsoft.com/graph/api/resources/privilegedidentitymanagementv3-overview
+func MSGraphLicence(err error) string {
+	switch Code(err) {
+	case "Authentication_RequestFromNonPremiumTenantOrB2CTenant":
+		return "licence of Microsoft Entra ID P1"
+	case "AadPremiumLicenseRequired":
+		return "licence of Microsoft Entra ID P2 or Governance"
+	default:
+		return ""
+	}
 }
 
 // MSGraphGrants is what a token lets its holder do at Microsoft Graph.

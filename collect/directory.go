@@ -180,10 +180,9 @@ func (d *directory) file(c collection, body json.RawMessage) error {
 // lack files a gap that names the permission; of a refusal, how it is granted.
 func (d *directory) lack(c collection, err error) {
 	gap := azward.Gap{Scope: "/", Kind: gapKind(err), Reads: c.resourceType(), Needs: c.needs, Error: causeOf(err), Remedy: remedyOf(err)}
-	switch licence := licences[azure.Code(err)]; {
+	switch licence := azure.MSGraphLicence(err); {
 	case licence != "":
-		gap.Kind, gap.Needs = azward.GapFailed, licence
-		gap.Error, gap.Remedy = "the tenant has no "+licence+", which Microsoft Graph asks for here", "without the licence, check this by hand"
+		gap.Needs = licence
 	case gap.Kind == azward.GapDenied:
 		kind := "application"
 		if d.grants.User {
@@ -196,15 +195,6 @@ func (d *directory) lack(c collection, err error) {
 		gap.Remedy = d.command(c.needs)
 	}
 	d.sink.gap(gap)
-}
-
-// licences are what Microsoft Graph's error codes ask for.
-//
-// Sources: https://learn.microsoft.com/entra/identity/monitoring-health/howto-analyze-activity-logs-with-microsoft-graph,
-// https://learn.microsoft.com/graph/api/resources/privilegedidentitymanagementv3-overview
-var licences = map[string]string{
-	"Authentication_RequestFromNonPremiumTenantOrB2CTenant": "licence of Microsoft Entra ID P1",
-	"AadPremiumLicenseRequired":                             "licence of Microsoft Entra ID P2 or Governance",
 }
 
 // fields say what is kept of an object: nil is everything.

@@ -91,9 +91,13 @@ func (r reader) Resources(ctx context.Context, subscriptions []azward.Subscripti
 	})
 }
 
-func (r reader) Directory(ctx context.Context) error {
-	_, err := r.client.MSGraph(ctx, "/v1.0/organization")
+func (r reader) Directory(ctx context.Context, path string, query ...string) error {
+	_, err := r.client.MSGraph(ctx, path, query...)
 	return err
+}
+
+func (r reader) Grants(ctx context.Context) (azure.MSGraphGrants, error) {
+	return r.client.MSGraphGrants(ctx)
 }
 
 // decode collects the items of all pages.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/azure"
 )
 
 // Azure is what the doctor reads. Its errors are *azward.Error with KindSignIn,
@@ -19,8 +20,10 @@ type Azure interface {
 	Permissions(ctx context.Context, scope azward.ResourceID) ([]Permission, error)
 	// Resources lists the resources of a type by Resource Graph.
 	Resources(ctx context.Context, subscriptions []azward.SubscriptionID, resourceType string) ([]Resource, error)
-	// Directory reads one object from Microsoft Graph.
-	Directory(context.Context) error
+	// Directory reads one object or page from Microsoft Graph.
+	Directory(ctx context.Context, path string, query ...string) error
+	// Grants says what the token for Microsoft Graph grants.
+	Grants(context.Context) (azure.MSGraphGrants, error)
 }
 
 // Subscription as Azure lists it.
@@ -70,7 +73,7 @@ const (
 // Check is one finding of the doctor.
 type Check struct {
 	ID      CheckID `json:"id"`
-	Subject string  `json:"subject,omitempty"` // a scope, where the check has one
+	Subject string  `json:"subject,omitempty"` // a scope or a permission, where the check has one
 	// Answer is Yes when it works, No when it does not, and Unknown when that
 	// could not be told.
 	Answer azward.Answer `json:"answer"`
@@ -117,6 +120,21 @@ func readActions() []string {
 		"Microsoft.Sql/servers/read",
 		"Microsoft.KeyVault/vaults/read",
 		"Microsoft.ManagedIdentity/userAssignedIdentities/read",
+		"Microsoft.DBforPostgreSQL/flexibleServers/read",
+		"Microsoft.DBforMySQL/flexibleServers/read",
+		"Microsoft.DocumentDB/databaseAccounts/read",
+		"Microsoft.Cache/redis/read",
+		"Microsoft.EventHub/namespaces/read",
+		"Microsoft.ServiceBus/namespaces/read",
+		"Microsoft.CognitiveServices/accounts/read",
+		"Microsoft.Search/searchServices/read",
+		"Microsoft.Security/pricings/read",
+		"Microsoft.Security/assessments/read",
+		"Microsoft.Insights/diagnosticSettings/read",
+		"Microsoft.Insights/activityLogAlerts/read",
+		"Microsoft.PolicyInsights/policyStates/read",
+		"Microsoft.Authorization/policyAssignments/read",
+		"Microsoft.Authorization/locks/read",
 		"Microsoft.Authorization/roleAssignments/read",
 		"Microsoft.Authorization/roleDefinitions/read",
 	}
@@ -179,6 +197,7 @@ type doctor struct {
 	azure   Azure
 	patient Patient
 	checks  []Check
+	reader  bool // at least one subscription can be read
 }
 
 func (d *doctor) add(c Check) { d.checks = append(d.checks, c) }
@@ -220,14 +239,14 @@ func (d *doctor) signIn(ctx context.Context) ([]Subscription, bool) {
 }
 
 // visible checks that there is a subscription at all.
-func (d *doctor) visible(list []Subscription) bool {
+func (d *doctor) visible(ctx context.Context, list []Subscription) bool {
 	tenant := string(d.patient.TenantID)
 	if len(list) == 0 {
 		// Azure answers with an empty list, not 403, when no role is assigned.
 		role := azward.KindRole
 		d.add(Check{
 			ID: CheckSubscriptions, Subject: tenant, Answer: azward.No, Kind: &role,
-			Summary: "signed in, but no subscription is visible: no role is assigned at any",
+			Summary: "signed in, but no subscription is visible: no role is assigned at any" + d.withoutRole(ctx),
 			Remedy:  d.grant("Reader", "/subscriptions/SUBSCRIPTION"),
 		})
 		return false
@@ -238,7 +257,7 @@ func (d *doctor) visible(list []Subscription) bool {
 
 // subscriptions checks each subscription and returns those that can be read.
 func (d *doctor) subscriptions(ctx context.Context, list []Subscription) []azward.SubscriptionID {
-	if !d.visible(list) {
+	if !d.visible(ctx, list) {
 		return nil
 	}
 	var readable []azward.SubscriptionID
@@ -301,6 +320,7 @@ func (d *doctor) read(ctx context.Context, scope azward.ResourceID) {
 	}
 	if len(missing) == 0 {
 		c.Answer, c.Summary = azward.Yes, "everything can be read"
+		d.reader = true
 		d.add(c)
 		return
 	}
@@ -358,17 +378,6 @@ func (d *doctor) may(ctx context.Context, c Check, yes, no, remedy string, allow
 	if allowed(permissions) {
 		c.Answer, c.Summary, c.Remedy = azward.Yes, yes, ""
 	}
-	d.add(c)
-}
-
-// directory checks Microsoft Graph, which only names principals.
-func (d *doctor) directory(ctx context.Context) {
-	c := Check{ID: CheckDirectory, Optional: true}
-	if err := d.azure.Directory(ctx); err != nil {
-		d.failed(c, err, "let an administrator grant the application Directory.Read.All of Microsoft Graph")
-		return
-	}
-	c.Answer, c.Summary = azward.Yes, "the directory can be read"
 	d.add(c)
 }
 

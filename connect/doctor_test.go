@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/azure"
 	"github.com/azward/azward/azuresim"
 	"github.com/azward/azward/azuresim/scenario"
 	"github.com/azward/azward/connect"
@@ -106,7 +107,11 @@ func TestDoctorOnAHealthyConnection(t *testing.T) {
 		"resourceGraph yes",
 		"clusters yes aks/providers/Microsoft.ContainerService/managedClusters/prod",
 		"registries yes aks/providers/Microsoft.ContainerRegistry/registries/contosoacr",
-		"directory yes",
+		"directory yes Directory.Read.All",
+		"directory no Policy.Read.All",
+		"directory no RoleManagement.Read.Directory",
+		"directory no AuditLog.Read.All",
+		"directory no AccessReview.Read.All",
 	}
 	if diff := cmp.Diff(want, lines(checks)); diff != "" {
 		t.Errorf("checks (-want +got):\n%s\n%+v", diff, checks)
@@ -192,8 +197,19 @@ func TestDoctorTellsApart(t *testing.T) {
 		{
 			name: "directory_not_granted", app: app{id: "a1", secret: "simulated-reader-secret"},
 			replace: []string{"graphRoles: [Directory.Read.All]", "graphRoles: []"},
-			check:   "directory no", cause: "permission",
+			check:   "directory no", cause: "the role Reader is one of Azure and gives nothing here",
 			remedy: "az ad app permission admin-consent --id 72f0c1a0-0000-4000-8000-0000000000a1",
+		},
+		{
+			name: "policies_not_granted", app: app{id: "a1", secret: "simulated-reader-secret"},
+			check: "directory no Policy.Read.All", cause: "the application permission Policy.Read.All of Microsoft Graph is missing; a delegated permission of that name does not count",
+			remedy: `--api-permissions $(az ad sp show --id 00000003-0000-0000-c000-000000000000 --query "appRoles[?value=='Policy.Read.All'].id" -o tsv)=Role`,
+		},
+		{
+			name: "app_role_is_no_azure_role", app: app{id: "a3", secret: "simulated-noreader-secret"},
+			replace: []string{"secrets: [{value: simulated-noreader-secret}]", "secrets: [{value: simulated-noreader-secret}]\n    graphRoles: [Directory.Read.All]"},
+			check:   "subscriptions no " + simTenant, cause: "(Directory.Read.All) are app roles of the directory and give nothing on subscriptions",
+			remedy: "az role assignment create", exit: 11,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -241,7 +257,49 @@ func (b broken) Resources(context.Context, []azward.SubscriptionID, string) ([]c
 	return nil, b.err
 }
 
-func (b broken) Directory(context.Context) error { return b.err }
+func (b broken) Directory(context.Context, string, ...string) error { return b.err }
+
+func (b broken) Grants(context.Context) (azure.MSGraphGrants, error) {
+	return azure.MSGraphGrants{}, b.err
+}
+
+// signedIn is a user or an identity at Microsoft Graph, which refuses it.
+type signedIn struct {
+	someBroken
+	grants azure.MSGraphGrants
+}
+
+func (s signedIn) Grants(context.Context) (azure.MSGraphGrants, error) { return s.grants, nil }
+
+// Delegated permissions count for a user alone, and only as far as the user's
+// own roles; a managed identity is granted app roles without a registration.
+func TestDoctorTellsKindsOfPermission(t *testing.T) {
+	t.Parallel()
+	refused := &azward.Error{Kind: azward.KindRole, Op: "read", Cause: "Insufficient privileges"}
+	for _, tc := range []struct {
+		name          string
+		grants        azure.MSGraphGrants
+		cause, remedy string
+	}{
+		{"user_without_it", azure.MSGraphGrants{User: true, Delegated: []string{"User.Read"}}, "the delegated permission Policy.Read.All of Microsoft Graph is missing", "Global Reader"},
+		{"user_with_it", azure.MSGraphGrants{User: true, Delegated: []string{"Policy.Read.All"}}, "only as far as the user's own directory roles", "Global Reader"},
+		{"application", azure.MSGraphGrants{Application: []string{"Directory.Read.All"}}, "the application permission Policy.Read.All", "--api-permissions"},
+		{"granted_a_moment_ago", azure.MSGraphGrants{Application: []string{"Policy.Read.All"}}, "although the token has the permission", "try again"},
+		{"managed_identity", azure.MSGraphGrants{Application: []string{"Directory.Read.All"}, Identity: true, ObjectID: "o1"}, "the application permission Policy.Read.All", "/servicePrincipals/o1/appRoleAssignments"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			checks := connect.Diagnose(t.Context(), signedIn{someBroken{broken{refused}, []string{"Enabled"}}, tc.grants}, connect.Patient{TenantID: simTenant})
+			at := slices.IndexFunc(checks, func(c connect.Check) bool { return c.Subject == "Policy.Read.All" })
+			if at < 0 {
+				t.Fatalf("no check of the permission in %+v", checks)
+			}
+			if c := checks[at]; c.Answer != azward.No || !strings.Contains(c.Summary, tc.cause) || !strings.Contains(c.Remedy, tc.remedy) {
+				t.Errorf("%s: %q, remedy %q", c.Answer, c.Summary, c.Remedy)
+			}
+		})
+	}
+}
 
 // someBroken lists subscriptions and breaks after that.
 type someBroken struct {
@@ -289,9 +347,9 @@ func TestDoctorClaimsNothingItCouldNotAsk(t *testing.T) {
 
 func TestDoctorStates(t *testing.T) {
 	t.Parallel()
-	azure := someBroken{broken{errors.New("x")}, []string{"Enabled", "Warned", "PastDue", "Disabled", "Deleted", "Sleeping"}}
+	states := someBroken{broken{errors.New("x")}, []string{"Enabled", "Warned", "PastDue", "Disabled", "Deleted", "Sleeping"}}
 	var got []string
-	for _, c := range connect.Diagnose(t.Context(), azure, connect.Patient{}) {
+	for _, c := range connect.Diagnose(t.Context(), states, connect.Patient{}) {
 		if c.ID == connect.CheckState {
 			got = append(got, c.Answer.String())
 			if c.Answer != azward.Yes && c.Remedy == "" {

@@ -40,7 +40,7 @@ func (c Connections) open(ctx context.Context, name string) (store.Connection, *
 func SignIn(ctx context.Context, azure Azure, patient Patient) []Check {
 	d := doctor{azure: azure, patient: patient}
 	if list, ok := d.signIn(ctx); ok {
-		d.visible(list)
+		d.visible(ctx, list)
 	}
 	return d.checks
 }
