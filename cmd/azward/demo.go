@@ -16,6 +16,7 @@ import (
 	"github.com/azward/azward/azuresim"
 	"github.com/azward/azward/azuresim/scenario"
 	"github.com/azward/azward/connect"
+	"github.com/azward/azward/hub"
 	"github.com/azward/azward/report"
 	"github.com/azward/azward/seal"
 	"github.com/azward/azward/store"
@@ -26,9 +27,9 @@ func demoCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use: "demo", Short: "Do the whole job on a simulated tenant", Args: cobra.NoArgs,
 		Long: `Start a simulated Azure tenant with its registry and clusters on loopback,
-connect to it as to real Azure, and do the whole job. The advisories are a small
-set made for the demo. Nothing leaves this machine; without --data the results
-are thrown away.`,
+connect to it as to real Azure, and do the whole job; then serve the hub over it
+until Ctrl-C. The advisories are a small set made for the demo. Nothing leaves
+this machine; without --data the results are thrown away.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := a.only(verdictFormats...); err != nil {
 				return err
@@ -36,7 +37,7 @@ are thrown away.`,
 			return a.demo(cmd.Context(), once)
 		},
 	}
-	c.Flags().BoolVar(&once, "once", false, "print the answers and exit")
+	c.Flags().BoolVar(&once, "once", false, "print the answers and exit, without the hub")
 	return c
 }
 
@@ -46,6 +47,7 @@ const (
 	demoTenant   = "contoso"
 	demoApp      = "azward"
 	demoRegistry = "contosoacr.azurecr.io"
+	demoCloud    = "demo-cloud.json" // the simulated cloud's endpoints, within the data directory
 )
 
 func (a *app) demo(ctx context.Context, once bool) (err error) {
@@ -91,9 +93,28 @@ func (a *app) demo(ctx context.Context, once bool) (err error) {
 	if once {
 		return nil
 	}
-	a.say("the simulated tenant stays up until Ctrl-C; read it from another terminal with\n  azward --data %s verdicts\n  azward --data %s explain VERDICT\n", a.data, a.data)
-	<-ctx.Done()
-	return nil
+	return a.demoHub(ctx)
+}
+
+// demoHub serves the hub over what the demo has found, until Ctrl-C. The
+// simulated tenant stays up, so that scans and connections can be tried.
+func (a *app) demoHub(ctx context.Context) error {
+	cloud, err := filepath.Abs(filepath.Join(a.data, demoCloud))
+	if err != nil {
+		return fmt.Errorf("find the demo's cloud: %w", err)
+	}
+	f := serveFlags{listen: hub.DefaultListen, workers: 2, cloudConfig: cloud}
+	log := newLog(a.stderr, "text", a.logLevel)
+	h, err := a.openHub(ctx, f, log)
+	if azward.KindOf(err) == azward.KindConflict { // another hub is there: take any port
+		f.listen = "127.0.0.1:0"
+		h, err = a.openHub(ctx, f, log)
+	}
+	if err != nil {
+		return err
+	}
+	a.say("the hub shows this at %s until Ctrl-C, with the simulated tenant beside it;\nfrom another terminal: azward --data %s verdicts\n", h.access.PublicURL(), a.data)
+	return h.run(ctx)
 }
 
 func (a *app) say(format string, args ...any) {
@@ -109,7 +130,7 @@ func (a *app) demoConnect(ctx context.Context, tenant *scenario.Scenario, cloud 
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(dir, "demo-cloud.json")
+	file := filepath.Join(dir, demoCloud)
 	if err := os.WriteFile(file, cloud, 0o600); err != nil {
 		return fmt.Errorf("write the demo's cloud: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/access"
+	"github.com/azward/azward/api"
 	"github.com/azward/azward/api/aurora"
 	"github.com/azward/azward/hub"
 	"github.com/azward/azward/jobs"
@@ -131,6 +132,9 @@ func (h *hubServer) mount(ctx context.Context, o *hub.Options) error {
 	shown := &workspace.Workspace{Store: h.kept, Dir: h.dir}
 	site, err := web.New(web.Options{Workspace: shown, Jobs: h.pool, Access: h.access, Views: h.kept, Audit: h.access.Audit, Log: h.log})
 	if err != nil {
+		return err
+	}
+	if o.API, err = api.New(api.Options{Workspace: shown, Connections: connections, Jobs: h.pool, Access: h.access, Log: h.log}); err != nil {
 		return err
 	}
 	o.Web, o.Pages = site, site

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -28,12 +29,45 @@ import (
 // program is azward in a process of its own.
 type program struct {
 	*exec.Cmd
-	url    string // where the hub listens
-	stderr *bytes.Buffer
-	read   chan struct{} // closed when stderr has ended
+	url  string        // where the hub listens
+	read chan struct{} // closed when stderr has ended
+
+	mu     sync.Mutex
+	stderr bytes.Buffer
 }
 
-var listens = regexp.MustCompile(`msg="the hub listens".* url=(\S+)`)
+var listens = regexp.MustCompile(`msg="the hub listens" address=(\S+)`)
+
+// text is what it wrote to stderr so far.
+func (p *program) text() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stderr.String()
+}
+
+// start starts it, and tells each of its lines.
+func (p *program) start(t *testing.T, tell func(string)) {
+	t.Helper()
+	p.Env = append(os.Environ(), asProgram+"=1")
+	pipe, err := p.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(p.read)
+		for lines := bufio.NewScanner(pipe); lines.Scan(); {
+			p.mu.Lock()
+			fmt.Fprintln(&p.stderr, lines.Text())
+			p.mu.Unlock()
+			if tell != nil {
+				tell(lines.Text())
+			}
+		}
+	}()
+}
 
 // startHub starts `azward serve`, and waits until it listens.
 func startHub(t *testing.T, data string, args ...string) *program {
@@ -43,29 +77,18 @@ func startHub(t *testing.T, data string, args ...string) *program {
 		t.Fatal(err)
 	}
 	args = append([]string{"--data", data, "serve", "--listen", "127.0.0.1:0"}, args...)
-	p := &program{Cmd: exec.CommandContext(t.Context(), self, args...), stderr: &bytes.Buffer{}, read: make(chan struct{})}
-	p.Env = append(os.Environ(), asProgram+"=1")
-	pipe, err := p.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Start(); err != nil {
-		t.Fatal(err)
-	}
-	url := make(chan string, 1)
-	go func() {
-		defer close(p.read)
-		for lines := bufio.NewScanner(pipe); lines.Scan(); {
-			fmt.Fprintln(p.stderr, lines.Text())
-			if m := listens.FindStringSubmatch(lines.Text()); m != nil {
-				url <- m[1]
-			}
+	p := &program{Cmd: exec.CommandContext(t.Context(), self, args...), read: make(chan struct{})}
+	address := make(chan string, 1)
+	p.start(t, func(line string) {
+		if m := listens.FindStringSubmatch(line); m != nil {
+			address <- m[1]
 		}
-	}()
+	})
 	select {
-	case p.url = <-url:
+	case at := <-address:
+		p.url = "http://" + at
 	case <-p.read:
-		t.Fatalf("the hub did not start: %v\n%s", p.Wait(), p.stderr)
+		t.Fatalf("the hub did not start: %v\n%s", p.Wait(), p.text())
 	case <-time.After(20 * time.Second):
 		t.Fatal("the hub does not start")
 	}
@@ -93,12 +116,12 @@ func (p *program) stop(t *testing.T) string {
 	}
 	<-p.read
 	if err := p.Wait(); err != nil {
-		t.Errorf("it ends with %v\n%s", err, p.stderr)
+		t.Errorf("it ends with %v\n%s", err, p.text())
 	}
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("it takes %v to stop", took)
 	}
-	return p.stderr.String()
+	return p.text()
 }
 
 // simulated is a data directory with a connection to a simulated tenant whose
