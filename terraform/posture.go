@@ -59,6 +59,7 @@ func (p *Plan) Posture(e *estate.Estate) (*Planned, error) {
 		posture: &postureRun{lines: map[azward.ResourceKey]int{}, native: map[azward.ResourceKey]bool{}},
 	}
 	w.changes()
+	w.connect()
 	changed, err := w.planned()
 	if err != nil {
 		return nil, err
@@ -71,6 +72,63 @@ type postureRun struct {
 	lines map[azward.ResourceKey]int
 	// native are bodies that the plan holds as Resource Manager takes them.
 	native map[azward.ResourceKey]bool
+	// links are private endpoints; open: one leads nobody knows where.
+	links []endpointLink
+	open  bool
+}
+
+// endpointLink is a private endpoint that leads to a resource.
+type endpointLink struct {
+	from, to azward.ResourceID
+	status   string
+}
+
+// endpointLinks notes where a private endpoint leads.
+func endpointLinks(w *world, v values, id azward.ResourceID, _ map[string]any) {
+	connections := v.blocks("private_service_connection")
+	w.posture.open = w.posture.open || len(connections) == 0
+	for _, c := range connections {
+		status := "Approved"
+		if manual, _ := c.any("is_manual_connection").(bool); manual {
+			status = "Pending"
+		}
+		to := c.refs("private_connection_resource_id", "")
+		if len(to) != 1 || strings.Contains(string(to[0]), estate.LaterName) {
+			w.posture.open = true
+			continue
+		}
+		w.posture.links = append(w.posture.links, endpointLink{from: id, to: to[0], status: status})
+	}
+}
+
+// connect notes private endpoints at the resources that they lead to, as the
+// platform does.
+//
+// Source: https://learn.microsoft.com/azure/private-link/private-endpoint-overview
+func (w *world) connect() {
+	const list = "privateEndpointConnections"
+	for _, l := range w.posture.links {
+		b, ok := w.body(l.to)
+		if !ok {
+			continue
+		}
+		if _, is := b["properties"].(map[string]any); !is {
+			continue
+		}
+		held, _ := propertiesOf(b)[list].([]any)
+		name := l.from.Name()
+		propertiesOf(b)[list] = append(slices.Clone(held), fields{
+			"id": string(l.to.Child(list, name)), "name": name,
+			"properties": fields{"privateEndpoint": fields{"id": string(l.from)}, "privateLinkServiceConnectionState": fields{"status": l.status}},
+		})
+	}
+	for key := range w.posture.lines {
+		if b := w.bodies[key]; w.posture.open && b != nil {
+			if p, is := b["properties"].(map[string]any); is && p[list] == nil {
+				p[list] = estate.Later
+			}
+		}
+	}
 }
 
 // kind is how a type is mapped: for posture with its settings, too.

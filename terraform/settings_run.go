@@ -112,6 +112,7 @@ func webSettings(w *world, v values, id azward.ResourceID, b map[string]any) {
 			r.set(p, one)
 		}
 	}
+	siteIdentity(v, p)
 	site := propertiesOf(b)
 	held, _ := site["siteConfig"].(map[string]any)
 	config := maps.Clone(held)
@@ -125,6 +126,25 @@ func webSettings(w *world, v values, id azward.ResourceID, b map[string]any) {
 			allow := fields{}
 			row{from: attribute, to: "allow"}.set(allow, v)
 			w.child(v, id, "basicPublishingCredentialsPolicies", name, allow)
+		}
+	}
+}
+
+// siteIdentity is what the platform notes of the site's managed identities in
+// the record config/web.
+func siteIdentity(v values, p map[string]any) {
+	kinds := ""
+	for _, i := range v.blocks("identity") {
+		kinds += i.text("type")
+	}
+	for word, name := range map[string]string{"SystemAssigned": "managedServiceIdentityId", "UserAssigned": "xManagedServiceIdentityId"} {
+		switch {
+		case strings.Contains(kinds, word):
+			p[name] = estate.LaterName
+		case kinds == "" && v.isUnknown("identity"):
+			p[name] = estate.Later
+		default:
+			p[name] = nil
 		}
 	}
 }
@@ -254,6 +274,8 @@ func runSettings() map[string]posture {
 		"azurerm_public_ip": {rows: []row{
 			{from: "sku", to: "sku.name"}, {from: "allocation_method", to: "properties.publicIPAllocationMethod"}, {from: "ddos_protection_mode", to: "properties.ddosSettings.protectionMode"},
 		}},
+
+		"azurerm_private_endpoint": {more: endpointLinks},
 
 		"azurerm_monitor_diagnostic_setting": {pass: link, id: extension("target_resource_id", "Microsoft.Insights/diagnosticSettings"), more: diagnostics, rows: []row{
 			{from: "log_analytics_workspace_id", to: "properties.workspaceId"},
