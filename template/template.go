@@ -77,7 +77,7 @@ const (
 	maxCopies      = 800       // of one loop, as Azure
 	maxDeployments = 2_000     // nested ones, in all
 	maxNested      = 16        // deployments within deployments
-	maxValues      = 5_000_000 // values that are made
+	maxValues      = 2_000_000 // values that are made
 )
 
 // Expand computes what a deployment of the template would create.
