@@ -176,7 +176,7 @@ var listed = []string{
 	"httproutes.gateway.networking.k8s.io", "grpcroutes.gateway.networking.k8s.io", "tlsroutes.gateway.networking.k8s.io", "tcproutes.gateway.networking.k8s.io",
 	"networkpolicies.networking.k8s.io", "adminnetworkpolicies.policy.networking.k8s.io", "baselineadminnetworkpolicies.policy.networking.k8s.io",
 	"networkpolicies.crd.projectcalico.org", "globalnetworkpolicies.crd.projectcalico.org",
-	"ciliumnetworkpolicies.cilium.io", "ciliumclusterwidenetworkpolicies.cilium.io",
+	"authorizationpolicies.security.istio.io", "ciliumnetworkpolicies.cilium.io", "ciliumclusterwidenetworkpolicies.cilium.io",
 	"Microsoft.Resources/subscriptions", natGatewayType, linkServiceType, "Microsoft.Network/loadBalancers", "Microsoft.Network/privateEndpoints",
 	"Microsoft.Network/applicationGateways", "Microsoft.Network/azureFirewalls", "Microsoft.Network/networkManagers", "Microsoft.Network/frontDoors",
 	"Microsoft.Cdn/profiles", "Microsoft.ApiManagement/service", "Microsoft.Network/publicIPAddresses",

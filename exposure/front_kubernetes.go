@@ -244,7 +244,7 @@ func (k *kubeView) served(c controller, services []service, s *shape) []func(*wa
 			if err != nil || len(backendsOf(v, svc)) == 0 {
 				continue // one of another shape is undecided by itself
 			}
-			controllers, _ := k.controllersOf(r, v)
+			controllers, _, _ := k.controllersOf(r, v)
 			if !slices.ContainsFunc(controllers, func(o controller) bool { return o.service.r == c.service.r }) {
 				continue
 			}

@@ -254,6 +254,7 @@ func (k *kubeView) arrive(in entry, s *shape) *way {
 	w := in.way
 	if w.answer() != azward.No {
 		k.admit(w, in, s)
+		k.mesh(w, in, s)
 	}
 	h := Hop{Resource: s.from.ID, Kind: kindOf(s.from), Name: s.pod.Namespace + "/" + s.pod.Name, Answer: azward.Yes, Summary: fmt.Sprintf("receives it on %s %d", in.protocol, in.port)}
 	h.Evidence = []azward.Evidence{s.from.Evidence("/metadata/labels", "labels of the pod")}

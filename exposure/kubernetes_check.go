@@ -196,6 +196,9 @@ func (k *kubeView) arriveFiltered(in entry, src, dst *shape, only string) *way {
 	k.policyWords(&h, d)
 	in.way.missing(d.Gaps...)
 	in.way.hop(h)
+	if only == "" {
+		k.mesh(in.way, in, dst)
+	}
 	in.way.hop(podHop(dst, fmt.Sprintf("receives it on %s %d", in.protocol, in.port)))
 	return in.way
 }

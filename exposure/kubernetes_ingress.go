@@ -2,6 +2,7 @@ package exposure
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/azward/azward"
@@ -79,10 +80,25 @@ func (k *kubeView) throughIngress(r *estate.Resource, v *estate.KubernetesIngres
 	if class, _ := k.classOf(r, v); strings.Contains(class, "application-gateway") && k.programmed(s) {
 		return nil // its pools hold the pod: that way is followed from the gateway
 	}
-	controllers, doubt := k.controllersOf(r, v)
+	controllers, guessed, doubt := k.controllersOf(r, v)
 	if doubt != nil {
 		return []*way{doubt}
 	}
+	ways := k.fromControllers(controllers, r, v, svc, backends, s)
+	if guessed && !slices.ContainsFunc(ways, func(w *way) bool { return w.answer() == azward.Yes }) {
+		return []*way{k.controllerUnknown(r, v)} // another instance may serve it
+	}
+	if len(ways) == 0 {
+		return []*way{ingressDoubt(r, "how the internet reaches the controller of the Ingress is not known", azward.Gap{
+			Scope: r.ID, Kind: azward.GapNotRead, Reads: "/status/loadBalancer/ingress", Needs: "list services and pods",
+			Error: "the controller of the Ingress has no Service that leads to its web port",
+		})}
+	}
+	return dedupeWays(ways)
+}
+
+// fromControllers are the ways through controllers to a pod.
+func (k *kubeView) fromControllers(controllers []controller, r *estate.Resource, v *estate.KubernetesIngress, svc service, backends []backend, s *shape) []*way {
 	var ways []*way
 	for _, c := range controllers {
 		for _, in := range k.serviceWays(c.service, c.shape) {
@@ -102,13 +118,7 @@ func (k *kubeView) throughIngress(r *estate.Resource, v *estate.KubernetesIngres
 			}
 		}
 	}
-	if len(ways) == 0 {
-		return []*way{ingressDoubt(r, "how the internet reaches the controller of the Ingress is not known", azward.Gap{
-			Scope: r.ID, Kind: azward.GapNotRead, Reads: "/status/loadBalancer/ingress", Needs: "list services and pods",
-			Error: "the controller of the Ingress has no Service that leads to its web port",
-		})}
-	}
-	return dedupeWays(ways)
+	return ways
 }
 
 // dedupeWays keeps one of the ways that the same hop blocks.
@@ -183,6 +193,13 @@ func ingressFilters(r *estate.Resource, v *estate.KubernetesIngress, w *way, h *
 		w.narrow(Authenticated)
 		h.Evidence = append(h.Evidence, r.Evidence("/metadata/annotations/"+escapePointer(prefix+name), "asks clients to authenticate"))
 	}
+	const middlewares = "traefik.ingress.kubernetes.io/router.middlewares"
+	if v.Metadata.Annotations[middlewares] != "" {
+		pointer := "/metadata/annotations/" + escapePointer(middlewares)
+		h.Answer, h.Summary = azward.Unknown, "middlewares of Traefik stand before it, which may refuse requests and which azward does not evaluate"
+		h.Evidence = append(h.Evidence, r.Evidence(pointer, "middlewares of the route"))
+		w.missing(azward.Gap{Scope: r.ID, Kind: azward.GapUnsupported, Reads: pointer, Error: h.Summary})
+	}
 	for _, name := range []string{"whitelist-source-range", "allowlist-source-range", "denylist-source-range"} {
 		if v.Metadata.Annotations[prefix+name] == "" {
 			continue
@@ -206,15 +223,15 @@ type controller struct {
 // controllersOf finds the controllers that serve an Ingress: by the address
 // that the controller published in its status, which is its Service's own.
 // Without one, by the class. When none is found the way is undecided.
-func (k *kubeView) controllersOf(r *estate.Resource, v *estate.KubernetesIngress) ([]controller, *way) {
+// Guessed says that they are known by their images alone.
+func (k *kubeView) controllersOf(r *estate.Resource, v *estate.KubernetesIngress) (found []controller, guessed bool, doubt *way) {
 	class, evidence := k.classOf(r, v)
 	if strings.Contains(class, "application-gateway") || strings.Contains(class, "alb.networking.azure.io") {
-		return nil, ingressDoubt(r, "an Application Gateway serves the Ingress, and none that was read has the pod in a pool", azward.Gap{
+		return nil, false, ingressDoubt(r, "an Application Gateway serves the Ingress, and none that was read has the pod in a pool", azward.Gap{
 			Scope: r.ID, Kind: azward.GapNotRead, Reads: "/spec/ingressClassName", Needs: gatewayType + "/read",
 			Error: "the application gateway of " + class + " that serves the Ingress, with the pod in a pool, was not read",
 		})
 	}
-	var found []controller
 	for i, in := range v.Status.LoadBalancer.Ingress {
 		cited := append([]azward.Evidence{r.Evidence(fmt.Sprintf("/status/loadBalancer/ingress/%d", i), "the controller serves the Ingress at this address")}, evidence...)
 		for _, svc := range k.servicesAt(in) {
@@ -227,12 +244,62 @@ func (k *kubeView) controllersOf(r *estate.Resource, v *estate.KubernetesIngress
 		found = k.controllersByClass(class, evidence)
 	}
 	if len(found) == 0 {
-		return nil, ingressDoubt(r, "which controller serves the Ingress, and how it is reached, is not known", azward.Gap{
-			Scope: r.ID, Kind: azward.GapNotRead, Reads: "/status/loadBalancer/ingress", Needs: "list services, pods and ingressclasses.networking.k8s.io",
-			Error: "no Service of type LoadBalancer and no controller pod was found for the Ingress" + classWords(class),
-		})
+		found, guessed = k.controllersByImage(class, evidence), true
 	}
-	return found, nil
+	if len(found) == 0 {
+		return nil, false, k.controllerUnknown(r, v)
+	}
+	return found, guessed, nil
+}
+
+func (k *kubeView) controllerUnknown(r *estate.Resource, v *estate.KubernetesIngress) *way {
+	class, _ := k.classOf(r, v)
+	return ingressDoubt(r, "which controller serves the Ingress, and how it is reached, is not known", azward.Gap{
+		Scope: r.ID, Kind: azward.GapNotRead, Reads: "/status/loadBalancer/ingress", Needs: "list services, pods and ingressclasses.networking.k8s.io",
+		Error: "no Service of type LoadBalancer and no controller pod was found for the Ingress" + classWords(class),
+	})
+}
+
+// classImages are the images of the pods that serve the classes of a
+// controller: of Contour its data plane.
+//
+// Sources: https://doc.traefik.io/traefik/providers/kubernetes-ingress/,
+// https://projectcontour.io/docs/main/config/ingress/
+var classImages = map[string]string{
+	"traefik.io/ingress-controller":        "traefik",
+	"projectcontour.io/ingress-controller": "envoy",
+	"projectcontour.io/contour":            "envoy",
+}
+
+// controllersByImage looks for Services before pods that run the image of a
+// class's controller.
+func (k *kubeView) controllersByImage(class string, evidence []azward.Evidence) []controller {
+	image, ok := classImages[class]
+	if !ok {
+		return nil
+	}
+	var found []controller
+	for _, r := range k.e.Objects(k.id, "Service", "") {
+		v, err := estate.Decode[estate.KubernetesService](r)
+		if err != nil || v.Spec.Type != "LoadBalancer" && v.Spec.Type != "NodePort" {
+			continue
+		}
+		svc := service{r, v}
+		for _, s := range k.podsBehind(svc) {
+			if slices.ContainsFunc(s.spec.Containers, func(c estate.PodContainer) bool { return imageNamed(c.Image, image) }) {
+				found = append(found, controller{svc, s, evidence})
+			}
+		}
+	}
+	return found
+}
+
+// imageNamed reports whether the last part of an image's name is this one.
+func imageNamed(reference, name string) bool {
+	reference, _, _ = strings.Cut(reference, "@")
+	reference = reference[strings.LastIndexByte(reference, '/')+1:]
+	reference, _, _ = strings.Cut(reference, ":")
+	return reference == name
 }
 
 func classWords(class string) string {

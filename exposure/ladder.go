@@ -448,6 +448,7 @@ func (k *kubeView) fromPod(from, to *shape, protocol string, port uint16) *way {
 	k.policyWords(&h, d)
 	x.missing(d.Gaps...)
 	x.hop(h)
+	k.mesh(x, entry{way: x, protocol: protocol, port: port, seen: netpol.AtPod(&from.pod)}, to)
 	x.hop(podHop(to, "receives it on "+protocol+" "+netset.Port(port).String()))
 	return x
 }

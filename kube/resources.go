@@ -86,6 +86,7 @@ var resources = []resource{
 	{"networking.istio.io", "v1", "gateways", "Gateway", true},
 	{"networking.istio.io", "v1", "virtualservices", "VirtualService", true},
 	{"security.istio.io", "v1", "authorizationpolicies", "AuthorizationPolicy", true},
+	{"security.istio.io", "v1", "peerauthentications", "PeerAuthentication", true},
 	{"traefik.io", "v1alpha1", "ingressroutes", "IngressRoute", true},
 	{"traefik.io", "v1alpha1", "ingressroutetcps", "IngressRouteTCP", true},
 	{"keda.sh", "v1alpha1", "scaledobjects", "ScaledObject", true},
