@@ -44,6 +44,9 @@ const (
 	caseCluster      = caseGroup + "/providers/Microsoft.ContainerService/managedClusters/example"
 )
 
+// places are what a case may write for made-up scopes.
+var places = strings.NewReplacer("${subscription}", caseSubscription, "${group}", caseGroup, "${cluster}", caseCluster)
+
 // Try evaluates the rule on a case. The state is what it says of the resource;
 // with several that it says something of, of the one that is judged.
 func (r *Rule) Try(c *Case) (Result, error) {
@@ -166,9 +169,9 @@ func addCase(b *estate.Builder, body map[string]any, fallback string, source azw
 			kind = azward.ResourceID(id).Type()
 		}
 	}
-	full := make(map[string]any, len(body)+3)
-	for k, v := range body {
-		full[k] = v
+	full := map[string]any{}
+	if err := json.Unmarshal([]byte(places.Replace(string(azward.JSONValue(body)))), &full); err != nil {
+		return "", fmt.Errorf("a resource of the case: %w", err)
 	}
 	at := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 	switch {

@@ -65,6 +65,7 @@ type Checker struct {
 	roleNames map[string]*estate.Resource
 	exposures map[azward.ResourceKey]*exposure.Exposure
 	radii     map[azward.ResourceKey]impact.Radius
+	ladders   map[azward.ResourceKey][]exposure.Rung
 }
 
 type scopedType struct {
@@ -80,6 +81,7 @@ func NewChecker(e *estate.Estate, at time.Time) *Checker {
 	c := &Checker{
 		estate: e, documents: map[*estate.Resource]*document{}, byScope: map[scopedType][]*estate.Resource{},
 		exposures: map[azward.ResourceKey]*exposure.Exposure{}, radii: map[azward.ResourceKey]impact.Radius{},
+		ladders: map[azward.ResourceKey][]exposure.Rung{},
 	}
 	c.run = run{checker: c, now: at}
 	return c

@@ -1,6 +1,9 @@
 package policy
 
 import (
+	"math"
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -64,28 +67,88 @@ func (r *run) publicEndpoint(o *object) ref.Val {
 	return r.settle(x, x.Answer)
 }
 
-// portOpen asks whether one TCP or UDP port is among what is let in.
-func (r *run) portOpen(o *object, port int) ref.Val {
+// anyPort stands for whichever port is open.
+const anyPort = -1
+
+// openTo asks whether one port is open to sources of a kind, and if it is not
+// among what is known to be let in, whether everything was known.
+func (r *run) openTo(o *object, port int, class exposure.Class, sources func([]string) bool) ref.Val {
 	x := r.checker.exposed(o)
 	if x == nil {
 		return types.NewErr("%s neither runs code nor has an endpoint of its own", o.id())
 	}
-	if x.Answer == azward.No {
-		return r.settle(x, azward.No)
-	}
-	for _, f := range x.Flows {
-		if !holdsPort(f.Ports, port) {
-			continue
-		}
+	open := slices.ContainsFunc(x.Flows, func(f exposure.Flow) bool {
+		return (port == anyPort || holdsPort(f.Ports, port)) && sources(f.Sources)
+	})
+	if open || x.Answer != azward.Yes {
 		return r.settle(x, x.Answer)
 	}
-	if len(x.Flows) == 0 {
-		return r.settle(x, azward.Unknown)
-	}
-	if x.Answer == azward.Yes && len(x.Gaps) > 0 {
-		return r.settle(x, azward.Unknown) // other flows may be open, too
+	for _, rung := range r.checker.ladder(o) {
+		if rung.Class == class && (rung.Answer == azward.Unknown || len(rung.Gaps) > 0) {
+			return r.settle(&exposure.Exposure{Workload: x.Workload, Evidence: rung.Evidence, Gaps: rung.Gaps, Summary: rung.Summary}, azward.Unknown)
+		}
 	}
 	return r.settle(x, azward.No)
+}
+
+// portOpen asks whether one TCP or UDP port is open to everybody on the
+// internet: to half of all addresses at least, so that a rule that leaves a few
+// out is no way round.
+func (r *run) portOpen(o *object, port int) ref.Val {
+	return r.openTo(o, port, exposure.InternetAny, everybody)
+}
+
+// openToTenants asks whether machines of any customer of Azure get in.
+func (r *run) openToTenants(o *object) ref.Val {
+	return r.openTo(o, anyPort, exposure.AzureAnyTenant, func(sources []string) bool {
+		return slices.Contains(sources, "AzureCloud") || everybody(sources)
+	})
+}
+
+// everybody reports sources that make up half of IPv4's addresses at least, or
+// of IPv6's that are routed (2000::/3).
+func everybody(sources []string) bool {
+	var v4, v6 float64
+	for _, s := range sources {
+		p, err := netip.ParsePrefix(s)
+		switch {
+		case err != nil:
+		case p.Addr().Is4():
+			v4 += math.Ldexp(1, -p.Bits())
+		default:
+			v6 += math.Ldexp(1, -p.Bits())
+		}
+	}
+	return v4 >= 0.5 || v6 >= 1.0/16
+}
+
+// reachableFrom asks whether sources of one class, or of one farther away, reach
+// a workload or endpoint.
+func (r *run) reachableFrom(o *object, class string) ref.Val {
+	rungs := r.checker.ladder(o)
+	at := slices.IndexFunc(rungs, func(x exposure.Rung) bool { return string(x.Class) == class })
+	if at < 0 {
+		return types.NewErr("from %.40q nothing is judged for %s", class, o.id())
+	}
+	rung := rungs[at]
+	return r.settle(&exposure.Exposure{Workload: azward.Workload{ID: o.id()}, Evidence: rung.Evidence, Gaps: rung.Gaps, Summary: rung.Summary}, rung.Answer)
+}
+
+// ladder answers for every class of sources, once for each resource.
+func (c *Checker) ladder(o *object) []exposure.Rung {
+	r := o.resource()
+	key := r.ID.Key()
+	if held, ok := c.ladders[key]; ok {
+		return held
+	}
+	var rungs []exposure.Rung
+	if w, ok := c.estate.Workload(r.ID); ok {
+		rungs = exposure.Ladder(c.estate, w)
+	} else if exposure.HasEndpoint(r) {
+		rungs = exposure.EndpointLadder(c.estate, r)
+	}
+	c.ladders[key] = rungs
+	return rungs
 }
 
 // holdsPort reports whether ranges in ARM's spelling hold a port.

@@ -151,8 +151,11 @@ func estateFunctions() []cel.EnvOption {
 			return r.assignmentsOf(string(textOrEmpty(v)))
 		})),
 		ofResource("reachable_from_internet", cel.BoolType, (*run).reachable),
+		ofResource("open_to_everybody", cel.BoolType, func(r *run, o *object) ref.Val { return r.portOpen(o, anyPort) }),
+		ofResource("open_to_any_tenant", cel.BoolType, (*run).openToTenants),
 		ofResource("public_endpoint", cel.BoolType, (*run).publicEndpoint),
 		ofResource("blast_radius", cel.IntType, (*run).blastRadius),
+		method("reachable_from", []*cel.Type{cel.DynType, cel.StringType}, cel.BoolType, onResource((*run).reachableFrom)),
 		method("port_open_from_internet", []*cel.Type{cel.DynType, cel.IntType}, cel.BoolType, func(v, port ref.Val) ref.Val {
 			o, err := resourceOf(v)
 			if err != nil {
