@@ -90,7 +90,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 --fail-on met, 4 --fail-on undecided,
 		id, title string
 		commands  []func(*app) *cobra.Command
 	}{
-		{"start", "Start:", []func(*app) *cobra.Command{demoCommand, serveCommand, connectCommand, connectionsCommand, doctorCommand, configCommand, secretsCommand, advisoryCommand, updateCommand}},
+		{"start", "Start:", []func(*app) *cobra.Command{demoCommand, serveCommand, connectCommand, connectionsCommand, doctorCommand, configCommand, secretsCommand, usersCommand, advisoryCommand, updateCommand}},
 		{"verdicts", "Verdicts:", []func(*app) *cobra.Command{
 			scanCommand, collectCommand, importCommand, verdictsCommand, explainCommand, whyNotCommand, whatIfCommand, changesCommand, dismissCommand, reopenCommand, verifyCommand,
 		}},
