@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the checks use, as far as this machine lets
 # us: a C compiler for the race detector (required), azure-cli and kubectl for
-# the tests with real clients, docker-registry for those with a real registry
+# the tests with real clients, docker-registry for those with a real registry,
+# chromium and node for those with a browser
 # (wanted; without them those tests are left out, loudly).
 set -euo pipefail
 
@@ -31,3 +32,5 @@ command -v make >/dev/null || install 120 make || { echo "packages: make is miss
 command -v kubectl >/dev/null || install 180 kubernetes-client || echo "packages: kubectl does not install here; its tests are left out" >&2
 command -v docker-registry >/dev/null || install 120 docker-registry || echo "packages: docker-registry does not install here; its tests are left out" >&2
 command -v az >/dev/null || install 480 azure-cli || echo "packages: azure-cli does not install here; its tests are left out" >&2
+command -v chromium >/dev/null || install 300 chromium || echo "packages: chromium does not install here; the tests with a browser are left out" >&2
+command -v npm >/dev/null || install 240 nodejs npm || echo "packages: nodejs does not install here; the tests with a browser are left out" >&2

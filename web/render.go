@@ -94,7 +94,7 @@ func (s *Site) functions() template.FuncMap {
 		"day":      func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
 		"sentence": func(text any) string { return sentence(clean(text)) },
 		"exact":    func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
-		"line":     func(raw json.RawMessage) string { return shorten(clean(string(raw)), maxLine) },
+		"changed":  changed,
 		"ago":      ago, "n": thousands, "percent": percent,
 		"short": func(raw json.RawMessage) bool {
 			return len(raw) <= maxInline && (len(raw) == 0 || raw[0] != '{' && raw[0] != '[')

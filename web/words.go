@@ -1,7 +1,10 @@
 package web
 
 import (
+	"encoding/json"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/azward/azward"
@@ -61,4 +64,49 @@ func splitPURL(purl string) (path, version string) {
 		version = text
 	}
 	return path, version
+}
+
+// field is one property of something, before and after a change.
+type field struct{ Name, Before, After string }
+
+// changed lists what differs between two JSON objects, by name; without one of
+// them, all that the other has.
+func changed(before, after json.RawMessage) []field {
+	was, is := properties(before), properties(after)
+	names := slices.Sorted(maps.Keys(was))
+	for name := range is {
+		if _, ok := was[name]; !ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	var list []field
+	for _, name := range names {
+		f := field{name, shorten(was[name], maxLine), shorten(is[name], maxLine)}
+		if was[name] != is[name] {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// properties are those of an object as text; what is no object has one without
+// a name.
+func properties(raw json.RawMessage) map[string]string {
+	if len(raw) == 0 {
+		return nil
+	}
+	var object map[string]json.RawMessage
+	if json.Unmarshal(raw, &object) != nil {
+		return map[string]string{"": string(raw)}
+	}
+	out := make(map[string]string, len(object))
+	for name, value := range object {
+		out[name] = string(value)
+		var text string
+		if json.Unmarshal(value, &text) == nil {
+			out[name] = text
+		}
+	}
+	return out
 }

@@ -129,6 +129,11 @@
         const credential = await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(begun.publicKey) });
         const done = await answer(await send("/signin/passkey/finish?next=" + encodeURIComponent(button.dataset.next), JSON.stringify(credential)));
         location.assign(done.next);
+      } else if (button.dataset.passkey === "setup") {
+        const begun = await answer(await send("/setup/passkey/begin", new URLSearchParams(new FormData(button.form))));
+        const credential = await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(begun.publicKey) });
+        const done = await answer(await send("/setup/passkey/finish", JSON.stringify(credential)));
+        location.assign(done.next);
       } else {
         const begun = await answer(await send("/account/passkeys/begin"));
         const credential = await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(begun.publicKey) });

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Lets a real browser use the hub on the simulated tenant: sign-in, filters,
+# dismissals, a scan, the keyboard alone, no scripts, axe. Pictures of every
+# page, light and dark, go to the folder that SHOTS names. Without Chromium or
+# Node it is left out, loudly.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+chromium=$(command -v chromium || command -v chromium-browser || true)
+if [ -z "$chromium" ] || ! command -v npm >/dev/null; then
+  echo "browser: chromium or node is not installed; its tests are left out: apt-get install chromium nodejs npm" >&2
+  exit 0
+fi
+make --no-print-directory build
+cd web/browser
+if ! timeout 120 npm ci --silent --no-audit --no-fund; then
+  echo "browser: playwright-core and axe-core do not install here; its tests are left out" >&2
+  exit 0
+fi
+CHROMIUM=$chromium AZWARD=$PWD/../../bin/azward timeout 240 npm test --silent
