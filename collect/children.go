@@ -65,11 +65,8 @@ func (s *subscription) readChildren(ctx context.Context, c child, ids []azward.R
 			s.sink.listing(listing)
 		}
 		f.lacks()
-		if !covered && len(f.failed) == 0 && len(ids) > 0 && !s.blind() {
-			s.sink.gap(azward.Gap{
-				Scope: s.id, Kind: azward.GapDenied, Reads: c.resourceType, Needs: c.needs(), Remedy: s.grant("Reader", s.id),
-				Error: "the principal may not read all of this type in the subscription, and Azure leaves the rest out of the list",
-			})
+		if !covered && len(f.failed) == 0 && len(ids) > 0 {
+			s.cutShort(c.resourceType, c.needs())
 		}
 	}
 	return s.childrenOf(ctx, f.found, c.version, c.children, whole)
@@ -190,8 +187,8 @@ func underParent(above azward.ResourceID, resourceType string, body json.RawMess
 	return changed
 }
 
-// lacks files what could not be read: one gap when the same permission was
-// missing everywhere, otherwise one for each parent.
+// lacks files what could not be read: one gap when the permission is missing in
+// the subscription, otherwise one for each parent.
 func (f *family) lacks() {
 	denied := 0
 	for _, err := range f.failed {
@@ -199,11 +196,9 @@ func (f *family) lacks() {
 			denied++
 		}
 	}
-	if denied > 1 && denied == len(f.failed) && len(f.done) == 0 {
-		for _, err := range f.failed {
-			f.s.lack(f.s.id, f.c.resourceType, f.c.needs(), err)
-			return
-		}
+	if denied > 0 && denied == len(f.failed) && len(f.done) == 0 && !f.s.access.covers(f.c.needs()) {
+		f.s.cutShort(f.c.resourceType, f.c.needs())
+		return
 	}
 	for id, err := range f.failed {
 		f.s.lack(id, f.c.resourceType, f.c.needs(), err)

@@ -179,6 +179,13 @@ func TestEachPermissionIsMissed(t *testing.T) {
 		{"Microsoft.ContainerService/managedClusters/read", "Microsoft.ContainerService/managedClusters"},
 		{"Microsoft.Storage/storageAccounts/read", "Microsoft.Storage/storageAccounts"}, // from Resource Graph
 		{"Microsoft.Authorization/roleAssignments/read", "Microsoft.Authorization/roleAssignments"},
+		{"Microsoft.Security/pricings/read", "Microsoft.Security/pricings"},
+		{"Microsoft.Security/assessments/read", "Microsoft.Security/assessments"}, // from Resource Graph alone
+		{"Microsoft.Insights/diagnosticSettings/read", "Microsoft.Insights/diagnosticSettings"},
+		{"Microsoft.Insights/activityLogAlerts/read", "Microsoft.Insights/activityLogAlerts"},
+		{"Microsoft.PolicyInsights/policyStates/read", "Microsoft.PolicyInsights/policyStates"},
+		{"Microsoft.Authorization/locks/read", "Microsoft.Authorization/locks"},
+		{"Microsoft.DBforPostgreSQL/flexibleServers/read", "Microsoft.DBforPostgreSQL/flexibleServers"},
 	} {
 		t.Run(tc.reads, func(t *testing.T) {
 			t.Parallel()

@@ -135,15 +135,12 @@ func (s *subscription) settle(ctx context.Context, l *lister, err error, via azw
 		s.rescue = append(s.rescue, request{s, k, err})
 		s.mu.Unlock()
 		return nil // its children are read when the parents are known
+	case err != nil && gapKind(err) == azward.GapDenied && !s.access.covers(k.needs()):
+		s.cutShort(k.resourceType, k.needs())
 	case err != nil:
 		s.lack(s.id, k.resourceType, k.needs(), err)
 	case !s.access.covers(k.needs()):
-		if !s.blind() {
-			s.sink.gap(azward.Gap{
-				Scope: s.id, Kind: azward.GapDenied, Reads: k.resourceType, Needs: k.needs(), Remedy: s.grant("Reader", s.id),
-				Error: "the principal may not read all of this type in the subscription, and Azure leaves the rest out of the list",
-			})
-		}
+		s.cutShort(k.resourceType, k.needs())
 	case l.unread == 0 && k.where == "" && !l.cut:
 		listing.Status = estate.ListingComplete
 	}
@@ -161,6 +158,18 @@ func notRegistered(err error) bool {
 		return true
 	}
 	return false
+}
+
+// cutShort says that a type is read in parts at best, unless the subscription's
+// own gap says so.
+func (s *subscription) cutShort(reads, needs string) {
+	if s.blind() {
+		return
+	}
+	s.sink.gap(azward.Gap{
+		Scope: s.id, Kind: azward.GapDenied, Reads: reads, Needs: needs, Remedy: s.grant("Reader", s.id),
+		Error: "the principal may not read all of this type in the subscription, and Azure leaves the rest out of the list",
+	})
 }
 
 // lack files what could not be read, unless the subscription's own gap says so.
