@@ -70,8 +70,10 @@ func privateRungs(e *estate.Estate, w estate.Workload, public reached) []Rung {
 			end.missing = append(end.missing, missing...)
 			for _, n := range interfaces {
 				ways = append(ways, n.fromClass(e, class)...)
-				end.missing = append(end.missing, n.privateFronts(e, class)...)
+				through, gaps := n.privateFronts(e, w.Resource, class)
+				ways, end.missing = append(ways, through...), append(end.missing, gaps...)
 			}
+			ways = append(ways, openToAll(behindFronts(public.ways), class)...)
 			if len(interfaces) == 0 {
 				end.none = "it has no network interface"
 			}
@@ -92,28 +94,6 @@ func privateRungs(e *estate.Estate, w estate.Workload, public reached) []Rung {
 		rungs = append(rungs, rungOf(SameCluster, sameEnvironment(e, w)))
 	}
 	return rungs
-}
-
-// privateFronts are the gateways and API Managements that stand in a network
-// and lead to the interface: which networks reach their own private side is not
-// followed, so that none of these classes can be closed.
-func (n *netInterface) privateFronts(e *estate.Estate, class Class) []azward.Gap {
-	_, gaps := e.Absence("", gatewayType, apimType)
-	for _, x := range frontsOf(e).exits {
-		if x.from.inside == nil {
-			continue
-		}
-		leads := x.leg != nil && x.leg.holds(n) || x.to.address.IsValid() && n.own.Contains(x.to.address) ||
-			x.to.unknown != "" && x.from.inside.reaches(e, n) != azward.No
-		g := azward.Gap{
-			Scope: x.front.ID, Kind: azward.GapUnsupported, Reads: string(class),
-			Error: x.what + " leads to it, and which networks reach the private side of that is not followed",
-		}
-		if leads && !slices.Contains(gaps, g) {
-			gaps = append(gaps, g)
-		}
-	}
-	return gaps
 }
 
 // neighbours are the addresses of a class around an interface: the network
