@@ -305,7 +305,10 @@ func TestStopAndGoOn(t *testing.T) {
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		for range p.Watch(context.WithoutCancel(t.Context()), job.ID) { //nolint:revive // until the pool lets go
+		for _, err := range p.Watch(context.WithoutCancel(t.Context()), job.ID) { // until the pool lets go
+			if err != nil {
+				t.Error(err)
+			}
 		}
 	}()
 	stop(t, p)
@@ -381,7 +384,10 @@ func TestProgressIsThrottled(t *testing.T) {
 	})})
 	job := enqueue(t, p, "prod")
 	steps := 0
-	for range p.Watch(t.Context(), job.ID) {
+	for _, err := range p.Watch(t.Context(), job.ID) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		steps++
 	}
 	got, err := p.Get(t.Context(), job.ID)

@@ -135,7 +135,7 @@ type project struct {
 }
 
 const (
-	noCredentials  = "No Azure credentials found. Please authenticate with Azure."
+	noCredentials  = "No Azure credentials found. Please authenticate with Azure." //nolint:gosec // a sentence
 	noSubscription = "No Azure subscription found. Please configure your Azure subscription."
 	subsFailed     = "Failed to process Azure subscriptions"
 )

@@ -30,7 +30,7 @@ func runScript(t *testing.T, script string, env []string, args ...string) (stdou
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{"az": fakeAz, "setup.sh": script} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700); err != nil { //nolint:gosec // it is to be run
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -38,7 +38,7 @@ func runScript(t *testing.T, script string, env []string, args ...string) (stdou
 	if err != nil {
 		t.Skip("there is no bash here")
 	}
-	c := exec.CommandContext(t.Context(), bash, append([]string{filepath.Join(dir, "setup.sh")}, args...)...) //nolint:gosec // the script under test
+	c := exec.CommandContext(t.Context(), bash, append([]string{filepath.Join(dir, "setup.sh")}, args...)...)
 	c.Dir = dir
 	c.Env = append([]string{"PATH=" + dir + ":" + os.Getenv("PATH"), "AZ_CALLS=" + filepath.Join(dir, "calls")}, env...)
 	out, err := c.Output()

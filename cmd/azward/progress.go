@@ -72,6 +72,7 @@ type follower interface {
 	Progress(stage string, done, total int, note string)
 	Note(note string)
 	Result(id string)
+	Partial(note string)
 }
 
 // step is how far a stage is.

@@ -115,7 +115,7 @@ func (a *app) registryScan(ctx context.Context, host string, f registryFlags) er
 	if err != nil {
 		return err
 	}
-	transfers := &transfers{progress: &a.progress}
+	transfers := &transfers{progress: &a.progress, follower: a.follower}
 	images.scanner = &image.Scanner{Cache: registry.Layers{Store: kept}, Platform: f.platform, Progress: transfers.layer}
 	result, err := registry.Scan{
 		Client: client, Host: host, Images: images.scanner, Store: kept, At: start, Repositories: f.repositories, Tags: f.tags,
@@ -128,6 +128,9 @@ func (a *app) registryScan(ctx context.Context, host string, f registryFlags) er
 	view, err := a.view(ctx, kept, index, host, deployed, f)
 	if err != nil {
 		return err
+	}
+	if gaps := len(result.Gaps); gaps > 0 && a.follower != nil {
+		a.follower.Partial(fmt.Sprintf("%d gaps in what was read", gaps))
 	}
 	s := registrySummary{Result: result, transfers: transfers, took: time.Since(start)}
 	if a.isDocument() {

@@ -10,12 +10,16 @@ import (
 	"time"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/config"
 	"github.com/azward/azward/jobs"
 	"github.com/azward/azward/store"
 )
 
-// scanJob is the kind of job that scans a connection, its subject.
-const scanJob = "scan"
+// The kinds of job, and what their subjects are.
+const (
+	scanJob     = "scan"     // a connection's name
+	registryJob = "registry" // a login server
+)
 
 // scanAttempts is how often a scan is started that its process did not
 // survive. What kills a process twice does so a third time.
@@ -28,7 +32,8 @@ const lockEvery = time.Second
 func (a *app) runners() map[string]jobs.Runner {
 	return map[string]jobs.Runner{
 		// One at once: they share the lock of the data directory.
-		scanJob: {Run: a.runScanJob, AtOnce: 1, Attempts: scanAttempts},
+		scanJob:     {Run: a.runScanJob, AtOnce: 1, Attempts: scanAttempts},
+		registryJob: {Run: a.runRegistryJob, AtOnce: 1, Attempts: scanAttempts},
 	}
 }
 
@@ -66,6 +71,30 @@ func (a *app) runScanJob(ctx context.Context, job store.Job, to *jobs.Reporter) 
 		}
 	}
 	return nil
+}
+
+// runRegistryJob scans a registry as `azward registry scan` does, with what
+// azward.yaml says of it.
+func (a *app) runRegistryJob(ctx context.Context, job store.Job, to *jobs.Reporter) error {
+	host, err := loginServer(job.Subject)
+	if err != nil {
+		return err
+	}
+	kept, err := a.store(ctx)
+	if err != nil {
+		return err
+	}
+	applied, err := config.Load(ctx, kept)
+	if err != nil {
+		return err
+	}
+	var f registryFlags
+	for _, r := range applied.Registries {
+		if strings.EqualFold(r.LoginServer, host) {
+			f.connection, f.repositories = r.Connection, r.Repositories
+		}
+	}
+	return a.forJob(to).registryScan(ctx, host, f)
 }
 
 // waitForScan takes the lock that keeps scans apart, as soon as another

@@ -177,7 +177,15 @@ func (h *hubServer) run(ctx context.Context) (err error) {
 		return errors.Join(err, h.stop(ctx))
 	}
 	serving, cancel := context.WithCancel(ctx)
-	defer cancel()
+	following := make(chan struct{})
+	go func() {
+		defer close(following)
+		h.followConfig(serving)
+	}()
+	defer func() {
+		cancel()
+		<-following
+	}()
 	served := make(chan error, 1)
 	go func() { served <- h.server.Serve(serving, h.listener) }()
 	select {

@@ -13,6 +13,7 @@ import (
 // transfers sums up the reading of layers, to show bytes, rate and time left.
 type transfers struct {
 	progress *progress
+	follower follower // nil on the command line
 
 	mu     sync.Mutex
 	began  time.Time
@@ -37,6 +38,9 @@ func (t *transfers) layer(p image.Progress) {
 func (t *transfers) registry(p registry.Progress) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.follower != nil {
+		t.follower.Progress(p.Stage, p.Done, p.Total, p.Note)
+	}
 	if p.Stage != "images" {
 		t.progress.show("%s: %d%s %s", p.Stage, p.Done, ofTotal(p.Total), p.Note)
 		return
