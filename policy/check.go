@@ -329,6 +329,9 @@ func (c *Checker) judge(rule *Rule, o *object) Result {
 // eval gives the answer of a condition, and why there is none.
 func (r *run) eval(p *program) (azward.Answer, string) {
 	v, _, err := p.Eval(r)
+	if r.steps > maxSteps && v != types.True && v != types.False {
+		return azward.Unknown, fmt.Sprintf("the condition costs too much: %v", errCostly)
+	}
 	if err != nil {
 		var stopped interpreter.EvalCancelledError
 		if errors.As(err, &stopped) {

@@ -21,7 +21,7 @@ func functions() []cel.EnvOption {
 		unary("text", cel.DynType, cel.StringType, textOf),
 		unary("lower", cel.DynType, cel.StringType, lowerOf),
 		unary("days", cel.IntType, cel.DurationType, func(n ref.Val) ref.Val {
-			return types.Duration{Duration: time.Duration(n.(types.Int)) * 24 * time.Hour}
+			return types.Duration{Duration: time.Duration(plainNumber(n)) * 24 * time.Hour}
 		}),
 		unary("time", cel.DynType, cel.TimestampType, timeOf),
 		unary("is_any_address", cel.DynType, cel.BoolType, isAnyAddress),
@@ -52,27 +52,27 @@ func items(in, v ref.Val) ref.Val {
 	if !ok {
 		return types.MaybeNoSuchOverloadErr(in)
 	}
+	n := 0
 	switch l := v.(type) {
 	case types.Null, absent:
 		return none
 	case *related:
-		r.step(1 + len(l.values))
-		return l
+		n = len(l.values)
 	case *array:
-		r.step(1 + len(l.values))
-		return l
+		n = len(l.values)
 	case *object:
-		r.step(1 + len(l.keys))
-		return l
-	case traits.Lister:
-		if n, ok := l.Size().(types.Int); ok {
-			r.step(1 + int(n))
+		n = len(l.keys)
+	case traits.Lister, traits.Mapper:
+		if sized, ok := l.(traits.Sizer); ok {
+			n = int(plainNumber(sized.Size()))
 		}
-		return l
-	case traits.Mapper:
-		return l
+	default:
+		return types.NewErr("%s is no list", v.Type().TypeName())
 	}
-	return types.NewErr("%s is no list", v.Type().TypeName())
+	if !r.step(1 + n) {
+		return errCostly
+	}
+	return v
 }
 
 var none = types.NewRefValList(types.DefaultTypeAdapter, nil)
@@ -119,7 +119,7 @@ func lowerOf(v ref.Val) ref.Val {
 // is compares text without case, as Azure's interfaces do, and takes "true"
 // for true.
 func is(v, want ref.Val) ref.Val {
-	return types.Bool(spelled(v, string(want.(types.String))))
+	return types.Bool(spelled(v, plainText(want)))
 }
 
 func spelled(v ref.Val, want string) bool {
@@ -200,7 +200,7 @@ func isPublicAddress(v ref.Val) ref.Val {
 // coversPort reports whether a range as network rules write it ("22",
 // "20-25", "22,80", "*") holds a port.
 func coversPort(v, port ref.Val) ref.Val {
-	n := int64(port.(types.Int))
+	n := plainNumber(port)
 	switch s := v.(type) {
 	case types.Null:
 		return types.False

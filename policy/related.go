@@ -58,7 +58,7 @@ func (l *related) Get(index ref.Val) ref.Val {
 
 // Contains implements [traits.Container].
 func (l *related) Contains(v ref.Val) ref.Val {
-	found := types.NewRefValList(types.DefaultTypeAdapter, l.values).(traits.Container).Contains(v)
+	found := types.NewRefValList(types.DefaultTypeAdapter, l.values).Contains(v)
 	if found != types.True && l.open {
 		return unknown
 	}
@@ -142,13 +142,13 @@ func estateFunctions() []cel.EnvOption {
 			return types.NewErr("%s is no resource ID", v.Type().TypeName())
 		})),
 		method("list", []*cel.Type{estateType, cel.StringType}, list, inEstate(func(r *run, v ref.Val) ref.Val {
-			return r.ofType(string(v.(types.String)))
+			return r.ofType(plainText(v))
 		})),
 		method("directory", []*cel.Type{estateType, cel.StringType}, list, inEstate(func(r *run, v ref.Val) ref.Val {
-			return r.directory(string(v.(types.String)))
+			return r.directory(plainText(v))
 		})),
 		method("role_assignments_of", []*cel.Type{estateType, cel.DynType}, list, inEstate(func(r *run, v ref.Val) ref.Val {
-			return r.assignmentsOf(string(textOrEmpty(v)))
+			return r.assignmentsOf(plainText(v))
 		})),
 		ofResource("reachable_from_internet", cel.BoolType, (*run).reachable),
 		ofResource("open_to_everybody", cel.BoolType, func(r *run, o *object) ref.Val { return r.portOpen(o, anyPort) }),
@@ -161,14 +161,21 @@ func estateFunctions() []cel.EnvOption {
 			if err != nil {
 				return err
 			}
-			return o.doc.run.portOpen(o, int(port.(types.Int)))
+			return o.doc.run.portOpen(o, int(plainNumber(port)))
 		}),
 	}
 }
 
-func textOrEmpty(v ref.Val) types.String {
+// plainText is a text that the type checker saw to, or "".
+func plainText(v ref.Val) string {
 	s, _ := v.(types.String)
-	return s
+	return string(s)
+}
+
+// plainNumber is a whole number that the type checker saw to, or 0.
+func plainNumber(v ref.Val) int64 {
+	n, _ := v.(types.Int)
+	return int64(n)
 }
 
 // resourceOf is the resource whose document this is the whole of.
@@ -196,7 +203,7 @@ func onResource(f func(*run, *object, string) ref.Val) func(a, b ref.Val) ref.Va
 		if err != nil {
 			return err
 		}
-		return f(o.doc.run, o, string(arg.(types.String)))
+		return f(o.doc.run, o, plainText(arg))
 	}
 }
 

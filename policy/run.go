@@ -93,11 +93,15 @@ func (r *run) lacks(gaps ...azward.Gap) ref.Val {
 	return unknown
 }
 
-func (r *run) step(n int) {
-	if r.steps += n; r.steps > maxSteps {
-		panic(interpreter.EvalCancelledError{Cause: interpreter.CostLimitExceeded, Message: fmt.Sprintf("it takes more than %d steps", maxSteps)})
-	}
+// step counts what an evaluation costs. It is false when that is too much: then
+// whatever is looked at is an error, and no list is walked any more.
+func (r *run) step(n int) bool {
+	r.steps += n
+	return r.steps <= maxSteps
 }
+
+// errCostly stands for what is looked at once an evaluation costs too much.
+var errCostly = types.NewErr("it takes more than %d steps", maxSteps)
 
 // drop forgets reads that did not decide.
 func (r *run) drop(from, to int) {

@@ -62,7 +62,9 @@ func (o *object) FindStringKey(key string) (any, bool) {
 
 func (o *object) member(key string) ref.Val {
 	r := o.doc.run
-	r.step(1)
+	if !r.step(1) {
+		return errCostly
+	}
 	i := o.find(key)
 	if i < 0 {
 		return o.lacking(key)
@@ -195,7 +197,9 @@ func (a *array) Get(index ref.Val) ref.Val {
 
 func (a *array) element(i int) ref.Val {
 	r := a.doc.run
-	r.step(1)
+	if !r.step(1) {
+		return errCostly
+	}
 	v := a.values[i]
 	switch s := v.(type) {
 	case *object, *array:
@@ -266,7 +270,7 @@ func (a *array) Add(other ref.Val) ref.Val {
 	if !ok {
 		return types.NewErr("a list and %s do not add up", other.Type().TypeName())
 	}
-	return types.NewRefValList(types.DefaultTypeAdapter, a.values).(traits.Adder).Add(more)
+	return types.NewRefValList(types.DefaultTypeAdapter, a.values).Add(more)
 }
 
 // Type implements [ref.Val].
