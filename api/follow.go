@@ -25,11 +25,11 @@ const (
 func (a *API) followRoute() {
 	op := a.operation("follow-job")
 	job := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Job](), true, "")
-	op.Responses = map[string]*huma.Response{"200": {
+	op.Responses["200"] = &huma.Response{
 		Description: "Events `progress` and, at last, `end`; the data of each is the job.",
 		Content:     map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString, Description: "Server-sent events."}}},
 		Extensions:  map[string]any{"x-event-data": job},
-	}}
+	}
 	huma.Register(a.huma, op, func(ctx context.Context, in *JobID) (*huma.StreamResponse, error) {
 		if _, err := a.Jobs.Get(ctx, in.ID); err != nil {
 			return nil, problemOf(ctx, a.Log, err)

@@ -58,10 +58,11 @@ const problemType = "application/problem+json"
 
 var problems sync.Once
 
-// useProblems lets huma write its own errors as ours. It has one function for
-// the whole process.
+// useProblems lets huma write its own errors as ours, and be strict. It has one
+// setting for the whole process.
 func useProblems() {
 	problems.Do(func() {
+		huma.ValidateStrictCasing = true // "Name" is not "name", and is refused
 		huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 			return requestProblem(status, message, errs)
 		}

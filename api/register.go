@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -44,10 +45,28 @@ func (a *API) operation(id string) huma.Operation {
 			Description: "Makes a retry safe: within a day the same key with the same body gives the same answer, and does nothing again.",
 		})
 	}
+	op.Responses = map[string]*huma.Response{"default": {
+		Description: "What went wrong.",
+		Content:     map[string]*huma.MediaType{problemType: {Schema: a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[ProblemError](), true, "")}},
+	}}
 	if r.tagged {
-		op.Responses = map[string]*huma.Response{"304": {Description: "It is as If-None-Match says."}}
+		op.Responses["304"] = &huma.Response{Description: "It is as If-None-Match says."}
+	}
+	if media, ok := documents[id]; ok {
+		op.Responses["200"] = &huma.Response{
+			Description: http.StatusText(http.StatusOK), Content: map[string]*huma.MediaType{media.contentType: {Schema: media.schema}},
+		}
 	}
 	return op
+}
+
+// documents are the routes that answer with bytes as they are.
+var documents = map[string]struct {
+	contentType string
+	schema      *huma.Schema
+}{
+	"get-picture": {"image/svg+xml", &huma.Schema{Type: huma.TypeString, Description: "A picture that needs nothing else."}},
+	"get-proof":   {"application/json", &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Description: "A proof, as azward verify takes it."}},
 }
 
 // guard lets those with the route's role pass, before anything is read of the
