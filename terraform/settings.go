@@ -2,7 +2,6 @@ package terraform
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -104,8 +103,8 @@ func words(yes, no string) func(any) any {
 }
 
 var (
-	enabled  = words("Enabled", "Disabled")
-	lowState = words("enabled", "disabled")
+	asEnabled = words("Enabled", "Disabled")
+	lowState  = words("enabled", "disabled")
 )
 
 func negated(x any) any {
@@ -130,15 +129,6 @@ func joined(x any) any {
 	}
 	slices.Sort(words)
 	return strings.Join(words, ", ")
-}
-
-func number64(x any) any {
-	if s, ok := x.(string); ok {
-		if n, err := strconv.ParseFloat(s, 64); err == nil {
-			return n
-		}
-	}
-	return x
 }
 
 // epoch is a time of RFC 3339 in seconds, as key vaults have it.
@@ -170,7 +160,7 @@ var (
 )
 
 // below is the ID of a child that names its parent by an attribute.
-func childOf(attribute, parentType, kind string) func(values) azward.ResourceID {
+func childID(attribute, parentType, kind string) func(values) azward.ResourceID {
 	return func(v values) azward.ResourceID {
 		parent, name := v.ref(attribute, parentType), v.text("name")
 		if parent == "" || name == "" {

@@ -29,20 +29,20 @@ func flexible(armType string) posture {
 		{from: "version", to: "properties.version"},
 		{from: "sku_name", to: "sku.name"},
 		{from: "administrator_login", to: "properties.administratorLogin"},
-		{from: "public_network_access_enabled", to: "properties.network.publicNetworkAccess", as: enabled},
+		{from: "public_network_access_enabled", to: "properties.network.publicNetworkAccess", as: asEnabled},
 		{from: "public_network_access", to: "properties.network.publicNetworkAccess"},
 		{from: "delegated_subnet_id", to: "properties.network.delegatedSubnetResourceId"},
-		{from: "geo_redundant_backup_enabled", to: "properties.backup.geoRedundantBackup", as: enabled},
+		{from: "geo_redundant_backup_enabled", to: "properties.backup.geoRedundantBackup", as: asEnabled},
 		{from: "backup_retention_days", to: "properties.backup.backupRetentionDays"},
 		{from: "high_availability.mode", to: "properties.highAvailability.mode", def: "Disabled"},
-		{from: "authentication.active_directory_auth_enabled", to: "properties.authConfig.activeDirectoryAuth", as: enabled},
-		{from: "authentication.password_auth_enabled", to: "properties.authConfig.passwordAuth", as: enabled},
+		{from: "authentication.active_directory_auth_enabled", to: "properties.authConfig.activeDirectoryAuth", as: asEnabled},
+		{from: "authentication.password_auth_enabled", to: "properties.authConfig.passwordAuth", as: asEnabled},
 		{from: "customer_managed_key.key_vault_key_id", to: "properties.dataEncryption.primaryKeyURI"},
 	}}
 }
 
 func firewallRange(attribute, armType string) posture {
-	return posture{pass: part, id: childOf(attribute, armType, "firewallRules"), rows: []row{
+	return posture{pass: part, id: childID(attribute, armType, "firewallRules"), rows: []row{
 		{from: "start_ip_address", to: "properties.startIpAddress"}, {from: "end_ip_address", to: "properties.endIpAddress"},
 	}}
 }
@@ -57,7 +57,7 @@ func dataSettings() map[string]posture {
 			{from: "https_traffic_only_enabled", to: "properties.supportsHttpsTrafficOnly"},
 			{from: "enable_https_traffic_only", to: "properties.supportsHttpsTrafficOnly"},
 			{from: "min_tls_version", to: "properties.minimumTlsVersion"},
-			{from: "public_network_access_enabled", to: "properties.publicNetworkAccess", as: enabled},
+			{from: "public_network_access_enabled", to: "properties.publicNetworkAccess", as: asEnabled},
 			{from: "allow_nested_items_to_be_public", to: "properties.allowBlobPublicAccess"},
 			{from: "shared_access_key_enabled", to: "properties.allowSharedKeyAccess"},
 			{from: "cross_tenant_replication_enabled", to: "properties.allowCrossTenantReplication"},
@@ -94,12 +94,12 @@ func dataSettings() map[string]posture {
 			{from: "name", to: "properties.enableSoftDelete", as: truth, def: true},
 			{from: "rbac_authorization_enabled", to: "properties.enableRbacAuthorization"},
 			{from: "enable_rbac_authorization", to: "properties.enableRbacAuthorization"},
-			{from: "public_network_access_enabled", to: "properties.publicNetworkAccess", as: enabled},
+			{from: "public_network_access_enabled", to: "properties.publicNetworkAccess", as: asEnabled},
 			{from: "enabled_for_deployment", to: "properties.enabledForDeployment"},
 			{from: "enabled_for_disk_encryption", to: "properties.enabledForDiskEncryption"},
 			{from: "enabled_for_template_deployment", to: "properties.enabledForTemplateDeployment"},
 		}, network("network_acls")...)},
-		"azurerm_key_vault_key": {pass: part, id: childOf("key_vault_id", typeVault, "keys"), rows: []row{
+		"azurerm_key_vault_key": {pass: part, id: childID("key_vault_id", typeVault, "keys"), rows: []row{
 			{from: "key_type", to: "properties.kty"},
 			{from: "key_size", to: "properties.keySize"},
 			{from: "curve", to: "properties.curveName"},
@@ -107,7 +107,7 @@ func dataSettings() map[string]posture {
 			{from: "not_before_date", to: "properties.attributes.nbf", as: epoch},
 			{from: "name", to: "properties.attributes.enabled", as: truth, def: true},
 		}},
-		"azurerm_key_vault_secret": {pass: part, id: childOf("key_vault_id", typeVault, "secrets"), rows: []row{
+		"azurerm_key_vault_secret": {pass: part, id: childID("key_vault_id", typeVault, "secrets"), rows: []row{
 			{from: "content_type", to: "properties.contentType"},
 			{from: "expiration_date", to: "properties.attributes.exp", as: epoch},
 			{from: "not_before_date", to: "properties.attributes.nbf", as: epoch},
@@ -118,14 +118,14 @@ func dataSettings() map[string]posture {
 			{from: "version", to: "properties.version"},
 			{from: "administrator_login", to: "properties.administratorLogin"},
 			{from: "minimum_tls_version", to: "properties.minimalTlsVersion"},
-			{from: "public_network_access_enabled", to: "properties.publicNetworkAccess", as: enabled},
-			{from: "outbound_network_restriction_enabled", to: "properties.restrictOutboundNetworkAccess", as: enabled},
+			{from: "public_network_access_enabled", to: "properties.publicNetworkAccess", as: asEnabled},
+			{from: "outbound_network_restriction_enabled", to: "properties.restrictOutboundNetworkAccess", as: asEnabled},
 			{from: "azuread_administrator.login_username", to: "properties.administrators.login"},
 			{from: "azuread_administrator.object_id", to: "properties.administrators.sid"},
 			{from: "azuread_administrator.azuread_authentication_only", to: "properties.administrators.azureADOnlyAuthentication", def: false},
 			{from: "transparent_data_encryption_key_vault_key_id", to: "properties.keyId"},
 		}},
-		"azurerm_mssql_database": {pass: part, id: childOf("server_id", typeSQL, "databases"), more: database, rows: []row{
+		"azurerm_mssql_database": {pass: part, id: childID("server_id", typeSQL, "databases"), more: database, rows: []row{
 			{from: "sku_name", to: "sku.name"},
 			{from: "zone_redundant", to: "properties.zoneRedundant"},
 			{from: "storage_account_type", to: "properties.requestedBackupStorageRedundancy"},
@@ -134,7 +134,7 @@ func dataSettings() map[string]posture {
 		}},
 		"azurerm_mssql_firewall_rule": firewallRange("server_id", typeSQL),
 		"azurerm_mssql_server_extended_auditing_policy": {pass: part, id: fixedChild("server_id", typeSQL, "auditingSettings", "default"), rows: []row{
-			{from: "enabled", to: "properties.state", as: enabled, def: "Enabled"},
+			{from: "enabled", to: "properties.state", as: asEnabled, def: "Enabled"},
 			{from: "retention_in_days", to: "properties.retentionDays"},
 			{from: "storage_endpoint", to: "properties.storageEndpoint"},
 			{from: "log_monitoring_enabled", to: "properties.isAzureMonitorTargetEnabled"},
@@ -145,7 +145,7 @@ func dataSettings() map[string]posture {
 
 		"azurerm_postgresql_flexible_server":               flexible(typePostgres),
 		"azurerm_postgresql_flexible_server_firewall_rule": firewallRange("server_id", typePostgres),
-		"azurerm_postgresql_flexible_server_configuration": {pass: part, id: childOf("server_id", typePostgres, "configurations"), rows: []row{{from: "value", to: "properties.value"}}},
+		"azurerm_postgresql_flexible_server_configuration": {pass: part, id: childID("server_id", typePostgres, "configurations"), rows: []row{{from: "value", to: "properties.value"}}},
 		"azurerm_mysql_flexible_server":                    flexible(typeMySQL),
 		"azurerm_mysql_flexible_server_firewall_rule":      {pass: part, id: inServer("flexibleServers", typeMySQL, "firewallRules"), rows: firewallRange("", "").rows},
 		"azurerm_mysql_flexible_server_configuration":      {pass: part, id: inServer("flexibleServers", typeMySQL, "configurations"), rows: []row{{from: "value", to: "properties.value"}}},
@@ -158,7 +158,7 @@ func dataSettings() map[string]posture {
 			{from: "enable_non_ssl_port", to: "properties.enableNonSslPort"},
 			{from: "minimum_tls_version", to: "properties.minimumTlsVersion"},
 			{from: "redis_version", to: "properties.redisVersion"},
-			{from: "public_network_access_enabled", to: "properties.publicNetworkAccess", as: enabled},
+			{from: "public_network_access_enabled", to: "properties.publicNetworkAccess", as: asEnabled},
 			{from: "access_keys_authentication_enabled", to: "properties.disableAccessKeyAuthentication", as: negated},
 			{from: "subnet_id", to: "properties.subnetId"},
 		}},
@@ -166,7 +166,7 @@ func dataSettings() map[string]posture {
 
 		"azurerm_cosmosdb_account": {id: inGroup(typeCosmos), rows: []row{
 			{from: "kind", to: "kind"},
-			{from: "public_network_access_enabled", to: "properties.publicNetworkAccess", as: enabled},
+			{from: "public_network_access_enabled", to: "properties.publicNetworkAccess", as: asEnabled},
 			{from: "local_authentication_disabled", to: "properties.disableLocalAuth"},
 			{from: "local_authentication_enabled", to: "properties.disableLocalAuth", as: negated},
 			{from: "ip_range_filter", to: "properties.ipRules", as: each(func(s string) fields { return fields{"ipAddressOrRange": s} }), def: []any{}},
@@ -227,7 +227,7 @@ func containerAccess(x any) any {
 
 func database(w *world, v values, id azward.ResourceID, _ map[string]any) {
 	state := fields{}
-	row{from: "transparent_data_encryption_enabled", to: "state", as: enabled, def: "Enabled"}.set(state, v)
+	row{from: "transparent_data_encryption_enabled", to: "state", as: asEnabled, def: "Enabled"}.set(state, v)
 	w.child(v, id, "transparentDataEncryption", "current", state)
 }
 

@@ -69,7 +69,7 @@ func scaleSettings(system string) posture {
 var siteRows = []row{
 	{from: "https_only", to: "properties.httpsOnly"},
 	{from: "enabled", to: "properties.enabled"},
-	{from: "public_network_access_enabled", to: "properties.publicNetworkAccess", as: enabled},
+	{from: "public_network_access_enabled", to: "properties.publicNetworkAccess", as: asEnabled},
 	{from: "client_certificate_enabled", to: "properties.clientCertEnabled"},
 	{from: "client_certificate_mode", to: "properties.clientCertMode"},
 	{from: "virtual_network_subnet_id", to: "properties.virtualNetworkSubnetId"},
@@ -216,7 +216,7 @@ func runSettings() map[string]posture {
 			{from: "os_type", to: "properties.osType"},
 			{from: "network_access_policy", to: "properties.networkAccessPolicy", def: "AllowAll"},
 			{from: "disk_access_id", to: "properties.diskAccessId"},
-			{from: "public_network_access_enabled", to: "properties.publicNetworkAccess", as: enabled},
+			{from: "public_network_access_enabled", to: "properties.publicNetworkAccess", as: asEnabled},
 			{from: "disk_encryption_set_id", to: "properties.encryption.diskEncryptionSetId"},
 			{from: "disk_encryption_set_id", to: "properties.encryption.type", as: func(any) any { return "EncryptionAtRestWithCustomerKey" }, def: "EncryptionAtRestWithPlatformKey"},
 		}},
@@ -224,10 +224,10 @@ func runSettings() map[string]posture {
 		"azurerm_container_registry": {id: inGroup(typeRegistry), rows: []row{
 			{from: "sku", to: "sku.name"},
 			{from: "admin_enabled", to: "properties.adminUserEnabled"},
-			{from: "public_network_access_enabled", to: "properties.publicNetworkAccess", as: enabled},
+			{from: "public_network_access_enabled", to: "properties.publicNetworkAccess", as: asEnabled},
 			{from: "anonymous_pull_enabled", to: "properties.anonymousPullEnabled"},
 			{from: "data_endpoint_enabled", to: "properties.dataEndpointEnabled"},
-			{from: "zone_redundancy_enabled", to: "properties.zoneRedundancy", as: enabled},
+			{from: "zone_redundancy_enabled", to: "properties.zoneRedundancy", as: asEnabled},
 			{from: "export_policy_enabled", to: "properties.policies.exportPolicy.status", as: lowState},
 			{from: "quarantine_policy_enabled", to: "properties.policies.quarantinePolicy.status", as: lowState},
 			{from: "trust_policy_enabled", to: "properties.policies.trustPolicy.status", as: lowState},
@@ -257,7 +257,7 @@ func runSettings() map[string]posture {
 			{from: "azure_active_directory_role_based_access_control.azure_rbac_enabled", to: "properties.aadProfile.enableAzureRBAC"},
 			{from: "disk_encryption_set_id", to: "properties.diskEncryptionSetID"},
 		}},
-		"azurerm_kubernetes_cluster_node_pool": {pass: part, id: childOf("kubernetes_cluster_id", typeCluster, "agentPools"), rows: underProperties(poolRows)},
+		"azurerm_kubernetes_cluster_node_pool": {pass: part, id: childID("kubernetes_cluster_id", typeCluster, "agentPools"), rows: underProperties(poolRows)},
 
 		"azurerm_application_gateway": {rows: []row{
 			{from: "sku.name", to: "properties.sku.name"},
@@ -291,7 +291,7 @@ func runSettings() map[string]posture {
 		"azurerm_cognitive_account": {id: inGroup("Microsoft.CognitiveServices/accounts"), rows: append([]row{
 			{from: "kind", to: "kind"},
 			{from: "sku_name", to: "sku.name"},
-			{from: "public_network_access_enabled", to: "properties.publicNetworkAccess", as: enabled},
+			{from: "public_network_access_enabled", to: "properties.publicNetworkAccess", as: asEnabled},
 			{from: "local_auth_enabled", to: "properties.disableLocalAuth", as: negated},
 			{from: "custom_subdomain_name", to: "properties.customSubDomainName"},
 			{from: "outbound_network_access_restricted", to: "properties.restrictOutboundNetworkAccess"},
@@ -306,7 +306,7 @@ func runSettings() map[string]posture {
 var messaging = []row{
 	{from: "sku", to: "sku.name"},
 	{from: "minimum_tls_version", to: "properties.minimumTlsVersion"},
-	{from: "public_network_access_enabled", to: "properties.publicNetworkAccess", as: enabled},
+	{from: "public_network_access_enabled", to: "properties.publicNetworkAccess", as: asEnabled},
 	{from: "local_auth_enabled", to: "properties.disableLocalAuth", as: negated},
 	{from: "local_authentication_enabled", to: "properties.disableLocalAuth", as: negated},
 }
