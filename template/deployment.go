@@ -341,7 +341,7 @@ func (d *deployment) compute() value {
 	if outputs == nil || outputs.kind != isObject {
 		return o.Value()
 	}
-	if in.nested == nil || len(in.nested) == 0 {
+	if len(in.nested) == 0 {
 		in.foresee(d.resources)
 	}
 	for i, name := range outputs.keys {

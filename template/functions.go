@@ -247,12 +247,12 @@ func joinID(scope, kind string, names []string) (string, error) {
 		return "", fmt.Errorf("the type %.120q takes %d names, and there are %d", kind, len(parts)-1, len(names))
 	}
 	low := strings.ToLower(kind)
-	switch {
-	case low == "microsoft.resources/resourcegroups" || low == "microsoft.resources/subscriptions/resourcegroups":
+	switch low {
+	case "microsoft.resources/resourcegroups", "microsoft.resources/subscriptions/resourcegroups":
 		return scope + "/resourceGroups/" + names[len(names)-1], nil
-	case low == "microsoft.resources/subscriptions":
+	case "microsoft.resources/subscriptions":
 		return "/subscriptions/" + names[0], nil
-	case low == "microsoft.management/managementgroups":
+	case "microsoft.management/managementgroups":
 		return "/providers/Microsoft.Management/managementGroups/" + names[0], nil
 	}
 	var b strings.Builder

@@ -165,10 +165,11 @@ func (f *frame) bindRoot(all []given) error {
 	f.declare()
 	for _, g := range all {
 		p := f.parameters[strings.ToLower(g.name)]
-		cause := ""
-		if p == nil {
-			cause = "the template has no such parameter"
-		} else if cause = p.give(g); cause == "" {
+		cause := "the template has no such parameter"
+		if p != nil {
+			cause = p.give(g)
+		}
+		if cause == "" {
 			continue
 		}
 		return &azward.Error{
