@@ -170,9 +170,10 @@ func (m *meshVerdict) authorize(r *estate.Resource) {
 	match = azward.All(match, selected)
 	switch strings.ToUpper(v.Spec.Action) {
 	case "DENY":
-		if match == azward.Yes {
+		switch match {
+		case azward.Yes:
 			m.denied = r
-		} else if match == azward.Unknown {
+		case azward.Unknown:
 			m.doubt(r, "whether AuthorizationPolicy "+r.Name+" denies it cannot be told")
 		}
 	case "", "ALLOW":
@@ -185,9 +186,10 @@ func (m *meshVerdict) authorize(r *estate.Resource) {
 			return
 		}
 		m.allows = append(m.allows, r)
-		if match == azward.Yes {
+		switch match {
+		case azward.Yes:
 			m.allowed = r
-		} else if match == azward.Unknown {
+		case azward.Unknown:
 			m.unsureAllow = r
 		}
 	case "AUDIT":
