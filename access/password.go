@@ -44,6 +44,14 @@ func hashPassword(password string) (string, error) {
 	return fmt.Sprintf("%s%s$%s", argonPrefix(), encode(salt), encode(key)), nil
 }
 
+// dummyHash costs what a real one does to compare with, and is of no password.
+func dummyHash() string {
+	random := make([]byte, argonSalt+argonKey)
+	_, _ = rand.Read(random) // it fills them or ends the process
+	encode := base64.RawStdEncoding.EncodeToString
+	return argonPrefix() + encode(random[:argonSalt]) + "$" + encode(random[argonSalt:])
+}
+
 func argonPrefix() string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$", argon2.Version, argonMemory, argonTime, argonThreads)
 }

@@ -29,6 +29,7 @@ import (
 type Issuer struct {
 	URL                    string
 	ClientID, ClientSecret string
+	Now                    func() time.Time // time.Now unless a test sets it
 
 	// Each test sets what it needs before the sign-in.
 	mu       sync.Mutex
@@ -49,7 +50,7 @@ func NewIssuer(t testing.TB) *Issuer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := &Issuer{ClientID: "azward", ClientSecret: "issuer-secret-of-a-test", codes: map[string]request{}, key: key}
+	i := &Issuer{Now: time.Now, ClientID: "azward", ClientSecret: "issuer-secret-of-a-test", codes: map[string]request{}, key: key}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", i.discovery)
 	mux.HandleFunc("GET /keys", i.keys)
@@ -61,7 +62,8 @@ func NewIssuer(t testing.TB) *Issuer {
 	return i
 }
 
-// Claim sets claims of the user who signs in next; nil leaves a claim out.
+// Claim sets claims of the user who signs in next; nil leaves a claim out, and a
+// duration is a time so long from the issuer's now.
 func (i *Issuer) Claim(claims map[string]any) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -156,12 +158,17 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 }
 
 func (i *Issuer) sign(nonce string) (string, error) {
-	now := time.Now()
+	now := i.Now()
 	claims := map[string]any{
 		"iss": i.URL, "aud": i.ClientID, "sub": "0001", "nonce": nonce, "iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(),
 		"preferred_username": "ana@example.com",
 	}
 	maps.Copy(claims, i.claims)
+	for name, value := range claims {
+		if offset, is := value.(time.Duration); is {
+			claims[name] = now.Add(offset).Unix()
+		}
+	}
 	maps.DeleteFunc(claims, func(_ string, value any) bool { return value == nil })
 	key := i.key
 	if i.forged {
