@@ -41,9 +41,17 @@ export async function start() {
   const shots = process.env.SHOTS ?? join(tmpdir(), "azward-shots");
   mkdirSync(shots, { recursive: true });
   const demo = spawn(binary, ["--data", data, "demo"], { stdio: "pipe" });
-  await until(demo, /stays up until Ctrl-C/, 60);
-  const serve = spawn(binary, ["--data", data, "serve", "--listen", "127.0.0.1:0"], { stdio: "pipe" });
-  const [, origin, code] = await until(serve, /(http:\/\/[^/\s"]+)\/setup\?code=([\w-]+)/, 30);
+  const close = async () => {
+    await stop(demo);
+    rmSync(data, { recursive: true, force: true });
+  };
+  let origin, code;
+  try {
+    [, origin, code] = await until(demo, /(http:\/\/[^/\s"]+)\/setup\?code=([\w-]+)/, 90);
+  } catch (error) {
+    await close();
+    throw error;
+  }
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
   return {
     origin, shots, browser, setup: `${origin}/setup?code=${code}`,
@@ -74,9 +82,7 @@ export async function start() {
     },
     async close() {
       await browser.close();
-      await stop(serve);
-      await stop(demo);
-      rmSync(data, { recursive: true, force: true });
+      await close();
     },
   };
 }
