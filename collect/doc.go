@@ -16,7 +16,22 @@
 // App Service's access restrictions, a SQL server's firewall rules, a scale
 // set's instances) is read from the parent, one request each.
 //
+// What rules are about (databases, storage, key vaults, logging: the kinds
+// marked whole) is in between: Resource Graph shows where there are some, and
+// only there Resource Manager is listed, because a property that a rule finds
+// missing must be one that is not set. Settings below a resource, diagnostic
+// settings among them, are asked of resources that exist. What Defender for
+// Cloud and Azure Policy found comes from Resource Graph alone, and is bounded.
+//
 // Where Resource Graph does not answer, Resource Manager is listed instead.
+//
+// # The directory
+//
+// Microsoft Graph is read by collection (directorylist.go), each with the
+// least permission. No permission at all is one gap and no request; otherwise
+// each collection is a listing of the tenant or a gap that names its permission
+// and whether an application or a delegated one counts. Of people and
+// credentials only what rules need is kept.
 //
 // # What a listing says
 //
