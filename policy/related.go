@@ -222,15 +222,26 @@ func inEstate(f func(*run, ref.Val) ref.Val) func(a, b ref.Val) ref.Val {
 func (r *run) listed(found []*estate.Resource, scope azward.ResourceID, resourceType string) *related {
 	l := &related{values: make([]ref.Val, 0, len(found))}
 	r.step(len(found))
-	for _, one := range found {
-		l.values = append(l.values, r.object(one))
-	}
+	r.add(l, found)
 	proof, missing := r.checker.estate.Absence(scope, resourceType)
 	r.proof = append(r.proof, proof...)
-	if l.open = len(missing) > 0; l.open {
+	if len(missing) > 0 {
+		l.open = true
 		r.gaps = append(r.gaps, missing...)
 	}
 	return l
+}
+
+// add puts resources into a list. One that may not be deployed leaves it open.
+func (r *run) add(l *related, found []*estate.Resource) {
+	for _, one := range found {
+		if one.Maybe() {
+			l.open = true
+			r.gaps = append(r.gaps, azward.Gap{Scope: one.ID, Kind: azward.GapNotRead, Reads: one.Type, Error: "whether it is deployed at all is known when it is, and not before"})
+			continue
+		}
+		l.values = append(l.values, r.object(one))
+	}
 }
 
 // object is a resource's document; one that cannot be read is unknown.
@@ -248,9 +259,7 @@ func (r *run) children(o *object, resourceType string) ref.Val {
 	id := o.id()
 	found := r.checker.estate.Children(id, resourceType)
 	l := &related{}
-	for _, one := range found {
-		l.values = append(l.values, r.object(one))
-	}
+	r.add(l, found)
 	r.step(len(found))
 	if inside, whole := r.checker.embedded(o, resourceType); whole {
 		for _, s := range inside {
@@ -261,8 +270,9 @@ func (r *run) children(o *object, resourceType string) ref.Val {
 		return l
 	}
 	proof, missing := r.checker.estate.Absence(id, resourceType)
-	r.proof, l.open = append(r.proof, proof...), len(missing) > 0
-	if l.open {
+	r.proof = append(r.proof, proof...)
+	if len(missing) > 0 {
+		l.open = true
 		r.gaps = append(r.gaps, missing...)
 	}
 	return l
@@ -282,6 +292,10 @@ func (r *run) byID(id azward.ResourceID) ref.Val {
 	}
 	r.step(1)
 	if one, ok := r.checker.estate.Resource(id); ok {
+		if one.Maybe() {
+			r.add(&related{}, []*estate.Resource{one})
+			return unknown
+		}
 		return r.object(one)
 	}
 	scope := id.Parent()
