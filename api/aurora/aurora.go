@@ -71,8 +71,8 @@ func Routes() []Route {
 		// They hold no secrets, and people fetch them into Cloud Shell.
 		{"GET", "/azure/setup-script", "", (*handler).bashScript},
 		{"GET", "/azure/setup-script-ps1", "", (*handler).powerShellScript},
-		{"DELETE", "/api/connected-accounts/azure", access.Operator, (*handler).disconnect},
-		{"DELETE", "/api/connected-accounts/{user}/azure", access.Operator, (*handler).disconnect},
+		{"DELETE", "/api/connected-accounts/azure", access.Admin, (*handler).disconnect},
+		{"DELETE", "/api/connected-accounts/{user}/azure", access.Admin, (*handler).disconnect},
 	}
 }
 

@@ -99,14 +99,14 @@ func newWorld(t *testing.T, change func(*scenario.Scenario)) *world {
 	return w
 }
 
-// ask sends a request as ana, who is an operator, unless headers say other.
+// ask sends a request as ana, who is an administrator, unless headers say other.
 func (w *world) ask(t *testing.T, method, path, body string, headers ...string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, w.url+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Test-Role", string(access.Operator))
+	r.Header.Set("Test-Role", string(access.Admin))
 	r.Header.Set("Test-Name", "ana")
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])

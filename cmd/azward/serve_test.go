@@ -36,7 +36,7 @@ type program struct {
 	stderr bytes.Buffer
 }
 
-var listens = regexp.MustCompile(`msg="the hub listens" address=(\S+)`)
+var listens = regexp.MustCompile(`the hub listens".*address"?[:=]"?([^" ,]+)`)
 
 // text is what it wrote to stderr so far.
 func (p *program) text() string {
@@ -323,11 +323,11 @@ func TestKilledAtManyMoments(t *testing.T) {
 	data := simulated(t)
 	s := openData(t, data)
 	stages := map[string]int{}
-	for i, after := range []time.Duration{0, 5, 15, 30, 60} {
+	for i, after := range []time.Duration{0, 5 * time.Millisecond, 15 * time.Millisecond, 30 * time.Millisecond, 60 * time.Millisecond} {
 		job := queueScan(t, s)
 		hub := startHub(t, data)
 		untilJob(t, s, job.ID, func(j store.Job) bool { return j.State.Final() || j.Stage == "verdicts" || j.Stage == "save" })
-		time.Sleep(after * time.Millisecond)
+		time.Sleep(after)
 		hub.kill(t)
 		left, err := s.Job(t.Context(), job.ID)
 		if err != nil {
