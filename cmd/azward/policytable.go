@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
@@ -114,9 +115,16 @@ func writePostureTable(w io.Writer, results *postures) error {
 	return err
 }
 
-// cellOf keeps a cell of a table readable.
+// cellOf keeps a cell of a table readable, and somebody else's text from
+// steering the terminal.
 func cellOf(s string) string {
 	const letters = 70
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '\ufffd'
+		}
+		return r
+	}, s)
 	if r := []rune(s); len(r) > letters {
 		return string(r[:letters-1]) + "…"
 	}
