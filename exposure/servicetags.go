@@ -35,10 +35,15 @@ func serviceTag(e *estate.Estate, name string) (addrs netset.Addrs, evidence []a
 	if err != nil {
 		return netset.Addrs{}, nil, fmt.Sprintf("the list's entry of service tag %s has an unexpected shape", name)
 	}
-	list := v.tag.List
-	return v.addrs, []azward.Evidence{r.Evidence("/properties/list",
-		fmt.Sprintf("service tag %s of list %s %s, sha256 %.12s…", name, list.Cloud, list.ChangeNumber, list.SHA256))}, ""
+	return v.addrs, estate.Memo(e, tagKey(name), func(*estate.Estate) []azward.Evidence {
+		list := v.tag.List
+		return []azward.Evidence{r.Evidence("/properties/list",
+			fmt.Sprintf("service tag %s of list %s %s, sha256 %.12s…", name, list.Cloud, list.ChangeNumber, list.SHA256))}
+	}), ""
 }
+
+// tagKey is the name of a tag, whose evidence is cited by every rule that has it.
+type tagKey string
 
 // isTagName holds for what could be the name of a service tag, such as
 // "Storage.WestEurope".

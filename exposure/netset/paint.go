@@ -275,8 +275,14 @@ func (c *cuts) segments(set *spans) []segment {
 		last point
 	}{{set.v4, c.v4, 0, lastV4}, {set.v6, c.v6, int32(len(c.v4)), lastV6}} {
 		at := 0
+		// The ranges of a few prefixes lie far apart among the cuts of many.
+		sparse := len(f.list)*nearby < len(f.cuts)
 		for _, s := range f.list {
-			at = seek(f.cuts, at, s.lo)
+			if sparse {
+				at = halve(f.cuts, at, len(f.cuts)-1, s.lo)
+			} else {
+				at = seek(f.cuts, at, s.lo)
+			}
 			lo := at
 			if s.hi == f.last {
 				at = len(f.cuts)
@@ -289,10 +295,13 @@ func (c *cuts) segments(set *spans) []segment {
 	return out
 }
 
+// nearby is how many cuts are looked at one by one: ranges of a large set come
+// close together.
+const nearby = 16
+
 // seek is the place of a point in a list, at i or behind, that holds it.
 func seek(list []point, i int, p point) int {
-	const near = 16 // ranges of a large set come close together
-	for end := min(i+near, len(list)-1); i < end; i++ {
+	for end := min(i+nearby, len(list)-1); i < end; i++ {
 		if !list[i].less(p) {
 			return i
 		}
@@ -302,7 +311,11 @@ func seek(list []point, i int, p point) int {
 		i += step
 		step *= 2
 	}
-	lo, hi := i, min(i+step, len(list)-1)
+	return halve(list, i, min(i+step, len(list)-1), p)
+}
+
+// halve is the place of a point between two places of a list.
+func halve(list []point, lo, hi int, p point) int {
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
 		if list[mid].less(p) {
