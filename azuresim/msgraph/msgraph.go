@@ -52,7 +52,7 @@ type server struct {
 	objects  map[string][]object // by collection: "servicePrincipals"
 	byID     map[string]object
 	members  map[string][]object // of groups, by ID in lower case
-	appRoles []any               // of Microsoft Graph: those that the tenant assigned
+	appRoles []object            // of Microsoft Graph: those that the tenant assigned
 	mux      *http.ServeMux
 }
 
@@ -127,7 +127,7 @@ func (s *server) addAppRole(fields object) {
 	value, named := fields["appRoleValue"].(string)
 	id, _ := fields["appRoleId"].(string)
 	delete(fields, "appRoleValue")
-	if named && !slices.ContainsFunc(s.appRoles, func(role any) bool { return same(role.(object)["id"], id) }) {
+	if named && !slices.ContainsFunc(s.appRoles, func(role object) bool { return same(role["id"], id) }) {
 		s.appRoles = append(s.appRoles, object{
 			"id": id, "value": value, "displayName": value, "description": value, "isEnabled": true, "allowedMemberTypes": []any{"Application"},
 		})
@@ -286,9 +286,9 @@ func (s *server) graphItself() object {
 	}
 }
 
-func (s *server) roles() []any {
+func (s *server) roles() []object {
 	if s.appRoles == nil {
-		return []any{}
+		return []object{}
 	}
 	return s.appRoles
 }
