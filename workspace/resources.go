@@ -80,13 +80,13 @@ type located struct {
 
 // matching are the first that a query selects after its place.
 func (k Kept) matching(q ResourceQuery, most int) []located {
-	text, kind := strings.ToLower(q.Text), strings.ToLower(q.Type)
+	text := strings.ToLower(q.Text)
 	var found []located
 	for r := range k.Estate.All() {
 		place := placeOf(r, k.Scan)
 		switch {
 		case q.After != "" && place <= q.After,
-			kind != "" && r.TypeKey() != kind && !strings.EqualFold(r.Kind, kind),
+			q.Type != "" && !strings.EqualFold(r.TypeKey(), q.Type),
 			q.Subscription != "" && !strings.EqualFold(string(r.ID.Subscription()), q.Subscription),
 			text != "" && !strings.Contains(string(r.ID.Key()), text):
 			continue
@@ -129,11 +129,7 @@ func (w *Workspace) Types(ctx context.Context) ([]TypeCount, []azward.Gap, error
 	counts := map[TypeCount]int{}
 	for _, k := range kept {
 		for r := range k.Estate.All() {
-			name := r.Type
-			if r.Cluster != "" {
-				name = r.Kind
-			}
-			counts[TypeCount{Type: name, Subscription: r.ID.Subscription(), Connection: k.Scan.Source}]++
+			counts[TypeCount{Type: r.TypeKey(), Subscription: r.ID.Subscription(), Connection: k.Scan.Source}]++
 		}
 	}
 	list := make([]TypeCount, 0, len(counts))
