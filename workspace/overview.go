@@ -3,6 +3,9 @@ package workspace
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -70,6 +73,8 @@ const (
 	StageReachable   = "reachable"
 	StageExploitable = "exploitable"
 )
+
+var stageNames = [...]string{StageFindings, StageDeployed, StageReachable, StageExploitable}
 
 // GapGroup is what one step closes.
 type GapGroup struct {
@@ -140,16 +145,34 @@ func group(gaps []azward.Gap) []GapGroup {
 	return groups[:min(len(groups), maxGapGroups)]
 }
 
-// Funnel counts all current verdicts. It is kept until a scan ends, or a day
-// has passed that may have aged some.
+// Funnel adds up what the newest scan of each source counted when it was saved.
+// Where one did not, or is so old that some of its answers have aged, all
+// verdicts are counted anew; that is kept until a scan ends or the day is over.
 func (w *Workspace) Funnel(ctx context.Context) (Funnel, error) {
 	scans, err := w.Sources(ctx)
 	if err != nil {
 		return Funnel{}, err
 	}
 	key := w.now().Format(time.DateOnly)
+	var sum tally
+	saved := true
 	for _, s := range scans {
 		key += "\x00" + s.ID
+		var counts struct{ Funnel *Funnel }
+		if len(s.Counts) > 0 {
+			if err := json.Unmarshal(s.Counts, &counts); err != nil {
+				return Funnel{}, fmt.Errorf("read counts of scan %s: %w", s.ID, err)
+			}
+		}
+		// Files may be older than the scan of them.
+		if counts.Funnel == nil || len(counts.Funnel.Stages) != len(stageNames) || w.stale(s) || strings.Contains(s.Source, ":") {
+			saved = false
+			continue
+		}
+		sum.addFunnel(*counts.Funnel)
+	}
+	if saved {
+		return sum.funnel(maxReasons), nil
 	}
 	return w.funnel.get(key, func() (Funnel, error) {
 		var t tally
@@ -159,8 +182,18 @@ func (w *Workspace) Funnel(ctx context.Context) (Funnel, error) {
 			}
 			t.add(verdict.Aged(v, w.now()))
 		}
-		return t.funnel(), nil
+		return t.funnel(maxReasons), nil
 	})
+}
+
+// FunnelOf counts the verdicts of a scan, for its summary: under "funnel" in
+// [store.Scan] Counts.
+func FunnelOf(verdicts []azward.Verdict) Funnel {
+	var t tally
+	for _, v := range verdicts {
+		t.add(v)
+	}
+	return t.funnel(math.MaxInt - 1)
 }
 
 // counted keeps the last answer. The zero value is empty.
@@ -186,8 +219,8 @@ func (c *counted) get(key string, count func() (Funnel, error)) (Funnel, error) 
 
 // tally counts verdicts into the stages.
 type tally struct {
-	stages  [4]int
-	removed [4]map[Reason]int // without their counts
+	stages  [len(stageNames)]int
+	removed [len(stageNames)]map[Reason]int // without their counts
 	unknown int
 }
 
@@ -229,9 +262,26 @@ func (t *tally) out(stage int, why string, result azward.Result) {
 	t.removed[stage][Reason{Summary: why, Result: result}]++
 }
 
-func (t *tally) funnel() Funnel {
+// addFunnel adds what another scan counted.
+func (t *tally) addFunnel(f Funnel) {
+	t.unknown += f.Unknown
+	for i, stage := range f.Stages {
+		t.stages[i] += stage.Count
+		for _, r := range stage.Removed {
+			n := r.Count
+			r.Count = 0
+			if t.removed[i] == nil {
+				t.removed[i] = map[Reason]int{}
+			}
+			t.removed[i][r] += n
+		}
+	}
+}
+
+// funnel has so many reasons at each stage; the others are added up.
+func (t *tally) funnel(most int) Funnel {
 	f := Funnel{Unknown: t.unknown}
-	for i, name := range []string{StageFindings, StageDeployed, StageReachable, StageExploitable} {
+	for i, name := range stageNames {
 		stage := Stage{Name: name, Count: t.stages[i], Removed: []Reason{}}
 		for r, n := range t.removed[i] {
 			r.Count = n
@@ -240,60 +290,52 @@ func (t *tally) funnel() Funnel {
 		slices.SortFunc(stage.Removed, func(a, b Reason) int {
 			return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Summary, b.Summary), strings.Compare(string(a.Result), string(b.Result)))
 		})
-		if len(stage.Removed) > maxReasons+1 {
+		if len(stage.Removed) > most+1 {
 			rest := Reason{Summary: "other reasons"}
-			for _, r := range stage.Removed[maxReasons:] {
+			for _, r := range stage.Removed[most:] {
 				rest.Count += r.Count
 			}
-			stage.Removed = append(stage.Removed[:maxReasons], rest)
+			stage.Removed = append(stage.Removed[:most], rest)
 		}
 		f.Stages = append(f.Stages, stage)
 	}
 	return f
 }
 
-// whyOut says in words without names why a condition does not hold, by the
-// fact that decided.
+// reasons are what conditions' sentences say, in words without names; the first
+// that fits counts.
+var reasons = []struct{ says, reason string }{
+	{"network policy", "a network policy keeps it out"},
+	{"network policies", "a network policy keeps it out"},
+	{"no public", "no public way in leads to it"},
+	{"public network access", "public network access is switched off"},
+	{"no ingress", "the app takes no traffic from outside"},
+	{"is internal", "the app takes no traffic from outside"},
+	{"is private", "its front is private"},
+	{"security group", "a network security group keeps it out"},
+	{"firewall", "a firewall keeps it out"},
+	{"no route", "no route leads to it"},
+	{"route table", "no route leads to it"},
+	{"no address", "it has no public address"},
+	{"access restriction", "access restrictions keep it out"},
+	{"ip rule", "address rules keep it out"},
+}
+
+// whyOut says in words without names why a condition does not hold.
 func whyOut(c azward.Condition) string {
-	at := slices.IndexFunc(c.Evidence, func(e azward.Evidence) bool { return e.Source != azward.SourceListing })
+	says := strings.ToLower(c.Summary)
 	switch {
 	case c.ID == azward.Affected:
 		return "the version is not affected, or its supplier denies it"
-	case c.ID == azward.Deployed && strings.Contains(c.Summary, "does not run"):
+	case c.ID == azward.Deployed && strings.Contains(says, "does not run"):
 		return "the workload does not run"
 	case c.ID == azward.Deployed:
 		return "the image is not what runs"
-	case at < 0:
-		return "no public way in leads to it"
 	}
-	e := c.Evidence[at]
-	if strings.HasPrefix(c.Summary, "no public") {
-		return "no public way in leads to it"
-	}
-	kind := e.Resource.Type()
-	if _, path := e.Resource.SplitKubernetes(); path != "" {
-		parts := strings.Split(strings.Trim(path, "/"), "/")
-		kind = parts[max(len(parts)-2, 0)]
-	}
-	kind = strings.ToLower(kind[strings.LastIndexByte(kind, '/')+1:])
-	property := strings.ToLower(e.Property)
-	switch {
-	case strings.Contains(property, "publicnetworkaccess"):
-		return "public network access is switched off"
-	case strings.Contains(property, "ingress") && kind == "containerapps":
-		return "the app takes no traffic from outside"
-	case strings.Contains(kind, "networkpolic"):
-		return "a network policy keeps it out"
-	case kind == "networksecuritygroups" || kind == "securityrules":
-		return "a network security group keeps it out"
-	case kind == "loadbalancers" || kind == "services":
-		return "its load balancer is private"
-	case strings.Contains(kind, "firewall"):
-		return "a firewall keeps it out"
-	case strings.Contains(kind, "routetable"), strings.Contains(kind, "routes"):
-		return "no route leads to it"
-	case strings.Contains(property, "ipaddress"), strings.Contains(property, "iprules"), strings.Contains(property, "ipsecurityrestrictions"):
-		return "it has no public address, or lets none in"
+	for _, r := range reasons {
+		if strings.Contains(says, r.says) {
+			return r.reason
+		}
 	}
 	return "a setting keeps it out"
 }

@@ -168,7 +168,9 @@ func (w *Workspace) dismissedOf(ctx context.Context, f store.Filter, dismissed m
 				list = append(list, v)
 			}
 		}
-		slices.SortFunc(list, verdict.Compare)
+		slices.SortFunc(list, func(a, b azward.Verdict) int { // as the store's, for the cursor
+			return cmp.Or(strings.Compare(a.Order(), b.Order()), strings.Compare(string(a.ID), string(b.ID)))
+		})
 		for _, v := range list {
 			if !yield(v, nil) {
 				return

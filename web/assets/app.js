@@ -157,6 +157,9 @@
     for (const button of document.querySelectorAll("[data-passkey]")) button.hidden = !known;
   };
 
+  // On a narrow screen the navigation scrolls to where one is.
+  for (const here of document.querySelectorAll(".nav [aria-current], .tabs [aria-current]")) here.scrollIntoView({ block: "nearest", inline: "center" });
+
   const ready = () => { chosen(); times(); follow(); passkeys(); };
   ready();
   document.addEventListener("htmx:afterSettle", ready);
