@@ -27,6 +27,7 @@ import (
 	"github.com/azward/azward/store"
 	"github.com/azward/azward/store/sqlite"
 	"github.com/azward/azward/verdict"
+	"github.com/azward/azward/workspace"
 )
 
 func collectCommand(a *app) *cobra.Command {
@@ -340,7 +341,7 @@ func (a *app) save(ctx context.Context, kept *sqlite.Store, id string, r *scan.R
 	}
 	counts := report.CountOf(r.Verdicts)
 	summary, err := json.Marshal(map[string]any{
-		"verdicts": counts, "images": r.Images, "packages": r.Packages, "resources": r.Estate.Len(),
+		"verdicts": counts, "images": r.Images, "packages": r.Packages, "resources": r.Estate.Len(), "funnel": workspace.FunnelOf(r.Verdicts),
 	})
 	if err != nil {
 		return fmt.Errorf("count verdicts: %w", err)
