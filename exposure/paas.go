@@ -27,6 +27,18 @@ func PublicEndpoint(e *estate.Estate, r *estate.Resource) Exposure {
 	return settle(azward.Workload{ID: r.ID, Name: r.Name}, ways, end)
 }
 
+// Endpoints answers for every data service and API server of the estate, as
+// [PublicEndpoint] does, in order of their IDs.
+func Endpoints(e *estate.Estate) []Exposure {
+	var all []Exposure
+	for r := range e.All() {
+		if HasEndpoint(r) {
+			all = append(all, PublicEndpoint(e, r))
+		}
+	}
+	return all
+}
+
 func publicEndpoint(e *estate.Estate, r *estate.Resource) ([]*way, closing) {
 	if d, ok := dataServices[strings.ToLower(r.Type)]; ok {
 		return d.ways(e, r), closing{}

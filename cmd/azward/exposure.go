@@ -47,7 +47,7 @@ func (f *estateFlags) open(a *app, c *cobra.Command) (*estate.Estate, error) {
 func exposureCommand(a *app) *cobra.Command {
 	var f estateFlags
 	var to string
-	var ladder bool
+	var ladder, services bool
 	c := &cobra.Command{
 		Use: "exposure", Short: "Who can reach what, and which rule decides", Args: cobra.NoArgs,
 		Long: `Tell for every workload whether the internet reaches it, on which ports, from
@@ -55,8 +55,9 @@ which addresses and along which hops. With --ladder, tell it for every source
 class: a list of addresses, any customer of Azure, behind a sign-in, a private
 endpoint's consumer, behind the gateway, peered networks, its own network.
 With --to, all about one workload: its path, its ladder, and the settings that
-would close it or open it; or about the endpoint of a storage account, SQL
-server, key vault, registry or cluster.
+would close it or open it; or about the endpoint of a database, cache, storage
+account, message broker, key vault, registry or cluster. --services lists those
+endpoints after the workloads.
 
 Without --estate the estate of the last scan is read.`,
 		Example: `  azward exposure
@@ -77,6 +78,9 @@ Without --estate the estate of the last scan is read.`,
 				return a.exposureOf(e, to)
 			}
 			all := exposure.All(e)
+			if services {
+				all = append(all, exposure.Endpoints(e)...)
+			}
 			if ladder && a.output != "svg" && a.output != "dot" {
 				return a.ladders(e, all)
 			}
@@ -97,6 +101,7 @@ Without --estate the estate of the last scan is read.`,
 	}
 	c.Flags().StringVar(&to, "to", "", "this workload or service alone: its resource ID, or the last part of it")
 	c.Flags().BoolVar(&ladder, "ladder", false, "answer for every source class, not for the internet alone")
+	c.Flags().BoolVar(&services, "services", false, "list the endpoints of databases, storage and other data services, too")
 	f.add(c)
 	c.AddCommand(exposureCheckCommand(a, &f), exposureDiffCommand(a), exposurePodsCommand(a, &f))
 	return c
@@ -118,10 +123,18 @@ func exposureTable(w io.Writer, all []exposure.Exposure) error {
 		for _, f := range x.Flows {
 			flows = append(flows, f.Protocol+" "+f.Ports)
 		}
-		t.AppendRow(table.Row{x.Answer, x.Workload.Kind, report.Place(x.Workload), x.Class, strings.Join(flows, ", "), x.Summary})
+		t.AppendRow(table.Row{x.Answer, kindOf(x.Workload), report.Place(x.Workload), x.Class, strings.Join(flows, ", "), x.Summary})
 	}
 	_, err := fmt.Fprintln(w, t.Render())
 	return err
+}
+
+// kindOf is the kind of a workload, or the type of a data service.
+func kindOf(w azward.Workload) string {
+	if w.Kind != "" {
+		return string(w.Kind)
+	}
+	return w.ID.Type()
 }
 
 func exposureCheckCommand(a *app, f *estateFlags) *cobra.Command {

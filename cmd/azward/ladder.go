@@ -50,6 +50,9 @@ func (a *app) ladders(e *estate.Estate, all []exposure.Exposure) error {
 		a.progress.show("ladders: %d of %d", i, len(all))
 		w, ok := e.Workload(x.Workload.ID)
 		if !ok {
+			if r, found := e.Resource(x.Workload.ID); found {
+				list = append(list, exposed{Exposure: x, Ladder: exposure.EndpointLadder(e, r)})
+			}
 			continue
 		}
 		list = append(list, exposed{Exposure: x, Ladder: exposure.Ladder(e, w)})
@@ -66,7 +69,7 @@ func (a *app) ladders(e *estate.Estate, all []exposure.Exposure) error {
 		t := newTable(heads...)
 		t.SetColumnConfigs([]table.ColumnConfig{{Name: "workload", WidthMax: 40}})
 		for _, x := range list {
-			row := table.Row{x.Workload.Kind, report.Place(x.Workload)}
+			row := table.Row{kindOf(x.Workload), report.Place(x.Workload)}
 			for _, c := range columns {
 				row = append(row, mark(x.Ladder, c.class))
 			}
@@ -131,7 +134,7 @@ func look(e *estate.Estate, id azward.ResourceID) (one exposed, err error) {
 
 func (x exposed) write(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s\n%s\n\n%s: %s\n", cmp.Or(string(x.Workload.Kind), x.Workload.ID.Type()), x.Workload.Name, x.Workload.ID, x.Answer, x.Summary)
+	fmt.Fprintf(&b, "%s %s\n%s\n\n%s: %s\n", kindOf(x.Workload), x.Workload.Name, x.Workload.ID, x.Answer, x.Summary)
 	for _, f := range x.Flows {
 		fmt.Fprintf(&b, "  %s %s from %s\n", f.Protocol, f.Ports, someSources(f.Sources))
 	}
