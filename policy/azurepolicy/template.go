@@ -118,11 +118,8 @@ func (m *TemplateMachine) Eval(x *TemplateExpression, in Context) Value {
 // Exhausted reports that the budget is spent.
 func (m *TemplateMachine) Exhausted() bool { return m.total > maxTemplateCost }
 
-// Constructors of values.
-var (
-	NullValue = value{kind: null}
-	TrueValue = boolValue(true)
-)
+// NullValue is null.
+var NullValue = value{kind: null}
 
 // TextValue is a string.
 func TextValue(s string) Value { return textValue(s) }
@@ -165,9 +162,6 @@ func (o *Object) Value() Value {
 	}
 	return value{kind: object, obj: o.m}
 }
-
-// ParseJSON reads a JSON document as a value.
-func ParseJSON(raw []byte) (Value, error) { return parseValue(raw) }
 
 // Unknown reports that a value is not known, or that Azure would refuse to
 // compute it; the reason says which.
@@ -225,9 +219,6 @@ func (v value) Same(other Value) bool { return identical(&v, &other, false) }
 
 // JSON writes the value; what is not known is [estate.Later].
 func (v value) JSON() json.RawMessage { return v.ordered() }
-
-// Nodes counts the values within, up to a limit.
-func (v value) Nodes(limit int) int { return v.nodes(limit) }
 
 const laterReason = "it is known when it is deployed, and not before"
 
