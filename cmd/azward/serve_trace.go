@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel"
@@ -28,7 +30,14 @@ func newTraces(ctx context.Context, endpoint string, log *slog.Logger) (*traces,
 	if endpoint == "" {
 		return nil, nil //nolint:nilnil // no endpoint, no traces
 	}
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(endpoint))
+	to, err := url.Parse(endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("send traces to %s: %w", endpoint, err)
+	}
+	if strings.Trim(to.Path, "/") == "" {
+		to.Path = "/v1/traces" // where collectors take them: https://opentelemetry.io/docs/specs/otlp/#otlphttp-request
+	}
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(to.String()))
 	if err != nil {
 		return nil, fmt.Errorf("send traces to %s: %w", endpoint, err)
 	}
