@@ -180,7 +180,7 @@ func (s *Site) changeUser(w http.ResponseWriter, r *http.Request) error {
 		return badForm("change user", "the form does not say what it was made from", "load the list of users again")
 	}
 	var user access.User
-	says := ""
+	var says string
 	switch r.PostForm.Get("do") {
 	case "role":
 		user, err = control.SetRole(ctx, id, access.Role(r.PostForm.Get("role")), was)
@@ -248,7 +248,7 @@ func (s *Site) advisories(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			p := problemOf(err)
 			v.NoIndex = &p
-			return nil //nolint:nilerr // the page shows it in its place
+			return nil // the page shows it in its place
 		}
 		v.Advisories = &found
 		return nil

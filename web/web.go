@@ -78,7 +78,7 @@ func (s *Site) guarded(route Route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if route.Least != "" {
 			if _, known := access.From(r.Context()); !known && r.Method == http.MethodGet {
-				http.Redirect(w, r, access.SignInURL(r.URL.RequestURI()), http.StatusSeeOther)
+				http.Redirect(w, r, access.SignInURL(r.URL.RequestURI()), http.StatusSeeOther) //nolint:gosec // always our own sign-in
 				return
 			}
 			if _, err := access.Check(r.Context(), route.Least, route.Does); err != nil {

@@ -28,7 +28,8 @@ func TestRoutes(t *testing.T) {
 	h := newHub(t, verdicts, nil)
 	job, _, err := h.pool.Enqueue(t.Context(), jobs.Request{Kind: "scan", Subject: "prod", By: "ada"})
 	must(t, err)
-	for range h.pool.Watch(t.Context(), job.ID) { // until it has ended
+	for _, err := range h.pool.Watch(t.Context(), job.ID) { // until it has ended
+		must(t, err)
 	}
 	for _, route := range web.Routes() {
 		method, path, _ := strings.Cut(route.Pattern, " ")
