@@ -2,10 +2,10 @@ package policy
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
@@ -54,7 +54,7 @@ func newDocument(e *estate.Estate, r *estate.Resource, in *run) (*document, erro
 	}
 	root, ok := v.(*object)
 	if !ok {
-		return nil, fmt.Errorf("it is no JSON object")
+		return nil, errors.New("it is no JSON object")
 	}
 	d.root = root
 	return d, nil
@@ -169,9 +169,9 @@ type decoder struct {
 	i   int
 }
 
-func (p *decoder) whole() (v ref.Val, err error) {
-	if !json.Valid(p.b) || !utf8.Valid(p.b) {
-		return nil, fmt.Errorf("it is not valid JSON")
+func (p *decoder) whole() (ref.Val, error) {
+	if len(p.b) == 0 {
+		return nil, errors.New("it is empty")
 	}
 	return p.value(place{doc: p.doc}, 0)
 }

@@ -34,14 +34,14 @@ func (r *Result) Posture() report.Posture {
 	reads := r.decisive()
 	for i := range reads {
 		one := &reads[i]
-		value := one.json()
+		value, pointer := one.json(), one.pointer()
 		p.Comparisons = append(p.Comparisons, report.PostureComparison{
-			Field: one.dotted(), Path: one.pointer(), Value: value, Operator: "read", Expected: json.RawMessage("null"),
+			Field: one.dotted(), Path: pointer, Value: value, Operator: "read", Expected: json.RawMessage("null"),
 			Answer: known(one.why), Reason: one.why,
 		})
 		from := one.at.doc.resource
 		p.Evidence = append(p.Evidence, azward.Evidence{
-			Resource: from.ID, Property: one.pointer(), Value: value, Meaning: one.words(), Source: from.Source,
+			Resource: from.ID, Property: pointer, Value: value, Meaning: one.words(), Source: from.Source,
 			APIVersion: from.APIVersion, ReadAt: from.ReadAt, SHA256: from.SHA256(),
 		})
 	}
