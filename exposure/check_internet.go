@@ -153,6 +153,7 @@ func (q Question) throughMachine(e *estate.Estate, to, from end, protocol netset
 // toEndpoint asks the public endpoint of a service for one source.
 func (q Question) toEndpoint(e *estate.Estate, r *estate.Resource, from end, _ netset.Protocol) Exposure {
 	ways, end := publicEndpoint(e, r)
+	ways = append(ways, frontsBefore(e, r, &end)...)
 	return q.settled(e, azward.Workload{ID: r.ID, Name: r.Name}, reached{ways, end}, from)
 }
 

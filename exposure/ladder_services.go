@@ -1,6 +1,8 @@
 package exposure
 
 import (
+	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,6 +19,7 @@ import (
 func EndpointLadder(e *estate.Estate, r *estate.Resource) []Rung {
 	w := azward.Workload{ID: r.ID, Name: r.Name}
 	public, end := publicEndpoint(e, r)
+	public = append(public, frontsBefore(e, r, &end)...)
 	var rungs []Rung
 	all := reached{public, end}
 	for _, class := range []Class{InternetAny, InternetRestricted, AzureAnyTenant, FrontServiceShared, Authenticated} {
@@ -31,6 +34,49 @@ func EndpointLadder(e *estate.Estate, r *estate.Resource) []Rung {
 		rungs = append(rungs, rungOf(class, settle(w, append(ways, openToAll(public, class)...), end)))
 	}
 	return rungs
+}
+
+// frontsBefore are the fronts that lead, or may lead, to a data service: by its
+// host names, by a private link or by a private endpoint. What the service lets
+// in through them is not followed, so each is a doubt.
+func frontsBefore(e *estate.Estate, r *estate.Resource, end *closing) []*way {
+	t := target{ids: []azward.ResourceID{r.ID}, names: hostNames(r)}
+	privateEnds(e, r, &t)
+	return fronts(e, t, end)
+}
+
+// maxHostNames bounds what is taken from one body: a storage account has about
+// a dozen endpoints.
+const maxHostNames = 256
+
+// hostNames are the host names that a service says it has: those of its own
+// endpoints' URLs, and plain ones.
+func hostNames(r *estate.Resource) []string {
+	var body any
+	if json.Unmarshal(r.Body, &body) != nil {
+		return nil // whoever reads the service says so
+	}
+	var names []string
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for _, key := range slices.Sorted(maps.Keys(v)) {
+				walk(v[key])
+			}
+		case []any:
+			for _, one := range v {
+				walk(one)
+			}
+		case string:
+			host, _ := hostOf(v)
+			if len(names) < maxHostNames && strings.Count(host, ".") >= 2 && !strings.ContainsAny(host, "/ ") && !ipOf(host).IsValid() && !slices.Contains(names, host) {
+				names = append(names, host)
+			}
+		}
+	}
+	walk(body)
+	return names
 }
 
 // openToAll are the ways of a service's public side that any address may take:
