@@ -46,7 +46,7 @@ func (s *subscription) readChildren(ctx context.Context, c child, ids []azward.R
 	if err := each(ctx, parentsAtOnce, ids, f.read); err != nil {
 		return err
 	}
-	if c.single && !c.lone || c.keep != nil {
+	if c.single && !c.lone {
 		f.lacks()
 		return s.childrenOf(ctx, f.found, c.version, c.children, false)
 	}
@@ -134,8 +134,8 @@ func (f *family) fetch(ctx context.Context, id azward.ResourceID) (pages int, er
 }
 
 func (f *family) file(above azward.ResourceID, body json.RawMessage) {
-	if f.c.keep != nil && !f.c.keep(body) {
-		return
+	if f.c.trim != nil {
+		body = f.c.trim(body)
 	}
 	if f.c.attached {
 		body = underParent(above, f.c.resourceType, body)

@@ -114,9 +114,8 @@ type child struct {
 	// parent's followed by another provider, and what is attached to the
 	// parent's own children is not among them.
 	attached bool
-	// keep says which items are filed; nil is all. What is left out is never
-	// proved to be absent.
-	keep func(item json.RawMessage) bool
+	// trim drops of an item what nobody asks for; nil drops nothing.
+	trim func(item json.RawMessage) json.RawMessage
 	// wanted says whether a parent has such children; nil is always. A parent
 	// without needs no request.
 	wanted func(parent json.RawMessage) bool

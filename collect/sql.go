@@ -41,12 +41,12 @@ var databases = service{name: "databases", kinds: []kind{
 	{
 		resourceType: postgres, version: "2022-12-01", whole: true,
 		children: append(parts(postgres, "firewallRules", "administrators"),
-			child{resourceType: postgres + "/configurations", path: "configurations", keep: isAskedFor}, diagnostics),
+			child{resourceType: postgres + "/configurations", path: "configurations", trim: withoutHelp}, diagnostics),
 	},
 	{
 		resourceType: mySQL, version: "2023-06-30", whole: true,
 		children: append(parts(mySQL, "firewallRules", "administrators"),
-			child{resourceType: mySQL + "/configurations", path: "configurations", keep: isAskedFor}, diagnostics),
+			child{resourceType: mySQL + "/configurations", path: "configurations", trim: withoutHelp}, diagnostics),
 	},
 }}
 
@@ -76,30 +76,19 @@ func isUserDatabase(database json.RawMessage) bool {
 	return json.Unmarshal(database, &v) != nil || !strings.EqualFold(v.Name, "master")
 }
 
-// parameters of database servers that rules and policies ask for. A server has
-// some four hundred, nearly all as the service sets them; those that somebody
-// changed are kept, too.
+// withoutHelp drops the texts of a server's parameter that explain it: a server
+// has some four hundred parameters, and the texts are most of them.
 //
-// Sources: https://learn.microsoft.com/azure/postgresql/flexible-server/security-overview,
-// https://learn.microsoft.com/azure/mysql/flexible-server/how-to-connect-tls-ssl,
-// the built-in policies of Microsoft.DBforPostgreSQL and Microsoft.DBforMySQL
-var parameters = map[string]bool{
-	"require_secure_transport": true, "ssl_min_protocol_version": true, "ssl_max_protocol_version": true, "tls_version": true,
-	"log_checkpoints": true, "log_connections": true, "log_disconnections": true, "log_duration": true, "log_statement": true,
-	"log_min_messages": true, "log_error_verbosity": true, "log_line_prefix": true, "log_retention_days": true,
-	"logfiles.download_enable": true, "logfiles.retention_days": true, "connection_throttling": true, "connection_throttle.enable": true,
-	"password_encryption": true, "azure.accepted_password_auth_method": true, "azure.extensions": true, "shared_preload_libraries": true,
-	"pgaudit.log": true, "row_security": true,
-	"audit_log_enabled": true, "audit_log_events": true, "error_server_log_file": true, "local_infile": true, "slow_query_log": true,
-	"skip_show_database": true, "sql_mode": true,
-}
-
-func isAskedFor(parameter json.RawMessage) bool {
-	var v struct {
-		Name       string `json:"name"`
-		Properties struct {
-			Source string `json:"source"`
-		} `json:"properties"`
+// Sources: https://learn.microsoft.com/rest/api/postgresql/configurations/list-by-server,
+// https://learn.microsoft.com/rest/api/mysql/configurations/list-by-server
+func withoutHelp(parameter json.RawMessage) json.RawMessage {
+	var body, properties map[string]json.RawMessage
+	if json.Unmarshal(parameter, &body) != nil || json.Unmarshal(body["properties"], &properties) != nil {
+		return parameter // filing says what is wrong with it
 	}
-	return json.Unmarshal(parameter, &v) != nil || parameters[strings.ToLower(v.Name)] || !strings.EqualFold(v.Properties.Source, "system-default")
+	for _, help := range []string{"description", "documentationLink", "allowedValues", "unit"} {
+		delete(properties, help)
+	}
+	body["properties"] = remarshal(properties, body["properties"])
+	return remarshal(body, parameter)
 }
