@@ -72,27 +72,33 @@ func (w *Workspace) Verdicts(ctx context.Context, q VerdictQuery) (VerdictPage, 
 	if err != nil {
 		return page, err
 	}
-	list := w.Store.Verdicts(ctx, filter)
-	if q.Dismissed == OnlyDismissed {
-		list = w.dismissedOf(ctx, filter, dismissed)
+	// Dismissed and aged ones are left out here, so a page may take several looks.
+	for looked := 0; ; {
+		filter.Limit = size + 1
+		list := w.Store.Verdicts(ctx, filter)
+		if q.Dismissed == OnlyDismissed {
+			list = w.dismissedOf(ctx, filter, dismissed)
+		}
+		found := 0
+		for v, err := range list {
+			if err != nil {
+				return page, err
+			}
+			if len(page.Verdicts) == size || looked == maxLooked {
+				page.Next = formCursor(filter.After)
+				return page, nil
+			}
+			looked++
+			found++
+			filter.After = store.CursorOf(v) // before it ages: the store's order is that of the scan
+			if v = w.stand(v, dismissed); shown(v, q.Dismissed) && (len(wanted) == 0 || slices.Contains(wanted, v.Result)) {
+				page.Verdicts = append(page.Verdicts, v)
+			}
+		}
+		if found < filter.Limit {
+			return page, nil
+		}
 	}
-	looked := 0
-	var last store.Cursor
-	for v, err := range list {
-		if err != nil {
-			return page, err
-		}
-		if len(page.Verdicts) == size || looked == maxLooked {
-			page.Next = formCursor(last)
-			break
-		}
-		looked++
-		last = store.CursorOf(v) // before it ages: the store's order is that of the scan
-		if v = w.stand(v, dismissed); shown(v, q.Dismissed) && (len(wanted) == 0 || slices.Contains(wanted, v.Result)) {
-			page.Verdicts = append(page.Verdicts, v)
-		}
-	}
-	return page, nil
 }
 
 // CountVerdicts counts all that a query selects, by what they are now, whether

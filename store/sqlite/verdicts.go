@@ -124,9 +124,15 @@ func (w *verdictWriter) write(ctx context.Context, decided store.Decided) error 
 func (s *Store) Verdicts(ctx context.Context, filter store.Filter) iter.Seq2[azward.Verdict, error] {
 	return func(yield func(azward.Verdict, error) bool) {
 		where, args := conditions(filter)
-		args = append(args, limit(filter.Limit))
-		//nolint:gosec // where is made of constants; every value is an argument
-		rows, err := s.db.QueryContext(ctx, `SELECT source, doc FROM verdicts WHERE `+where+` ORDER BY place, id, source LIMIT ?`, args...)
+		query := `SELECT source, doc FROM verdicts WHERE ` + where + ` ORDER BY place, id, source`
+		if filter.Limit > 0 {
+			// The places first: sorting would carry every document along.
+			args = append(args, filter.Limit)
+			query = `SELECT v.source, v.doc FROM
+				(SELECT rowid AS at, place, id, source FROM verdicts WHERE ` + where + ` ORDER BY place, id, source LIMIT ?) AS p
+				JOIN verdicts AS v ON v.rowid = p.at ORDER BY p.place, p.id, p.source`
+		}
+		rows, err := s.db.QueryContext(ctx, query, args...)
 		if err != nil {
 			yield(azward.Verdict{}, s.explain("list verdicts", err))
 			return
@@ -213,11 +219,13 @@ func (s *Store) scanVerdict(ctx context.Context, r row, pieces *pieceReader) (v 
 
 // conditions turns a filter into SQL and its arguments.
 func conditions(f store.Filter) (where string, args []any) {
-	parts := []string{"(place, id) > (?, ?)"}
-	args = []any{f.After.Order, f.After.ID}
+	parts := []string{"1"}
 	add := func(part string, values ...any) {
 		parts = append(parts, part)
 		args = append(args, values...)
+	}
+	if f.After != (store.Cursor{}) {
+		add("(place, id) > (?, ?)", f.After.Order, f.After.ID)
 	}
 	if f.Source != "" {
 		add("source = ?", f.Source)
@@ -255,12 +263,4 @@ func conditions(f store.Filter) (where string, args []any) {
 		add("substr(place, 4, 1) = '0'") // a digit of [azward.Verdict.Order]
 	}
 	return strings.Join(parts, " AND "), args
-}
-
-// limit is SQLite's: negative means none.
-func limit(n int) int {
-	if n <= 0 {
-		return -1
-	}
-	return n
 }
