@@ -160,6 +160,11 @@ func (s *Store) transact(ctx context.Context, op string, f func(*sql.Tx) error) 
 		if rollback := tx.Rollback(); rollback != nil && !errors.Is(rollback, sql.ErrTxDone) {
 			err = errors.Join(err, rollback)
 		}
+		// Once it is cancelled, database/sql ends the transaction by itself, and
+		// what runs then fails with whatever was closed first.
+		if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
+			err = fmt.Errorf("%w: %w", cause, err)
+		}
 		return s.explain(op, err)
 	}
 	return s.explain(op, tx.Commit())
