@@ -138,7 +138,13 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-func wantKind(t *testing.T, kind azward.Kind, f func() error) *azward.Error {
+func wantKind(t *testing.T, kind azward.Kind, f func() error) {
+	t.Helper()
+	_ = failure(t, kind, f)
+}
+
+// failure is the error of f, which a person can act on.
+func failure(t *testing.T, kind azward.Kind, f func() error) *azward.Error {
 	t.Helper()
 	var e *azward.Error
 	if err := f(); !errors.As(err, &e) || e.Kind != kind || e.Cause == "" || e.Remedy == "" {
@@ -209,7 +215,7 @@ func TestConnection(t *testing.T) {
 	w.ok(err)
 	prod, err := admin.Connection(t.Context(), "prod")
 	w.ok(err)
-	if e := wantKind(t, azward.KindConflict, func() error { _, err := admin.Disconnect(t.Context(), prod); return err }); !strings.Contains(e.Cause, job.ID) {
+	if e := failure(t, azward.KindConflict, func() error { _, err := admin.Disconnect(t.Context(), prod); return err }); !strings.Contains(e.Cause, job.ID) {
 		t.Errorf("the cause %q does not name the job", e.Cause)
 	}
 	close(w.proceed)
@@ -516,7 +522,7 @@ func TestUnreachableHub(t *testing.T) {
 	t.Parallel()
 	proxy := newWorld(t)
 	proxy.hub.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", http.StatusBadGateway) })
-	e := wantKind(t, azward.KindFailed, func() error { _, err := proxy.as(access.Admin).Job(t.Context(), "1"); return err })
+	e := failure(t, azward.KindFailed, func() error { _, err := proxy.as(access.Admin).Job(t.Context(), "1"); return err })
 	var status *client.StatusError
 	if !errors.As(e, &status) || status.Status != http.StatusBadGateway {
 		t.Errorf("the status below is %v", status)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/store"
@@ -38,6 +39,49 @@ const maxGapVerdicts = 20_000
 // Gaps gives what the newest estates could not read, what settles most first;
 // connection "" is all.
 func (w *Workspace) Gaps(ctx context.Context, connection string) ([]GapRow, error) {
+	sources, err := w.Sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key := connection
+	for _, s := range sources {
+		key += "\x00" + s.ID
+	}
+	rows, ok := w.gaps.get(key)
+	if ok {
+		return rows, nil
+	}
+	if rows, err = w.countGaps(ctx, connection); err == nil {
+		w.gaps.keep(key, rows)
+	}
+	return rows, err
+}
+
+// gapRows holds the last answers: they are the same until a scan ends, and each
+// looks at all unknown verdicts. The zero value is empty.
+type gapRows struct {
+	mu   sync.Mutex
+	held map[string][]GapRow
+}
+
+func (g *gapRows) get(key string) ([]GapRow, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	rows, ok := g.held[key]
+	return slices.Clone(rows), ok
+}
+
+func (g *gapRows) keep(key string, rows []GapRow) {
+	const most = 16 // connections that are asked for
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.held == nil || len(g.held) >= most {
+		g.held = map[string][]GapRow{}
+	}
+	g.held[key] = slices.Clone(rows)
+}
+
+func (w *Workspace) countGaps(ctx context.Context, connection string) ([]GapRow, error) {
 	kept, missing, err := w.Latest(ctx, connection)
 	if err != nil {
 		return nil, err

@@ -71,6 +71,7 @@ type Workspace struct {
 	estates estates
 	index   index
 	views   views
+	gaps    gapRows
 	funnel  counted
 }
 
