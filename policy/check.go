@@ -63,9 +63,11 @@ type Checker struct {
 	documents map[*estate.Resource]*document
 	byScope   map[scopedType][]*estate.Resource
 	roleNames map[string]*estate.Resource
-	exposures map[azward.ResourceKey]*exposure.Exposure
-	radii     map[azward.ResourceKey]impact.Radius
-	ladders   map[azward.ResourceKey][]exposure.Rung
+	// lockScopes are locks by what they lock; nil until they are asked for.
+	lockScopes map[azward.ResourceKey][]*estate.Resource
+	exposures  map[azward.ResourceKey]*exposure.Exposure
+	radii      map[azward.ResourceKey]impact.Radius
+	ladders    map[azward.ResourceKey][]exposure.Rung
 }
 
 type scopedType struct {

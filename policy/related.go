@@ -131,6 +131,7 @@ func estateFunctions() []cel.EnvOption {
 			return r.children(o, "Microsoft.Insights/diagnosticSettings")
 		}),
 		ofResource("role_assignments", list, (*run).assignmentsOn),
+		ofResource("locks", list, (*run).locksOn),
 		ofResource("role", cel.DynType, (*run).role),
 		method("ref", []*cel.Type{estateType, cel.DynType}, cel.DynType, inEstate(func(r *run, v ref.Val) ref.Val {
 			switch id := v.(type) {
@@ -346,6 +347,56 @@ func (r *run) assignmentsOn(o *object) ref.Val {
 		scope = "/"
 	}
 	return r.listed(found, scope, assignmentType)
+}
+
+const lockType = "Microsoft.Authorization/locks"
+
+// locksOn are the locks that hold on a resource: its own, and those of what it
+// lies in.
+//
+// Source: https://learn.microsoft.com/azure/azure-resource-manager/management/lock-resources
+func (r *run) locksOn(o *object) ref.Val {
+	id := o.id()
+	var found []*estate.Resource
+	for scope := id; scope != ""; scope = above(scope) {
+		found = append(found, r.checker.locks()[scope.Key()]...)
+	}
+	return r.listed(found, id.SubscriptionScope(), lockType)
+}
+
+// above is the resource, resource group or subscription that an ID lies in.
+func above(id azward.ResourceID) azward.ResourceID {
+	if scope := id.AttachedTo(); scope != "" {
+		return scope
+	}
+	if parent := id.Parent(); parent != "" {
+		return parent
+	}
+	subscription := id.SubscriptionScope()
+	if group := id.ResourceGroup(); group != "" {
+		if scope := subscription + azward.ResourceID("/resourceGroups/"+group); !scope.Equal(id) {
+			return scope
+		}
+	}
+	if subscription.Equal(id) {
+		return ""
+	}
+	return subscription
+}
+
+// locks are all of the estate by what they lock.
+func (c *Checker) locks() map[azward.ResourceKey][]*estate.Resource {
+	if c.lockScopes == nil {
+		c.lockScopes = map[azward.ResourceKey][]*estate.Resource{}
+		for _, l := range c.estate.OfType(lockType) {
+			scope := azward.ResourceID(l.ID)
+			if at := strings.LastIndex(strings.ToLower(string(scope)), "/providers/microsoft.authorization/locks/"); at >= 0 {
+				key := scope[:at].Key()
+				c.lockScopes[key] = append(c.lockScopes[key], l)
+			}
+		}
+	}
+	return c.lockScopes
 }
 
 func rootless(scope azward.ResourceID) azward.ResourceID {
