@@ -51,6 +51,11 @@ func (w *Workspace) Gaps(ctx context.Context, connection string) ([]GapRow, erro
 	if ok {
 		return rows, nil
 	}
+	w.gaps.turn.Lock() // one counts, the others wait for it
+	defer w.gaps.turn.Unlock()
+	if rows, ok = w.gaps.get(key); ok {
+		return rows, nil
+	}
 	if rows, err = w.countGaps(ctx, connection); err == nil {
 		w.gaps.keep(key, rows)
 	}
@@ -60,6 +65,7 @@ func (w *Workspace) Gaps(ctx context.Context, connection string) ([]GapRow, erro
 // gapRows holds the last answers: they are the same until a scan ends, and each
 // looks at all unknown verdicts. The zero value is empty.
 type gapRows struct {
+	turn sync.Mutex // held while counting
 	mu   sync.Mutex
 	held map[string][]GapRow
 }
