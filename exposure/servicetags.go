@@ -3,6 +3,7 @@ package exposure
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/estate"
@@ -13,6 +14,20 @@ import (
 type tagView struct {
 	tag   estate.ServiceTag
 	addrs netset.Addrs
+
+	once sync.Once
+	// evidence is what every rule cites that names the tag. Finding it in a body
+	// with ten thousand prefixes takes a while.
+	evidence []azward.Evidence
+}
+
+func (t *tagView) cite(r *estate.Resource) []azward.Evidence {
+	t.once.Do(func() {
+		list := t.tag.List
+		t.evidence = []azward.Evidence{r.Evidence("/properties/list",
+			fmt.Sprintf("service tag %s of list %s %s, sha256 %.12s…", r.Name, list.Cloud, list.ChangeNumber, list.SHA256))}
+	})
+	return t.evidence
 }
 
 // UnmarshalJSON reads the tag and builds its set.
@@ -35,15 +50,8 @@ func serviceTag(e *estate.Estate, name string) (addrs netset.Addrs, evidence []a
 	if err != nil {
 		return netset.Addrs{}, nil, fmt.Sprintf("the list's entry of service tag %s has an unexpected shape", name)
 	}
-	return v.addrs, estate.Memo(e, tagKey(name), func(*estate.Estate) []azward.Evidence {
-		list := v.tag.List
-		return []azward.Evidence{r.Evidence("/properties/list",
-			fmt.Sprintf("service tag %s of list %s %s, sha256 %.12s…", name, list.Cloud, list.ChangeNumber, list.SHA256))}
-	}), ""
+	return v.addrs, v.cite(r), ""
 }
-
-// tagKey is the name of a tag, whose evidence is cited by every rule that has it.
-type tagKey string
 
 // isTagName holds for what could be the name of a service tag, such as
 // "Storage.WestEurope".
