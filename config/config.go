@@ -110,8 +110,8 @@ type Problem struct {
 	Remedy string `json:"remedy,omitempty"`
 }
 
-// Error gives the problem as a compiler would.
-func (p Problem) Error() string {
+// String gives the problem as a compiler would.
+func (p Problem) String() string {
 	where := fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 	if p.Path != "" {
 		where += ": " + p.Path
@@ -126,7 +126,7 @@ func Problems(list []Problem) error {
 	}
 	var lines []string
 	for _, p := range list {
-		lines = append(lines, p.Error())
+		lines = append(lines, p.String())
 	}
 	remedy := list[0].Remedy
 	if remedy == "" {

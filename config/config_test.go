@@ -229,7 +229,7 @@ func TestMistakes(t *testing.T) {
 			if len(problems) == 0 {
 				t.Fatal("it is read without a problem")
 			}
-			if got := problems[0].Error(); !strings.Contains(got, want) {
+			if got := problems[0].String(); !strings.Contains(got, want) {
 				t.Errorf("the problem is\n%s\nand does not say\n%s", got, want)
 			}
 			if all := config.Problems(problems).Error(); strings.Contains(all, "hunter2") {

@@ -250,7 +250,7 @@ func (f *File) wrongConnection(c Connection, err error) error {
 	if own, ok := err.(*azward.Error); ok { //nolint:errorlint // Check gives it as it is
 		p.Cause, remedy = strings.TrimPrefix(own.Op, "read ")+": "+own.Cause, own.Remedy
 	}
-	return &azward.Error{Kind: azward.KindUsage, Op: "read configuration", Cause: p.Error(), Remedy: remedy}
+	return &azward.Error{Kind: azward.KindUsage, Op: "read configuration", Cause: p.String(), Remedy: remedy}
 }
 
 // fields are a request's properties as plan shows them.
@@ -312,8 +312,8 @@ func compare[T any](p *Plan, kind string, was, is []T, name func(T) string) {
 		return &list[i]
 	}
 	for i := range is {
-		switch old := find(was, name(is[i])); {
-		case old == nil:
+		switch old := find(was, name(is[i])); old {
+		case nil:
 			p.Differences = append(p.Differences, Difference{Action: Add, Kind: kind, Name: name(is[i]), Fields: members(nil, &is[i])})
 		default:
 			if list := members(old, &is[i]); len(list) > 0 {

@@ -87,7 +87,7 @@ func (f Finder) file(name string) (seal.Secret, error) {
 	if err != nil {
 		return failed(err)
 	}
-	defer in.Close() //nolint:errcheck // it was only read
+	defer in.Close()
 	data, err := bound.ReadAll(in, maxSecretBytes, "the secret")
 	if err != nil {
 		return failed(err)

@@ -100,5 +100,5 @@ func (f *File) unresolved(t Text, name string, err error) error {
 	if own, ok := err.(*azward.Error); ok && own.Remedy != "" { //nolint:errorlint // only the outermost advice is ours to repeat
 		p.Cause, remedy = fmt.Sprintf("the secret %s cannot be had: %s", name, own.Cause), own.Remedy
 	}
-	return &azward.Error{Kind: azward.KindUsage, Op: "read configuration", Cause: p.Error(), Remedy: remedy, Err: err}
+	return &azward.Error{Kind: azward.KindUsage, Op: "read configuration", Cause: p.String(), Remedy: remedy, Err: err}
 }

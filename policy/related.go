@@ -389,9 +389,8 @@ func (c *Checker) locks() map[azward.ResourceKey][]*estate.Resource {
 	if c.lockScopes == nil {
 		c.lockScopes = map[azward.ResourceKey][]*estate.Resource{}
 		for _, l := range c.estate.OfType(lockType) {
-			scope := azward.ResourceID(l.ID)
-			if at := strings.LastIndex(strings.ToLower(string(scope)), "/providers/microsoft.authorization/locks/"); at >= 0 {
-				key := scope[:at].Key()
+			if at := strings.LastIndex(strings.ToLower(string(l.ID)), "/providers/microsoft.authorization/locks/"); at >= 0 {
+				key := l.ID[:at].Key()
 				c.lockScopes[key] = append(c.lockScopes[key], l)
 			}
 		}

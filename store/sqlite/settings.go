@@ -36,7 +36,7 @@ func (s *Store) SaveSetting(ctx context.Context, name string, doc json.RawMessag
 	})
 }
 
-const findSecret = "see `azward secrets list` for those there are, or keep it: azward secrets set NAME"
+const findSealed = "see `azward secrets list` for those there are, or keep it: azward secrets set NAME"
 
 // Secrets lists the sealed secrets by name, without their values.
 func (s *Store) Secrets(ctx context.Context) (list []store.Secret, err error) {
@@ -65,7 +65,7 @@ func (s *Store) SealedSecret(ctx context.Context, name string) ([]byte, error) {
 	var sealed []byte
 	err := s.db.QueryRowContext(ctx, `SELECT sealed FROM secrets WHERE name = ?`, name).Scan(&sealed)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, notFound("secret", name, findSecret)
+		return nil, notFound("secret", name, findSealed)
 	}
 	return sealed, s.explain("read secret", err)
 }
@@ -86,7 +86,7 @@ func (s *Store) RemoveSecret(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		return affected(result, notFound("secret", name, findSecret))
+		return affected(result, notFound("secret", name, findSealed))
 	})
 	if err != nil {
 		return err
