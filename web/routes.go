@@ -40,6 +40,19 @@ func Routes() []Route {
 		{"POST /scans/schedules", access.Operator, "schedule scans", (*Site).schedule},
 		{"POST /scans/schedules/remove", access.Operator, "remove a schedule", (*Site).removeSchedule},
 
+		{"GET /integrations", access.Viewer, "see the integrations", (*Site).integrations},
+		{"GET /integrations/azure/new", access.Operator, "connect a tenant", (*Site).newConnection},
+		{"POST /integrations/azure", access.Operator, "connect a tenant", (*Site).addConnection},
+		{"GET /integrations/azure/consent", access.Operator, "ask for consent", (*Site).askConsent},
+		{"GET /integrations/azure/consent/callback", access.Operator, "take up consent", (*Site).consented},
+		{"GET /integrations/connections/{name}", access.Viewer, "see a connection", (*Site).connection},
+		{"POST /integrations/connections/{name}", access.Operator, "configure a connection", (*Site).configure},
+		{"GET /integrations/connections/{name}/test", access.Operator, "test a connection", (*Site).testConnection},
+		{"GET /integrations/connections/{name}/disconnect", access.Admin, "disconnect", (*Site).disconnecting},
+		{"POST /integrations/connections/{name}/disconnect", access.Admin, "disconnect", (*Site).disconnect},
+
+		{"POST /registries/scan", access.Operator, "scan a registry", (*Site).scanRegistry},
+
 		{"GET /settings", access.Viewer, "see your account", (*Site).account},
 		{"GET /settings/tokens", access.Viewer, "list tokens", (*Site).tokens},
 		{"POST /settings/tokens", access.Viewer, "make a token", (*Site).makeToken},

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,8 +18,10 @@ import (
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/access"
+	"github.com/azward/azward/connect"
 	"github.com/azward/azward/estate"
 	"github.com/azward/azward/jobs"
+	"github.com/azward/azward/seal"
 	"github.com/azward/azward/store"
 	"github.com/azward/azward/store/sqlite"
 	"github.com/azward/azward/web"
@@ -62,6 +65,7 @@ func newHub(tb testing.TB, verdicts []azward.Verdict, run func(context.Context, 
 	must(tb, err)
 	h.Site, err = web.New(web.Options{
 		Workspace: ws, Jobs: pool, Access: control, Views: kept, Audit: control.Audit, Now: func() time.Time { return noon.Add(time.Hour) },
+		Connections: connect.Connections{Store: kept, Sealer: seal.Box{Provider: seal.File(filepath.Join(dir, "key"))}},
 	})
 	must(tb, err)
 	return h

@@ -12,6 +12,7 @@ import (
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/access"
+	"github.com/azward/azward/connect"
 	"github.com/azward/azward/jobs"
 	"github.com/azward/azward/workspace"
 )
@@ -22,6 +23,9 @@ type Options struct {
 	Workspace *workspace.Workspace
 	Jobs      *jobs.Pool
 	Access    *access.Control // users, tokens and the audit log
+	// Connections are managed on the page of integrations; the zero value lets
+	// them be seen alone.
+	Connections connect.Connections
 	// Views keeps each user's saved filters; nil keeps none.
 	Views Views
 	// Audit notes what somebody changed here, see [access.Control.Audit]; nil
@@ -38,6 +42,8 @@ type Site struct {
 	assets assets
 	pages  map[string]*template.Template
 	mux    *http.ServeMux
+
+	consents consents
 }
 
 // New makes the pages.

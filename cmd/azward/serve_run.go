@@ -130,7 +130,7 @@ func (h *hubServer) mount(ctx context.Context, o *hub.Options) error {
 		return err
 	}
 	shown := &workspace.Workspace{Store: h.kept, Dir: h.dir}
-	site, err := web.New(web.Options{Workspace: shown, Jobs: h.pool, Access: h.access, Views: h.kept, Audit: h.access.Audit, Log: h.log})
+	site, err := web.New(web.Options{Workspace: shown, Connections: connections, Jobs: h.pool, Access: h.access, Views: h.kept, Audit: h.access.Audit, Log: h.log})
 	if err != nil {
 		return err
 	}
