@@ -18,7 +18,7 @@ endif
 export PATH := $(GOBIN):$(PATH)
 
 # Kept in step with .ci/tools.sh, which installs them.
-.PHONY: build test demo lint format golden fuzz bench e2e-clients ci tools clean help
+.PHONY: build test demo demo-once lint format golden fuzz bench e2e-clients ci tools clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -26,7 +26,10 @@ help: ## list the targets
 build: ## build bin/azward
 	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/azward ./cmd/azward
 
-demo: ## run the whole job on a simulated tenant and print the answers
+demo: ## run the whole job on a simulated tenant, print the answers, and serve the hub
+	$(GO) run ./cmd/azward demo
+
+demo-once: ## the same without the hub: print the answers and exit
 	$(GO) run ./cmd/azward demo --once
 
 test: ## run every test, with the race detector (fuzz seeds and golden files included)
