@@ -116,7 +116,7 @@ func (a *app) policyCheck(cmd *cobra.Command, f *policyCheck) error {
 	if err != nil {
 		return err
 	}
-	suppressions, err := a.readSuppressions(f.suppressions)
+	suppressions, err := a.configured(cmd.Context(), f)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,20 +33,13 @@ func (a *app) loadRules(folders []string) (rules []*policy.Rule, lost int, err e
 		seen[r.ID] = true
 	}
 	for _, folder := range folders {
-		info, err := os.Stat(folder)
-		if err != nil || !info.IsDir() {
-			return nil, 0, &azward.Error{Kind: azward.KindUsage, Op: "read rules", Subject: folder, Cause: "it is no folder that can be read", Remedy: "name a folder of YAML files; docs/rules.md shows one", Err: err}
-		}
-		more, bad, err := policy.Load(os.DirFS(folder))
+		more, bad, err := rulesOf(folder)
 		if err != nil {
 			return nil, 0, err
 		}
-		for i := range bad {
-			bad[i].File = filepath.Join(folder, bad[i].File)
-		}
 		for _, r := range more {
 			if seen[r.ID] {
-				bad = append(bad, policy.Problem{File: filepath.Join(folder, r.File), Line: r.Line, Rule: r.ID, Why: "another rule has its ID"})
+				bad = append(bad, policy.Problem{File: ruleFile(folder, r.File), Line: r.Line, Rule: r.ID, Why: "another rule has its ID"})
 				continue
 			}
 			seen[r.ID] = true
@@ -54,6 +48,39 @@ func (a *app) loadRules(folders []string) (rules []*policy.Rule, lost int, err e
 		problems = append(problems, bad...)
 	}
 	return rules, len(problems), a.tellProblems("not evaluated", problems)
+}
+
+// rulesOf reads a folder of rules, or one file.
+func rulesOf(name string) ([]*policy.Rule, []policy.Problem, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, nil, &azward.Error{Kind: azward.KindUsage, Op: "read rules", Subject: name, Cause: "it cannot be read", Remedy: "name a folder of YAML files; docs/rules.md shows one", Err: err}
+	}
+	if !info.IsDir() {
+		in, err := os.Open(name)
+		if err != nil {
+			return nil, nil, &azward.Error{Kind: azward.KindUsage, Op: "read rules", Subject: name, Cause: "it cannot be opened", Remedy: "name a file that can be read", Err: err}
+		}
+		text, err := io.ReadAll(bound.Reader(in, maxSuppressions, "a file of rules"))
+		if err = errors.Join(err, in.Close()); err != nil {
+			return nil, nil, fmt.Errorf("read rules: %w", err)
+		}
+		rules, bad := policy.Parse(name, text)
+		return rules, bad, nil
+	}
+	rules, bad, err := policy.Load(os.DirFS(name))
+	for i := range bad {
+		bad[i].File = ruleFile(name, bad[i].File)
+	}
+	return rules, bad, err
+}
+
+// ruleFile is the path of a rule's file, which is relative to its folder.
+func ruleFile(folder, file string) string {
+	if file == folder {
+		return file
+	}
+	return filepath.Join(folder, file)
 }
 
 func (a *app) tellProblems(what string, problems []policy.Problem) error {
@@ -65,7 +92,7 @@ func (a *app) tellProblems(what string, problems []policy.Problem) error {
 	return nil
 }
 
-// maxSuppressions bounds, in bytes, one file of suppressions.
+// maxSuppressions bounds, in bytes, one file of suppressions or rules.
 const maxSuppressions = 4 << 20
 
 // readSuppressions reads files of suppressions; what is not understood is told
@@ -114,17 +141,20 @@ func policyListCommand(a *app) *cobra.Command {
 frameworks that they decide.`,
 		Example: `  azward policy list
   azward policy list --profile CIS --output json`,
-		RunE: func(*cobra.Command, []string) error { return a.policyList(&f) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.policyList(cmd.Context(), &f) },
 	}
 	f.addSelection(c)
 	return c
 }
 
-func (a *app) policyList(f *policyCheck) error {
+func (a *app) policyList(ctx context.Context, f *policyCheck) error {
 	if err := a.only("table", "json"); err != nil {
 		return err
 	}
 	if err := f.check(); err != nil {
+		return err
+	}
+	if _, err := a.configured(ctx, f); err != nil {
 		return err
 	}
 	e := new(estate.Builder).Build()

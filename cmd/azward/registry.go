@@ -40,11 +40,13 @@ type registryFlags struct {
 func registryScanCommand(a *app) *cobra.Command {
 	var f registryFlags
 	c := &cobra.Command{
-		Use: "scan LOGIN-SERVER", Short: "Read every image of a registry, each layer once", Args: cobra.ExactArgs(1),
+		Use: "scan [LOGIN-SERVER]", Short: "Read every image of a registry, each layer once", Args: cobra.MaximumNArgs(1),
 		Long: `List the repositories and tags of a registry, read every distinct image and
 layer that is not known yet, and show what is vulnerable, what the base image
 brought, what to change, and where each digest runs. The next run costs one
-request a tag at most; azward registry show answers without any.
+request a tag at most; azward registry show answers without any. Without a
+name, the registries of azward.yaml are scanned; their connections and
+repositories there hold where no flag says otherwise.
 
 What runs is taken from the last azward scan, or from --estate.`,
 		Example: `  azward registry scan contoso.azurecr.io
@@ -57,11 +59,11 @@ What runs is taken from the last azward scan, or from --estate.`,
 			if err := errors.Join(f.gate.check(), a.checkDir(f.outputDir)); err != nil {
 				return err
 			}
-			host, err := loginServer(args[0])
+			hosts, each, err := a.registriesOf(cmd.Context(), args, f)
 			if err != nil {
 				return err
 			}
-			return a.registryScan(cmd.Context(), host, f)
+			return a.registryScans(cmd.Context(), hosts, each)
 		},
 	}
 	flags := c.Flags()
