@@ -51,6 +51,14 @@ func Routes() []Route {
 		{"GET /integrations/connections/{name}/disconnect", access.Admin, "disconnect", (*Site).disconnecting},
 		{"POST /integrations/connections/{name}/disconnect", access.Admin, "disconnect", (*Site).disconnect},
 
+		{"GET /estate", access.Viewer, "see the estate", (*Site).estate},
+		{"GET /estate/resource", access.Viewer, "see a resource", (*Site).resource},
+		{"GET /estate/map", access.Viewer, "see a map", (*Site).networkMap},
+
+		{"GET /registries", access.Viewer, "list registries", (*Site).registries},
+		{"GET /registries/{host}", access.Viewer, "see a registry", (*Site).registry},
+		{"GET /registries/{host}/repository", access.Viewer, "see a repository", (*Site).repository},
+		{"GET /registries/{host}/image", access.Viewer, "see an image", (*Site).image},
 		{"POST /registries/scan", access.Operator, "scan a registry", (*Site).scanRegistry},
 
 		{"GET /settings", access.Viewer, "see your account", (*Site).account},
