@@ -9,7 +9,8 @@ const sqlVersion = "2023-08-01"
 
 // Firewall rules are children of their servers. Rules of single SQL databases
 // stand in T-SQL alone and are not read. A server's list leaves its directory
-// administrators out unless they are asked for.
+// administrators out unless they are asked for. Of flexible servers the
+// versions are those whose servers show their private endpoint connections.
 //
 // Sources:
 // https://learn.microsoft.com/rest/api/sql/servers/list
@@ -18,6 +19,8 @@ const sqlVersion = "2023-08-01"
 // https://learn.microsoft.com/rest/api/sql/managed-instances/list
 // https://learn.microsoft.com/rest/api/postgresql/configurations/list-by-server
 // https://learn.microsoft.com/rest/api/mysql/configurations/list-by-server
+// https://learn.microsoft.com/rest/api/postgresql/servers/list-by-subscription?view=rest-postgresql-2024-08-01
+// https://learn.microsoft.com/rest/api/mysql/servers/list?view=rest-mysql-2023-12-30
 var databases = service{name: "databases", kinds: []kind{
 	{
 		resourceType: sqlServer, version: sqlVersion, whole: true, query: []string{"$expand", "administrators/activedirectory"},
@@ -39,12 +42,12 @@ var databases = service{name: "databases", kinds: []kind{
 		), diagnostics),
 	},
 	{
-		resourceType: postgres, version: "2022-12-01", whole: true,
+		resourceType: postgres, version: "2024-08-01", whole: true,
 		children: append(parts(postgres, "firewallRules", "administrators"),
 			child{resourceType: postgres + "/configurations", path: "configurations", trim: withoutHelp}, diagnostics),
 	},
 	{
-		resourceType: mySQL, version: "2023-06-30", whole: true,
+		resourceType: mySQL, version: "2023-12-30", whole: true,
 		children: append(parts(mySQL, "firewallRules", "administrators"),
 			child{resourceType: mySQL + "/configurations", path: "configurations", trim: withoutHelp}, diagnostics),
 	},

@@ -86,6 +86,11 @@ type FirewallMatch struct {
 	TranslatedAddress    string              `json:"translatedAddress"`
 	TranslatedFQDN       string              `json:"translatedFqdn"`
 	TranslatedPort       string              `json:"translatedPort"`
+	// Of application rules, which match names.
+	TargetFQDNs   []string `json:"targetFqdns"`
+	TargetURLs    []string `json:"targetUrls"`
+	FQDNTags      []string `json:"fqdnTags"`
+	WebCategories []string `json:"webCategories"`
 }
 
 // FirewallPolicy is Microsoft.Network/firewallPolicies.

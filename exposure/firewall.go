@@ -170,17 +170,19 @@ func (f *firewall) classic(v *estate.AzureFirewall) {
 		one := ordered{priority: c.Properties.Priority}
 		for j, r := range c.Properties.Rules {
 			at := fmt.Sprintf("/properties/applicationRuleCollections/%d/properties/rules/%d", i, j)
-			one.rules = append(one.rules, appRuleOf(f.r, at, r.Name, c.Name, c.Properties.Action.Type, c.Properties.Priority, r.FirewallMatch, r.Protocols))
+			one.rules = append(one.rules, appRulesOf(f.r, at, r.Name, c.Name, c.Properties.Action.Type, c.Properties.Priority, r.FirewallMatch, r.Protocols)...)
 		}
 		apps = append(apps, one)
 	}
 	f.application = inOrder(apps)
 }
 
-// policy reads a policy's rules behind those of its base policy. NAT rules are
-// not inherited.
+// policy reads a policy's rules behind those of its base policy. Whether NAT
+// rules are inherited is a doubt: the overview says that they are not, the
+// order of processing begins with those of the parent.
 //
-// Source: https://learn.microsoft.com/azure/firewall-manager/policy-overview
+// Sources: https://learn.microsoft.com/azure/firewall-manager/policy-overview,
+// https://learn.microsoft.com/azure/firewall/rule-processing
 func (f *firewall) policy(id azward.ResourceID, depth int) {
 	r, ok := f.e.Resource(id)
 	if !ok {
@@ -227,7 +229,7 @@ func (f *firewall) groups(policy *estate.Resource, inherited bool) {
 				case "natrule", "networkrule":
 					one[kind].rules = append(one[kind].rules, firewallRuleOf(r, at, rule.Name, c.Name, c.Action.Type, c.Priority, rule.FirewallMatch, rule.IPProtocols))
 				case "applicationrule":
-					one[kind].rules = append(one[kind].rules, appRuleOf(r, at, rule.Name, c.Name, c.Action.Type, c.Priority, rule.FirewallMatch, rule.Protocols))
+					one[kind].rules = append(one[kind].rules, appRulesOf(r, at, rule.Name, c.Name, c.Action.Type, c.Priority, rule.FirewallMatch, rule.Protocols)...)
 				default:
 					f.missing = append(f.missing, azward.Gap{Scope: r.ID, Kind: azward.GapUnsupported, Reads: at + "/ruleType", Error: fmt.Sprintf("azward does not know rules of type %q", rule.Type)})
 				}
@@ -239,9 +241,13 @@ func (f *firewall) groups(policy *estate.Resource, inherited bool) {
 			}
 		}
 	}
-	if !inherited {
-		f.nat = append(f.nat, inOrder(nat)...)
+	translations := inOrder(nat)
+	for i := range translations {
+		if inherited {
+			translations[i].form.unclear = "it stands in a base policy, and Microsoft's documents differ on whether NAT rules are inherited"
+		}
 	}
+	f.nat = append(f.nat, translations...)
 	f.network = append(f.network, inOrder(network)...)
 	f.application = append(f.application, inOrder(application)...)
 }
@@ -264,20 +270,6 @@ func firewallRuleOf(of *estate.Resource, at, name, collection, action string, pr
 		groupRule:  groupRule{form, ruleRef{of: of, name: name, pointer: at, access: action, priority: priority}},
 		collection: collection, translated: translated.Unmap(), fqdn: m.TranslatedFQDN, port: m.TranslatedPort,
 	}
-}
-
-// appRuleOf reads an application rule: whom it is for and on which ports. The
-// host names that it matches are not a matter of packets.
-func appRuleOf(of *estate.Resource, at, name, collection, action string, priority int, m estate.FirewallMatch, protocols []estate.AppProtocol) firewallRule {
-	form := ruleForm{access: accessOf(action), protocols: []string{"TCP"}, far: firewallSide("sourceAddresses", m.SourceAddresses, m.SourceIPGroups), near: anySide()}
-	for _, p := range protocols {
-		port := p.Port
-		if port == 0 {
-			port = map[string]int{"http": 80, "https": 443, "mssql": 1433}[strings.ToLower(p.ProtocolType)]
-		}
-		form.ports = append(form.ports, fmt.Sprint(port))
-	}
-	return firewallRule{groupRule: groupRule{form, ruleRef{of: of, name: name, pointer: at, access: action, priority: priority}}, collection: collection}
 }
 
 // firewallSide keeps IP groups among the names, by their ID.

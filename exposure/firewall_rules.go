@@ -75,7 +75,7 @@ func (f *firewall) decide(from, to netset.Addrs, protocol netset.Protocol, port 
 			return f.translate(part, region, protocol)
 		}
 	}
-	return f.pass(region, from, to, protocol, port)
+	return f.pass(region, from, to, protocol)
 }
 
 // translate answers for a packet that a NAT rule matched: it is let in unless
@@ -139,29 +139,20 @@ func by(name string) string {
 
 // pass is what network rules, and then application rules, say. Application
 // rules are not applied to connections from the internet.
-func (f *firewall) pass(region netset.Region, from, to netset.Addrs, protocol netset.Protocol, port uint16) ruling {
+func (f *firewall) pass(region netset.Region, from, to netset.Addrs, protocol netset.Protocol) ruling {
 	deny, allow := f.networkRules(to, protocol, azward.Yes), f.networkRules(to, protocol, azward.No)
 	no, yes := f.apply(&deny, region), f.apply(&allow, region)
 	switch {
-	case yes.hop.Answer != azward.No: // allowed, or perhaps
+	case yes.hop.Answer == azward.Yes:
+		return f.screened(yes)
+	case yes.hop.Answer != azward.No: // perhaps
 		return yes
 	case no.hop.Answer == azward.No:
 		return no
 	case from.Subset(publicAddrs):
 		return ruling{hop: f.hop(azward.No, nil, firewallDefault)}
 	}
-	at := packet{direction: inbound, near: to, protocol: protocol, srcPort: anySourcePort}
-	for i := range f.application {
-		r := &f.application[i]
-		placed, applies := r.form.at(f, at)
-		if applies && placed.Sources.Union(placed.MaybeSources).Overlaps(from) && placed.Ports.Union(placed.MaybePorts).Contains(port) {
-			return f.unclear(r, "application rule "+r.ref.name+" decides by host name, which a packet's addresses do not tell")
-		}
-	}
-	if protocol == netset.TCP && (port == 80 || port == 443) && to.Overlaps(publicAddrs) {
-		return f.unclear(nil, "the built-in collection for Azure's own infrastructure may allow it by host name")
-	}
-	return ruling{hop: f.hop(azward.No, nil, firewallDefault)}
+	return f.byName(region, to, protocol)
 }
 
 // natPart is what of a region one NAT rule takes.
