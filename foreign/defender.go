@@ -255,15 +255,17 @@ func (p *defenderProperties) target(row string) Target {
 			digest = azward.Digest(p.Resource.ID[at:])
 		}
 	}
-	if digest != "" {
-		t := Target{Digests: []azward.Digest{digest}}
-		host, repository := firstText(a.Registry, p.Data.Registry), firstText(a.Repository, p.Data.Repository)
+	var names []string
+	if host, repository := firstText(a.Registry, p.Data.Registry), firstText(a.Repository, p.Data.Repository); host != "" && repository != "" {
 		for _, tag := range a.Tags {
-			if host != "" && repository != "" {
-				t.Names = append(t.Names, host+"/"+repository+":"+tag)
-			}
+			names = append(names, host+"/"+repository+":"+tag)
 		}
-		return t
+	}
+	switch {
+	case digest != "":
+		return Target{Digests: []azward.Digest{digest}, Names: names}
+	case len(names) > 0: // the resource is then the registry that holds it
+		return Target{Names: names}
 	}
 	if strings.HasPrefix(p.Resource.ID, "/subscriptions/") {
 		return Target{Resource: azward.ResourceID(p.Resource.ID)}
