@@ -58,7 +58,9 @@ func (r *Rule) Try(c *Case) (Result, error) {
 	if at.IsZero() {
 		at = CaseTime
 	}
-	for got := range NewChecker(e, at).Check([]*Rule{r}) {
+	checker := NewChecker(e, at)
+	checker.Lifecycle = caseLifecycle(c, at)
+	for got := range checker.Check([]*Rule{r}) {
 		if judged == "" || got.Resource.ID.Equal(judged) {
 			return got, nil
 		}
@@ -175,6 +177,8 @@ func addCase(b *estate.Builder, body map[string]any, fallback string, source azw
 	}
 	at := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 	switch {
+	case kind == ImageType:
+		return imageCase(b, full, source == azward.SourceARM, at)
 	case strings.HasPrefix(kind, directoryPrefix):
 		delete(full, "type")
 		setDefault(full, "id", "00000000-0000-0000-0000-0000000000aa")

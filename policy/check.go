@@ -58,6 +58,9 @@ type subject struct{ root *object }
 // Checker evaluates rules on one estate at one time. It is not safe for
 // concurrent use; any number may share an estate and rules.
 type Checker struct {
+	// Lifecycle tells which distributions have ended; without it that is unknown.
+	Lifecycle Lifecycle
+
 	estate    *estate.Estate
 	run       run
 	documents map[*estate.Resource]*document
@@ -189,7 +192,7 @@ func (c *Checker) embedded(o *object, resourceType string) ([]*object, bool) {
 
 // Check evaluates rules on every resource that they are about, in the order of
 // the resources' IDs and of the rules, and yields each result that is
-// applicable. Rules about what must exist come first.
+// applicable. Rules about what must exist come first, those about images last.
 func (c *Checker) Check(rules []*Rule) iter.Seq[Result] {
 	return func(yield func(Result) bool) {
 		byType := map[string][]*Rule{}
@@ -206,6 +209,7 @@ func (c *Checker) Check(rules []*Rule) iter.Seq[Result] {
 				return
 			}
 		}
+		c.images(byType[strings.ToLower(ImageType)], yield)
 	}
 }
 
@@ -388,7 +392,7 @@ func (r *run) finish(out Result, why string) Result {
 			if one := &r.reads[i]; one.why != "" {
 				out.Gaps = append(out.Gaps, azward.Gap{
 					Scope: one.at.doc.resource.ID, Kind: azward.GapNotRead, Reads: one.pointer(), Error: one.why,
-					Needs: one.at.doc.resource.Type + "/read",
+					Needs: one.at.doc.needs(),
 				})
 			}
 		}

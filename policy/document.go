@@ -29,7 +29,17 @@ type document struct {
 	shallow bool
 	site    bool // an App Service site, or a slot of one
 	planned bool // a part of it is known when it is deployed
-	root    *object
+	// image is what proves the controls of an image, by ID; nil for all others.
+	image map[string][]azward.Evidence
+	root  *object
+}
+
+// needs is the right that reading the resource whole takes.
+func (d *document) needs() string {
+	if d.image != nil {
+		return "the right to pull the image"
+	}
+	return d.resource.Type + "/read"
 }
 
 // maxDepth bounds, in levels, how deep a document may nest: an estate holds
@@ -129,6 +139,9 @@ func (o *object) id() azward.ResourceID { return o.resource().ID }
 //
 // Source: https://learn.microsoft.com/rest/api/appservice/web-apps/list
 func (o *object) leftOut(key string) string {
+	if why := o.undecided(key); why != "" {
+		return why
+	}
 	if o.up == nil || !o.doc.site {
 		return ""
 	}

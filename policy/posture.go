@@ -39,6 +39,9 @@ func (r *Result) Posture() report.Posture {
 			Field: one.dotted(), Path: pointer, Value: value, Operator: "read", Expected: json.RawMessage("null"),
 			Answer: known(one.why), Reason: one.why,
 		})
+		if one.derived() {
+			continue // what the image's control found is its proof
+		}
 		from := one.at.doc.resource
 		p.Evidence = append(p.Evidence, azward.Evidence{
 			Resource: from.ID, Property: pointer, Value: value, Meaning: one.words(), Source: from.Source,

@@ -126,7 +126,7 @@ func estateFunctions() []cel.EnvOption {
 		method("referrers", []*cel.Type{cel.DynType, cel.StringType}, list, onResource(func(r *run, o *object, arg string) ref.Val {
 			return r.referrers(o, arg)
 		})),
-		ofResource("parent", cel.DynType, func(r *run, o *object) ref.Val { return r.byID(o.doc.resource.ID.Parent()) }),
+		ofResource("parent", cel.DynType, func(r *run, o *object) ref.Val { return r.byID(o.id().Parent()) }),
 		ofResource("diagnostic_settings", list, func(r *run, o *object) ref.Val {
 			return r.children(o, "Microsoft.Insights/diagnosticSettings")
 		}),

@@ -79,6 +79,7 @@ func (o *object) member(key string) ref.Val {
 		return r.unread(read{at: &o.place, name: o.keys[i], why: whyLater})
 	}
 	r.note(read{at: &o.place, name: o.keys[i], value: v})
+	o.prove(r, key, v)
 	if s, ok := v.(types.String); ok {
 		r.step(len(s) / bytesPerStep)
 	}
