@@ -13,6 +13,7 @@ import (
 	"github.com/azward/azward/advisory"
 	"github.com/azward/azward/hardening"
 	"github.com/azward/azward/image"
+	"github.com/azward/azward/policy"
 	"github.com/azward/azward/registry"
 	"github.com/azward/azward/store"
 )
@@ -143,6 +144,23 @@ func ended(index *advisory.Index, id, version string, at time.Time) (azward.Answ
 		return azward.Yes, l.EndOfLife
 	}
 	return azward.Unknown, time.Time{}
+}
+
+// lifecycle tells of distributions' ends what the advisory index knows. Without
+// an index nothing is known of them, and a rule that asks is unknown.
+func (a *app) lifecycle(at time.Time) (known policy.Lifecycle, closeIndex func()) {
+	index, err := a.advisories()
+	if err != nil {
+		if azward.KindOf(err) != azward.KindNotFound {
+			a.progress.clear()
+			_, _ = fmt.Fprintf(a.stderr, "which distributions have ended is not known: %v\n", err)
+		}
+		return nil, func() {}
+	}
+	known = func(distribution, version string) (azward.Answer, time.Time) {
+		return ended(index, distribution, version, at)
+	}
+	return known, func() { _ = index.Close() }
 }
 
 // Bounds of what one image's table shows; JSON has all.

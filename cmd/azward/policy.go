@@ -171,7 +171,11 @@ func (a *app) evaluate(e *estate.Estate, profile policy.Profile, at time.Time, s
 			results.list = append(results.list, p)
 		}
 	}
-	for r := range policy.NewChecker(e, at).Check(profile.Rules) {
+	checker := policy.NewChecker(e, at)
+	lifecycle, closeIndex := a.lifecycle(at)
+	defer closeIndex()
+	checker.Lifecycle = lifecycle
+	for r := range checker.Check(profile.Rules) {
 		if r.State == azurepolicy.Pass && !passes {
 			results.tally.pass(r.Rule.ID, r.Rule.Title, r.Rule.Severity)
 			continue
