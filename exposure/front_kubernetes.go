@@ -249,7 +249,13 @@ func (k *kubeView) served(c controller, services []service, s *shape) []func(*wa
 				continue
 			}
 			for _, b := range backendsOf(v, svc) {
-				all = append(all, func(w *way) *way { return k.fromController(w, r, v, svc, b, c, s) })
+				all = append(all, func(w *way) *way {
+					// The controller sees the front's address: the way is never split.
+					for _, x := range k.fromController(w, false, r, v, svc, b, c, s) {
+						return x
+					}
+					return nil
+				})
 			}
 		}
 		k.eachRoute(svc, func(t route) {

@@ -112,9 +112,7 @@ func (k *kubeView) fromControllers(controllers []controller, r *estate.Resource,
 				continue
 			}
 			for _, b := range backends {
-				if w := k.fromController(toController.clone(), r, v, svc, b, c, s); w != nil {
-					ways = append(ways, w)
-				}
+				ways = append(ways, k.fromController(toController.clone(), in.preserved, r, v, svc, b, c, s)...)
 			}
 		}
 	}
@@ -149,8 +147,10 @@ func webPort(w *way) bool {
 	return len(w.flows) == 0
 }
 
-// fromController is the second half of the path.
-func (k *kubeView) fromController(w *way, r *estate.Resource, v *estate.KubernetesIngress, svc service, b backend, c controller, s *shape) *way {
+// fromController is the second half of the path: two ways where the Ingress
+// names the clients that it serves. Preserved says that the controller sees
+// the client's own address.
+func (k *kubeView) fromController(w *way, preserved bool, r *estate.Resource, v *estate.KubernetesIngress, svc service, b backend, c controller, s *shape) []*way {
 	port, ok := targetOf(*b.port, s)
 	if !ok {
 		return nil
@@ -160,12 +160,15 @@ func (k *kubeView) fromController(w *way, r *estate.Resource, v *estate.Kubernet
 	h := Hop{Resource: r.ID, Kind: "Ingress", Name: name, Answer: azward.Yes, Summary: "leads " + hostWords(b) + " to Service " + svc.name()}
 	h.Evidence = append([]azward.Evidence{r.Evidence(b.pointer, h.Summary)}, c.evidence...)
 	ingressFilters(r, v, w, &h)
-	w.hop(h)
-	sh := serviceHop(svc.r, fmt.Sprintf("leads port %d to port %d of its pods", b.port.Port, port))
-	sh.Answer = azward.Yes
-	sh.Evidence = []azward.Evidence{svc.r.Evidence(fmt.Sprintf("/spec/ports/%d", b.index), sh.Summary), svc.r.Evidence("/spec/selector", "selects the pod")}
-	w.hop(sh)
-	return k.arrive(entry{way: w, protocol: protocolOf(b.port.Protocol), port: port, seen: netpol.AtPod(&c.shape.pod)}, s)
+	var ways []*way
+	for _, x := range k.forClients(r, v, w, h, preserved) {
+		sh := serviceHop(svc.r, fmt.Sprintf("leads port %d to port %d of its pods", b.port.Port, port))
+		sh.Answer = azward.Yes
+		sh.Evidence = []azward.Evidence{svc.r.Evidence(fmt.Sprintf("/spec/ports/%d", b.index), sh.Summary), svc.r.Evidence("/spec/selector", "selects the pod")}
+		x.hop(sh)
+		ways = append(ways, k.arrive(entry{way: x, protocol: protocolOf(b.port.Protocol), port: port, seen: netpol.AtPod(&c.shape.pod)}, s))
+	}
+	return ways
 }
 
 func hostWords(b backend) string {
@@ -182,32 +185,21 @@ func hostWords(b backend) string {
 // ingressFilters reads annotations of ingress-nginx that ask who the client is.
 // Source: https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations/
 func ingressFilters(r *estate.Resource, v *estate.KubernetesIngress, w *way, h *Hop) {
-	const prefix = "nginx.ingress.kubernetes.io/"
 	for _, name := range []string{"auth-url", "auth-type", "auth-tls-secret"} {
-		if v.Metadata.Annotations[prefix+name] == "" {
+		if v.Metadata.Annotations[nginxPrefix+name] == "" {
 			continue
 		}
-		if name == "auth-tls-secret" && v.Metadata.Annotations[prefix+"auth-tls-verify-client"] != "" && v.Metadata.Annotations[prefix+"auth-tls-verify-client"] != "on" {
+		if name == "auth-tls-secret" && v.Metadata.Annotations[nginxPrefix+"auth-tls-verify-client"] != "" && v.Metadata.Annotations[nginxPrefix+"auth-tls-verify-client"] != "on" {
 			continue
 		}
 		w.narrow(Authenticated)
-		h.Evidence = append(h.Evidence, r.Evidence("/metadata/annotations/"+escapePointer(prefix+name), "asks clients to authenticate"))
+		h.Evidence = append(h.Evidence, r.Evidence("/metadata/annotations/"+escapePointer(nginxPrefix+name), "asks clients to authenticate"))
 	}
 	const middlewares = "traefik.ingress.kubernetes.io/router.middlewares"
 	if v.Metadata.Annotations[middlewares] != "" {
 		pointer := "/metadata/annotations/" + escapePointer(middlewares)
 		h.Answer, h.Summary = azward.Unknown, "middlewares of Traefik stand before it, which may refuse requests and which azward does not evaluate"
 		h.Evidence = append(h.Evidence, r.Evidence(pointer, "middlewares of the route"))
-		w.missing(azward.Gap{Scope: r.ID, Kind: azward.GapUnsupported, Reads: pointer, Error: h.Summary})
-	}
-	for _, name := range []string{"whitelist-source-range", "allowlist-source-range", "denylist-source-range"} {
-		if v.Metadata.Annotations[prefix+name] == "" {
-			continue
-		}
-		pointer := "/metadata/annotations/" + escapePointer(prefix+name)
-		h.Answer = azward.Unknown
-		h.Summary = "the Ingress filters by client address, which azward does not evaluate yet"
-		h.Evidence = append(h.Evidence, r.Evidence(pointer, "client addresses that the controller lets through or refuses"))
 		w.missing(azward.Gap{Scope: r.ID, Kind: azward.GapUnsupported, Reads: pointer, Error: h.Summary})
 	}
 }

@@ -18,17 +18,23 @@ type hostPort struct {
 	protocol   string
 	host, port int
 	network    bool // the pod is on the host's network
+	pointer    string
 }
 
 func hostPorts(s *shape) []hostPort {
 	var ports []hostPort
-	for _, c := range s.spec.Containers {
-		for _, p := range c.Ports {
+	spec := "/spec"
+	if kindOf(s.from) != "Pod" {
+		spec = "/spec/template/spec"
+	}
+	for i, c := range s.spec.Containers {
+		for j, p := range c.Ports {
+			at := fmt.Sprintf("%s/containers/%d/ports/%d", spec, i, j)
 			switch {
 			case s.spec.HostNetwork:
-				ports = append(ports, hostPort{protocolOf(p.Protocol), p.ContainerPort, p.ContainerPort, true})
+				ports = append(ports, hostPort{protocolOf(p.Protocol), p.ContainerPort, p.ContainerPort, true, at})
 			case p.HostPort != 0:
-				ports = append(ports, hostPort{protocolOf(p.Protocol), p.HostPort, p.ContainerPort, false})
+				ports = append(ports, hostPort{protocolOf(p.Protocol), p.HostPort, p.ContainerPort, false, at})
 			}
 		}
 	}
@@ -45,6 +51,9 @@ func (k *kubeView) hostWays(s *shape) []entry {
 		}
 		for _, w := range k.nodeWays(p.protocol, p.host) {
 			w.by = "host port " + strconv.Itoa(p.host)
+			if w.answer() != azward.No {
+				w.hop(p.hop(s))
+			}
 			entries = append(entries, entry{way: w, protocol: p.protocol, port: uint16(p.port), seen: netpol.BehindNode(), preserved: p.network})
 		}
 	}
@@ -52,6 +61,17 @@ func (k *kubeView) hostWays(s *shape) []entry {
 		entries = append(entries, k.undeclared(s))
 	}
 	return dedupeBlocked(entries)
+}
+
+// hop is the port at its pod, as the pod's specification names it.
+func (p hostPort) hop(s *shape) Hop {
+	h := Hop{Resource: s.from.ID, Kind: "hostPort", Name: s.pod.Namespace + "/" + s.pod.Name + " / host port " + strconv.Itoa(p.host), Answer: azward.Yes}
+	h.Summary = fmt.Sprintf("port %d of the node leads to port %d of the pod", p.host, p.port)
+	if p.network {
+		h.Summary = fmt.Sprintf("the pod listens on port %d of its node's network", p.port)
+	}
+	h.Evidence = []azward.Evidence{s.from.Evidence(p.pointer, h.Summary)}
+	return h
 }
 
 // undeclared is the way to ports that a pod on the host's network does not
