@@ -63,6 +63,7 @@ type Authority struct {
 	signer    jose.Signer
 	apps      map[string]*app   // by client ID
 	resources map[string]string // identifier → resource's application ID
+	consented sync.Map          // client ID → true, of those that an administrator let in
 }
 
 // signingKey is made once a process, since it takes a noticeable time; tokens

@@ -18,6 +18,7 @@ func (a *Authority) Handler() http.Handler {
 	mux.HandleFunc("GET /common/discovery/instance", a.instance)
 	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/token", func(w http.ResponseWriter, r *http.Request) { a.token(w, r, true) })
 	mux.HandleFunc("POST /{tenant}/oauth2/token", func(w http.ResponseWriter, r *http.Request) { a.token(w, r, false) })
+	mux.HandleFunc("GET /{tenant}/v2.0/adminconsent", a.adminConsent)
 	mux.HandleFunc("GET /federation/.well-known/openid-configuration", a.federationDocument)
 	mux.HandleFunc("GET /federation/keys", a.keys)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })

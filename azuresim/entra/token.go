@@ -84,7 +84,7 @@ func (a *Authority) grant(r *http.Request, form url.Values, v2 bool) (map[string
 	if f != nil {
 		return nil, f
 	}
-	if f := policies(who); f != nil {
+	if f := a.policies(who); f != nil {
 		return nil, f
 	}
 	return a.answer(who, audience, resourceApp, how, v2)
@@ -319,8 +319,8 @@ func defaultScope(scopes string) string {
 	return ""
 }
 
-func policies(who *app) *failure {
-	if who.Consent == "missing" {
+func (a *Authority) policies(who *app) *failure {
+	if _, given := a.consented.Load(strings.ToLower(who.ClientID)); who.Consent == "missing" && !given {
 		return fail(http.StatusBadRequest, "invalid_grant", 65001,
 			"The user or administrator has not consented to use the application with ID '%s' named '%s'. Send an interactive authorization request for this user and resource.", who.ClientID, who.DisplayName)
 	}

@@ -80,7 +80,8 @@ type App struct {
 	// GraphRoles are Microsoft Graph's application permissions, consented:
 	// "Directory.Read.All".
 	GraphRoles []string `json:"graphRoles"`
-	// Consent "missing" answers every token request with AADSTS65001.
+	// Consent "missing" answers every token request with AADSTS65001, until it
+	// is given on the page for administrators.
 	Consent string `json:"consent"`
 	// ConditionalAccess "block" answers every token request with AADSTS53003.
 	ConditionalAccess string `json:"conditionalAccess"`
