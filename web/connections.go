@@ -191,7 +191,8 @@ type connectionPage struct {
 	// Checks of the doctor, where they were asked for.
 	Tested   bool
 	Works    azward.Answer
-	Checks   []connect.Check
+	Checks   []connect.Check // what does not work, what a scan needs first
+	Working  []connect.Check
 	Untested *problem
 }
 
@@ -302,19 +303,37 @@ func (s *Site) testConnection(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.showConnection(w, r, http.StatusOK, nil, func(v *connectionPage) {
-		v.Tested, v.Checks = true, checks
+		v.Tested = true
 		if err != nil {
 			p := problemOf(err)
 			v.Untested = &p
 			return
 		}
-		var needed []azward.Answer
-		for _, c := range checks {
-			if !c.Optional {
-				needed = append(needed, c.Answer)
-			}
+		v.sort(checks)
+	})
+}
+
+func (v *connectionPage) sort(checks []connect.Check) {
+	var needed []azward.Answer
+	for _, c := range checks {
+		if !c.Optional {
+			needed = append(needed, c.Answer)
 		}
-		v.Works = azward.All(needed...)
+		if c.Answer == azward.Yes {
+			v.Working = append(v.Working, c)
+		} else {
+			v.Checks = append(v.Checks, c)
+		}
+	}
+	v.Works = azward.All(needed...)
+	slices.SortStableFunc(v.Checks, func(a, b connect.Check) int {
+		if a.Optional == b.Optional {
+			return 0
+		}
+		if b.Optional {
+			return -1
+		}
+		return 1
 	})
 }
 

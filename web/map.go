@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/exposure"
 	"github.com/azward/azward/workspace"
 )
 
@@ -15,7 +16,7 @@ const (
 	mapGap     = 16
 	groupHead  = 34
 	nodeWidth  = 240
-	nodeHeight = 52
+	nodeHeight = 68
 	nodeGap    = 10
 	perRow     = 3
 	nodesDrawn = 12 // of a group; the table below has more
@@ -141,8 +142,12 @@ func mark(n workspace.MapNode) (class, word string) {
 	switch {
 	case !n.Judged:
 		return "", ""
+	case n.Exposed == azward.Yes && n.Class == exposure.InternetAny:
+		return "yes", "▲ from any address"
+	case n.Exposed == azward.Yes && n.Class == exposure.InternetRestricted:
+		return "yes", "▲ from some addresses"
 	case n.Exposed == azward.Yes:
-		return "yes", "▲ reached from the internet"
+		return "yes", "▲ reached"
 	case n.Exposed == azward.No:
 		return "no", "○ not reached"
 	}

@@ -150,6 +150,7 @@ type versionRow struct {
 	registry.Version
 	URL     string
 	Changes []versionChange
+	First   bool // of the repository
 }
 
 // versionChange is what one kind of change brought, as far as it is shown.
@@ -174,10 +175,11 @@ func (s *Site) repository(w http.ResponseWriter, r *http.Request) error {
 	older := max(len(versions)-versionsShown, 0)
 	var rows []versionRow
 	for _, version := range slices.Backward(versions[older:]) {
-		rows = append(rows, versionRow{version, imageURL(host, version.Image.Name()), changesOf(version.Diff)})
+		rows = append(rows, versionRow{Version: version, URL: imageURL(host, version.Image.Name()), Changes: changesOf(version.Diff)})
 	}
 	if older == 0 && len(rows) > 0 {
-		rows[len(rows)-1].Changes = nil // the first has nothing before it
+		first := &rows[len(rows)-1]
+		first.First, first.Changes, first.Diff.Unchanged = true, nil, 0 // it has nothing before it
 	}
 	repository := found.Repositories[at]
 	return s.render(w, r, http.StatusOK, "repository", page{Title: name, Section: "registries", Data: map[string]any{

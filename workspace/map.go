@@ -55,6 +55,8 @@ type MapNode struct {
 	Judged  bool          `json:"judged"`
 	Exposed azward.Answer `json:"exposed"`
 	Summary string        `json:"summary,omitempty"`
+	// Class of the farthest source that is let in; "" unless exposed.
+	Class exposure.Class `json:"class,omitempty"`
 }
 
 // MapPeer is a peered network.
@@ -166,7 +168,7 @@ func (d *mapper) add(group *MapGroup, seen map[azward.ResourceKey]bool, r *estat
 }
 
 func (n *MapNode) judge(x exposure.Exposure) {
-	n.Judged, n.Exposed, n.Summary = true, x.Answer, x.Summary
+	n.Judged, n.Exposed, n.Summary, n.Class = true, x.Answer, x.Summary, x.Class
 }
 
 func (d *mapper) cluster(r *estate.Resource) {
