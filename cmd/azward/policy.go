@@ -68,6 +68,7 @@ Exit code 3 when --fail-on is met, 4 when it cannot be decided.`,
   azward policy check --profile CIS --estate tenant.ndjson.zst
   azward policy check --rules rules/ --suppressions suppressions.yaml --fail-on fail
   azward policy check --initiative 1f3afdf9-d0c9-4c3d-847f-89da613e70a8
+  azward policy check --profile CIS --output markdown -o cis.md
   azward policy check --assigned --output sarif -o policies.sarif --fail-on fail`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.policyCheck(cmd, &f) },
 	}
@@ -106,7 +107,7 @@ func (f *policyCheck) check() error {
 }
 
 func (a *app) policyCheck(cmd *cobra.Command, f *policyCheck) error {
-	if err := a.only("table", "json", "sarif", "csv", "junit"); err != nil {
+	if err := a.only("table", "json", "sarif", "csv", "junit", "ocsf", "markdown"); err != nil {
 		return err
 	}
 	if err := f.check(); err != nil {
@@ -132,8 +133,8 @@ func (a *app) policyCheck(cmd *cobra.Command, f *policyCheck) error {
 	if err != nil {
 		return err
 	}
-	// Of what passes only JSON, CSV and JUnit say more than how much it is.
-	results := a.evaluate(e, profile, at, suppressions, slices.Contains([]string{"json", "csv", "junit"}, a.output), would)
+	// Of what passes only some formats say more than how much it is.
+	results := a.evaluate(e, profile, at, suppressions, slices.Contains([]string{"json", "csv", "junit", "ocsf", "markdown"}, a.output), would)
 	if err := a.tellSkipped(profile, catalog); err != nil {
 		return err
 	}
@@ -142,7 +143,7 @@ func (a *app) policyCheck(cmd *cobra.Command, f *policyCheck) error {
 			return err
 		}
 	}
-	if err := a.write(func(w io.Writer) error { return a.writePosture(w, results) }); err != nil {
+	if err := a.write(func(w io.Writer) error { return a.writePosture(w, f, profile, results, at) }); err != nil {
 		return err
 	}
 	return judgePosture(f.failOn, results, profile.Skipped, lost)
@@ -313,7 +314,7 @@ func countIf[T any](list []T, keep func(T) bool) int {
 	return n
 }
 
-func (a *app) writePosture(w io.Writer, results *postures) error {
+func (a *app) writePosture(w io.Writer, f *policyCheck, profile policy.Profile, results *postures, at time.Time) error {
 	switch a.output {
 	case "json":
 		return writePostureJSON(w, results.list)
@@ -323,8 +324,25 @@ func (a *app) writePosture(w io.Writer, results *postures) error {
 		return report.PostureCSV(w, results.list)
 	case "junit":
 		return report.PostureJUnit(w, results.list)
+	case "ocsf":
+		return report.PostureOCSF(w, results.list, at, version)
+	case "markdown":
+		return writePostureMarkdown(w, f.profile, profile, results.list)
 	}
 	return writePostureTable(w, results)
+}
+
+// writePostureMarkdown writes what was found of each framework, or of those
+// that the profile names.
+func writePostureMarkdown(w io.Writer, name string, profile policy.Profile, results []report.Posture) error {
+	if slices.Contains([]string{policy.ProfileDefault, policy.ProfileAll, policy.ProfileRules}, name) {
+		name = ""
+	}
+	found, err := policy.Coverage(profile.Rules, results, name)
+	if err != nil {
+		return err
+	}
+	return report.PostureMarkdown(w, found)
 }
 
 // writePostureJSON writes one result a line within a list.

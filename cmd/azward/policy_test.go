@@ -76,6 +76,7 @@ func TestPolicyCheck(t *testing.T) {
 	}
 	for format, want := range map[string]string{
 		"table": "3 results: 1 fail, 1 unknown, 1 pass, 0 exempt, 0 suppressed", "csv": "/properties/supportsHttpsTrafficOnly,false", "sarif": `"level": "error"`, "junit": `failures="1" errors="1"`,
+		"ocsf": `"class_name":"Compliance Finding"`, "markdown": "| NS-1 | fail | 1 | 1 | 1 | 0 |",
 	} {
 		code, out, stderr := runIn(t, data, "policy", "check", "--estate", tenant, "--initiative", "Baseline", "--output", format)
 		if code != 0 || !strings.Contains(out, want) {
