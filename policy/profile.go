@@ -45,7 +45,7 @@ func Select(name string, rules []*Rule, catalog *azurepolicy.Catalog) (Profile, 
 		}
 		// What somebody has to attest is nothing that can be evaluated.
 		p.Policies = slices.DeleteFunc(p.Policies, func(x *azurepolicy.Policy) bool { return x.Effect == "manual" })
-		return p, nil
+		return p, p.withoutDoubles()
 	case ProfileAll:
 		policies, skipped := catalog.All()
 		return Profile{Rules: rules, Policies: policies, Skipped: skipped}, nil
