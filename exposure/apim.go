@@ -68,15 +68,7 @@ func apiExits(c *frontCache, r *estate.Resource) []exit {
 	var all []exit
 	add := func(url string, id azward.ResourceID, finish func(*way)) {
 		host, ports := hostOf(url)
-		x := exit{front: r, what: a.title(), ports: ports, from: a.from, enter: func(depth int) []*way {
-			ways := a.ways(c, depth)
-			for _, w := range ways {
-				if w.answer() != azward.No {
-					finish(w)
-				}
-			}
-			return ways
-		}}
+		x := a.exit(c, ports, finish)
 		if host == "" {
 			x.to = spot{id: id}
 			all = append(all, x)
@@ -116,6 +108,33 @@ func apiExits(c *frontCache, r *estate.Resource) []exit {
 	return append(all, a.policyExits(c)...)
 }
 
+// exit is an exit of the service, whose ways finish appends to.
+func (a *apiManagement) exit(c *frontCache, ports netset.Ports, finish func(*way)) exit {
+	finished := func(ways []*way) []*way {
+		for _, w := range ways {
+			if w.answer() != azward.No {
+				finish(w)
+			}
+		}
+		return ways
+	}
+	x := exit{front: a.r, what: a.title(), ports: ports, from: a.from, enter: func(depth int) []*way { return finished(a.ways(c, depth)) }}
+	if a.privately() {
+		x.private = func(v visitor) []*way { return finished(a.enter(v)) }
+	}
+	return x
+}
+
+// privately reports that networks come to the service by its private address
+// alone, as in internal mode. In external mode they come to the public one.
+//
+// Source: https://learn.microsoft.com/azure/api-management/api-management-using-with-internal-vnet
+func (a *apiManagement) privately() bool {
+	p := &a.v.Properties
+	return strings.EqualFold(p.VirtualNetworkType, "Internal") && a.inside != nil && a.v.SKU.Name != "" && !a.secondGeneration() &&
+		!prefixes(p.PrivateIPAddresses).IsEmpty() && len(a.e.Referrers(a.r.ID, privateEndpointType)) == 0
+}
+
 // managementID turns the address in Azure's management interface, which
 // backends name, into a resource ID.
 func managementID(id azward.ResourceID) azward.ResourceID {
@@ -127,17 +146,10 @@ func managementID(id azward.ResourceID) azward.ResourceID {
 
 // blind is an exit that may lead anywhere that the service reaches.
 func (a *apiManagement) blind(c *frontCache, r *estate.Resource, gap azward.Gap) exit {
-	x := blindExit(r, a.title(), gap)
-	x.from = a.from
-	x.enter = func(depth int) []*way {
-		ways := a.ways(c, depth)
-		for _, w := range ways {
-			if w.answer() != azward.No {
-				w.doubt(Hop{Resource: r.ID, Kind: "service", Name: a.r.Name + " / policies", Summary: gap.Error}, gap)
-			}
-		}
-		return ways
-	}
+	x := a.exit(c, netset.AllPorts(), func(w *way) {
+		w.doubt(Hop{Resource: r.ID, Kind: "service", Name: a.r.Name + " / policies", Summary: gap.Error}, gap)
+	})
+	x.front, x.to = r, spot{unknown: gap.Error}
 	return x
 }
 
@@ -177,18 +189,14 @@ func (a *apiManagement) policyExit(c *frontCache, r *estate.Resource, url string
 	}
 	var all []exit
 	for _, s := range spots {
-		all = append(all, exit{front: a.r, what: a.title(), to: s, ports: ports, from: a.from, enter: func(depth int) []*way {
-			ways := a.ways(c, depth)
-			for _, w := range ways {
-				if w.answer() != azward.No {
-					w.hop(Hop{
-						Resource: r.ID, Kind: "policy", Name: a.r.Name + " / " + r.Name, Answer: azward.Yes, Summary: words,
-						Evidence: []azward.Evidence{r.Evidence("/properties/value", "names the host")},
-					})
-				}
-			}
-			return ways
-		}})
+		x := a.exit(c, ports, func(w *way) {
+			w.hop(Hop{
+				Resource: r.ID, Kind: "policy", Name: a.r.Name + " / " + r.Name, Answer: azward.Yes, Summary: words,
+				Evidence: []azward.Evidence{r.Evidence("/properties/value", "names the host")},
+			})
+		})
+		x.to = s
+		all = append(all, x)
 	}
 	return all
 }

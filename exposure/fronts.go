@@ -20,6 +20,9 @@ type exit struct {
 	// enter is every way from the internet through the front to this exit.
 	// Depth bounds how many fronts may stand before it.
 	enter func(depth int) []*way
+	// private is every way of visitors in networks through its private entrance
+	// to this exit; nil where it has none, or where that is not followed.
+	private func(visitor) []*way
 }
 
 // caller is how a backend sees a front.

@@ -475,11 +475,24 @@ func gatewayExits(c *frontCache, r *estate.Resource) []exit {
 	from := caller{r: r, title: g.title(), inside: g.from, public: g.publicAddresses()}
 	var all []exit
 	for _, d := range g.view.unread {
-		all = append(all, blindExit(r, g.title(), azward.Gap{Scope: r.ID, Kind: azward.GapUnparsed, Reads: d.pointer, Error: d.why}))
+		x := blindExit(r, g.title(), azward.Gap{Scope: r.ID, Kind: azward.GapUnparsed, Reads: d.pointer, Error: d.why})
+		x.from = from
+		all = append(all, x)
 	}
 	for i := range g.view.legs {
 		leg := &g.view.legs[i]
 		x := exit{front: r, what: g.title(), ports: netset.Port(leg.port), leg: leg, from: from, enter: func(depth int) []*way { return g.ways(*leg, c, depth) }}
+		if g.privately() {
+			x.private = func(v visitor) []*way {
+				if _, f := g.frontend(leg.listener); f != nil && f.Properties.PublicIPAddress != nil {
+					return nil
+				}
+				return g.enter(*leg, v)
+			}
+		}
+		if len(leg.pool.Properties.BackendAddresses) == 0 && len(leg.pool.Properties.BackendIPConfigurations) > 0 {
+			all = append(all, x) // its pool names interfaces alone
+		}
 		for _, b := range leg.pool.Properties.BackendAddresses {
 			if a := backendIP(b.FQDN, b.IPAddress); a.IsValid() {
 				x.to = spot{address: a}
@@ -493,6 +506,17 @@ func gatewayExits(c *frontCache, r *estate.Resource) []exit {
 		}
 	}
 	return all
+}
+
+// privately reports that networks come to the gateway by its private frontends
+// alone: consumers of a private link come from anywhere.
+func (g *gateway) privately() bool {
+	const pointer = "/properties/privateEndpointConnections"
+	if len(g.view.v.Properties.PrivateLinkConfigurations) == 0 {
+		return true
+	}
+	raw, ok := g.r.At(pointer)
+	return ok && string(raw) == "[]"
 }
 
 // misshapen is a front that was not understood at all, not even where it

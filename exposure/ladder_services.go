@@ -307,41 +307,6 @@ func subnetEvidence(e *estate.Estate, n *netInterface, meaning string) azward.Ev
 	return azward.Evidence{Resource: n.subnetID, Meaning: meaning}
 }
 
-// frontsInside are the fronts in networks that lead to a service: whom their
-// private side serves is not followed.
-func frontsInside(e *estate.Estate, r *estate.Resource, class Class) []*way {
-	t := asTarget(e, r)
-	var ways []*way
-	for _, x := range frontsOf(e).exits {
-		leads := t.leads(x)
-		if x.from.inside == nil || leads == azward.No || !servesNetworks(x.front) ||
-			slices.ContainsFunc(ways, func(w *way) bool { return w.hops[len(w.hops)-1].Resource.Equal(x.front.ID) }) {
-			continue
-		}
-		if t.arrive != nil && !slices.ContainsFunc(t.arrive(&way{class: class}, x), func(w *way) bool { return w.answer() != azward.No }) {
-			continue // what it may lead to is closed to it
-		}
-		why := x.what + " leads to it, and which networks reach its private side is not followed"
-		if leads == azward.Unknown {
-			why = x.what + " may lead to it: " + x.to.unknown
-		}
-		w := &way{class: class, by: x.what, flows: []Flow{}}
-		w.doubt(Hop{Resource: x.front.ID, Kind: kindOf(x.front), Name: x.front.Name, Summary: why}, azward.Gap{Scope: x.front.ID, Kind: azward.GapUnsupported, Reads: "private frontends", Error: why})
-		ways = append(ways, w)
-	}
-	return ways
-}
-
-// servesNetworks reports that a front in a network may have an entrance there.
-func servesNetworks(front *estate.Resource) bool {
-	if !strings.EqualFold(front.Type, gatewayType) {
-		return true
-	}
-	v, err := estate.Decode[estate.ApplicationGateway](front)
-	return err != nil || len(v.Properties.PrivateLinkConfigurations) > 0 ||
-		slices.ContainsFunc(v.Properties.FrontendIPConfigurations, func(f estate.GatewayFrontend) bool { return f.Properties.PublicIPAddress == nil })
-}
-
 // asTarget is a platform service as fronts may name it.
 func asTarget(e *estate.Estate, r *estate.Resource) target {
 	t := target{ids: []azward.ResourceID{r.ID}}
