@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/azward/azward"
@@ -42,6 +43,22 @@ func shared(tb testing.TB, name string, each func(line []byte)) {
 // builtIn is the catalog of Microsoft's definitions and initiatives, and the
 // definitions' texts by name.
 func builtIn(tb testing.TB) (*azurepolicy.Catalog, map[string]string) {
+	tb.Helper()
+	testdata.Shared(tb, "data-azure")
+	catalogOnce.Do(func() { catalogRead, catalogTexts = readBuiltIn(tb) })
+	if catalogRead == nil {
+		tb.Fatal("the definitions could not be read")
+	}
+	return catalogRead, catalogTexts
+}
+
+var (
+	catalogOnce  sync.Once
+	catalogRead  *azurepolicy.Catalog
+	catalogTexts map[string]string
+)
+
+func readBuiltIn(tb testing.TB) (*azurepolicy.Catalog, map[string]string) {
 	tb.Helper()
 	var catalog azurepolicy.Catalog
 	texts := map[string]string{}
