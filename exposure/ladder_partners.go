@@ -2,6 +2,7 @@ package exposure
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/azward/azward"
@@ -24,9 +25,12 @@ func partners(e *estate.Estate, w estate.Workload) Exposure {
 			azward.Gap{Scope: r.ID, Kind: azward.GapUnsupported, Reads: "/properties/privateEndpointConnections", Error: why})
 		ways = append(ways, x)
 	}
+	if leads := ledToBy(e, w); leads != nil {
+		ways = linkedFronts(e, leads, &end)
+	}
 	switch w.Kind {
 	case azward.AppService, azward.FunctionApp:
-		ways = partnerConnections(e, w.Resource, &end)
+		ways = append(ways, partnerConnections(e, w.Resource, &end)...)
 	case azward.ContainerApp:
 		v, err := estate.Decode[estate.ContainerApp](w.Resource)
 		if err != nil {
@@ -34,7 +38,7 @@ func partners(e *estate.Estate, w estate.Workload) Exposure {
 			break
 		}
 		if env, ok := e.Resource(environmentID(v)); ok {
-			ways = partnerConnections(e, env, &end)
+			ways = append(ways, partnerConnections(e, env, &end)...)
 		} else {
 			end.missing = append(end.missing, *unreadRef(e, environmentID(v)))
 		}
@@ -58,6 +62,73 @@ func partners(e *estate.Estate, w estate.Workload) Exposure {
 		end.absence(e.Absence("", "Microsoft.Network/privateLinkServices"))
 	}
 	return settle(w.Workload, ways, end)
+}
+
+// ledToBy reports of exits of fronts whether they lead, or may lead, to a
+// workload; nil where no front leads there.
+func ledToBy(e *estate.Estate, w estate.Workload) func(exit) bool {
+	switch {
+	case w.Resource == nil || w.Kind == azward.ContainerAppJob:
+		return nil
+	case w.Resource.Cluster != "":
+		return func(exit) bool { return true } // which pods a front leads to the rungs of the internet say
+	case w.Kind != azward.VirtualMachine && w.Kind != azward.VirtualMachineScaleSet:
+		t := asTarget(e, w.Resource)
+		return func(x exit) bool { return t.leads(x) != azward.No }
+	}
+	interfaces, _ := interfacesOf(e, w.Resource)
+	return func(x exit) bool {
+		return x.from.anywhere || slices.ContainsFunc(interfaces, func(n *netInterface) bool {
+			return x.from.inside != nil && len(n.ledTo(e, x, innerDoors(balancerDoors(e, w.Resource, n)))) > 0 ||
+				x.to.address.IsValid() && publicOf(e, n).Contains(x.to.address)
+		})
+	}
+}
+
+// linkedFronts are the consumers of a private link of application gateways and
+// of API Management that lead to a workload. What they reach behind is not
+// followed.
+func linkedFronts(e *estate.Estate, leads func(exit) bool, end *closing) []*way {
+	end.absence(e.Absence("", gatewayType, apimType))
+	var ways []*way
+	seen := map[*estate.Resource]bool{}
+	for _, x := range frontsOf(e).exits {
+		front := x.from.r
+		if front == nil || seen[front] || !hasLink(e, front) || !leads(x) {
+			continue
+		}
+		seen[front] = true
+		for _, w := range partnerConnections(e, front, end) {
+			if w.answer() == azward.Yes {
+				why := "consumers of the private link of " + x.what + " may reach it through that, which is not followed"
+				w.doubt(Hop{Resource: front.ID, Kind: kindOf(front), Name: front.Name, Summary: why}, azward.Gap{Scope: front.ID, Kind: azward.GapUnsupported, Reads: string(PartnerPrivate), Error: why})
+			}
+			ways = append(ways, w)
+		}
+	}
+	return ways
+}
+
+// hasLink reports whether a front may have consumers of a private link: an
+// application gateway with a configuration for it, API Management that does
+// not stand in a network.
+//
+// Sources: https://learn.microsoft.com/azure/application-gateway/private-link,
+// https://learn.microsoft.com/azure/api-management/private-endpoint#limitations
+func hasLink(e *estate.Estate, front *estate.Resource) bool {
+	switch {
+	case strings.EqualFold(front.Type, gatewayType):
+		v, err := estate.Decode[estate.ApplicationGateway](front)
+		return err != nil || len(v.Properties.PrivateLinkConfigurations) > 0
+	case strings.EqualFold(front.Type, apimType):
+		a, gap := apimOf(e, front)
+		if gap != nil {
+			return true
+		}
+		mode := a.v.Properties.VirtualNetworkType
+		return a.secondGeneration() || !strings.EqualFold(mode, "Internal") && !strings.EqualFold(mode, "External")
+	}
+	return false
 }
 
 // partnerConnections are the approved private endpoint connections of a

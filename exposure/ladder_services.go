@@ -26,7 +26,10 @@ func EndpointLadder(e *estate.Estate, r *estate.Resource) []Rung {
 		rungs = append(rungs, all.rung(w, class))
 	}
 	partner := closing{none: "no private link leads to it"}
-	ways := partnerConnections(e, r, &partner)
+	t := target{ids: []azward.ResourceID{r.ID}, names: hostNames(r)}
+	privateEnds(e, r, &t)
+	ways := linkedFronts(e, func(x exit) bool { return t.leads(x) != azward.No }, &partner)
+	ways = append(ways, partnerConnections(e, r, &partner)...)
 	rungs = append(rungs, rungOf(PartnerPrivate, settle(w, ways, partner)))
 	for _, class := range []Class{PrivateConnected, VnetPeered, VnetLocal} {
 		end := closing{missing: slices.Clone(end.missing)}
