@@ -86,14 +86,15 @@ func (r *Resource) Incomplete() bool { return r.incomplete }
 func (r *Resource) Maybe() bool { return r.maybe }
 
 // Evidence cites one property of this resource by JSON pointer (RFC 6901).
-// Value is what stands there, null when nothing does.
+// Value is what stands there, null when nothing does; secrets are not shown
+// (see [Shown]).
 func (r *Resource) Evidence(pointer, meaning string) azward.Evidence {
 	value, ok := r.At(pointer)
 	if !ok {
 		value = json.RawMessage("null")
 	}
 	return azward.Evidence{
-		Resource: r.ID, Property: pointer, Value: value, Meaning: meaning,
+		Resource: r.ID, Property: pointer, Value: Shown(pointer, value), Meaning: meaning,
 		Source: r.Source, APIVersion: r.APIVersion, ReadAt: r.ReadAt, SHA256: r.SHA256(),
 	}
 }

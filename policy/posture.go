@@ -10,6 +10,7 @@ import (
 	"cel.dev/cel-go/common/types"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/estate"
 	"github.com/azward/azward/policy/azurepolicy"
 	"github.com/azward/azward/report"
 )
@@ -108,7 +109,7 @@ func (r *read) json() json.RawMessage {
 	if r.value == nil || r.value == types.NullValue {
 		return json.RawMessage("null")
 	}
-	raw := azward.JSONValue(plain(r.value))
+	raw := estate.Shown(r.pointer(), azward.JSONValue(plain(r.value)))
 	if len(raw) > maxValue {
 		return azward.JSONValue(fmt.Sprintf("(%d bytes)", len(raw)))
 	}

@@ -2,6 +2,7 @@ package azurepolicy
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/azward/azward"
@@ -103,7 +104,7 @@ func (r *run) leaf(name string, v *value, at *place, c *comparison, want *value,
 	}
 	if r.tracing && len(r.leaves) < maxLeaves {
 		l := Leaf{
-			Field: name, Path: at.String(), Value: v.json(), Operator: c.name, Expected: want.json(),
+			Field: name, Path: at.String(), Value: shown(at.String(), name, v), Operator: c.name, Expected: want.json(),
 			Answer: got.answer, Reason: got.reason, resource: r.subject.Resource,
 		}
 		if s := r.subject; s.holder != nil {
@@ -112,6 +113,15 @@ func (r *run) leaf(name string, v *value, at *place, c *comparison, want *value,
 		r.leaves = append(r.leaves, l)
 	}
 	return got.answer
+}
+
+// shown is the value of a leaf without its secrets. Of one that was computed,
+// the field tells what it was computed from.
+func shown(path, field string, v *value) json.RawMessage {
+	if path == "" {
+		path = strings.NewReplacer(".", "/", "[*]", "/0").Replace(field)
+	}
+	return estate.Shown(path, v.json())
 }
 
 // keepOnly drops the leaves from start up to mark.
