@@ -287,7 +287,7 @@ func (s *Site) update(r *http.Request, before store.Connection) (store.Connectio
 func changedMeanwhile(name string) error {
 	return &azward.Error{
 		Kind: azward.KindStale, Op: "configure connection", Subject: name, Cause: "somebody changed it since you opened the form; nothing of yours was saved",
-		Remedy: "compare with what it is now, at the left; what you typed stands in the form, send it again where it should hold",
+		Remedy: "compare with what it is now, beside the form; what you typed stands in the form, send it again where it should hold",
 	}
 }
 

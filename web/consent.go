@@ -51,7 +51,7 @@ func (s *Site) askConsent(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		http.Redirect(w, r, c.link, http.StatusSeeOther) //nolint:gosec // made by consentLink
+		http.Redirect(w, r, c.link, http.StatusSeeOther)
 		return nil
 	}
 	name := r.URL.Query().Get("connection")
@@ -71,7 +71,7 @@ func (s *Site) askConsent(w http.ResponseWriter, r *http.Request) error {
 	}
 	asked := consent{user: who(r).UserID, browser: consentBrowser(w, r), until: s.now().Add(consentFor), connection: connection.Name, tenant: connection.TenantID}
 	state := s.consents.add(s.now(), asked, link)
-	http.Redirect(w, r, link(state), http.StatusSeeOther) //nolint:gosec // made by consentLink
+	http.Redirect(w, r, link(state), http.StatusSeeOther)
 	return nil
 }
 

@@ -107,7 +107,7 @@ func consentBrowser(w http.ResponseWriter, r *http.Request) [sha256.Size]byte {
 	if err == nil && len(kept.Value) == len(value) {
 		value = kept.Value
 	}
-	c := cookie(r, consentCookie, value, int(consentFor/time.Second))
+	c := cookie(r, consentCookie, value, int(consentFor/time.Second)) //nolint:gosec // as cookie says
 	c.Path = consentPath
 	http.SetCookie(w, c)
 	return sha256.Sum256([]byte(value))

@@ -34,7 +34,8 @@ func raw(body json.RawMessage) string {
 	if err := d.Decode(&document); err != nil {
 		return "(not shown: it is no JSON)"
 	}
-	document = masked(document, whole(document))
+	hideWhole(document)
+	document = masked(document, hideSecrets)
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -58,12 +59,12 @@ const (
 	hideAll
 )
 
-// whole says what is hidden in the whole document: a Secret of Kubernetes, and
-// the settings of a site, are nothing but such values.
-func whole(document any) hide {
+// hideWhole hides the parts that are nothing but secrets: the data of a Secret
+// of Kubernetes, the settings of a site.
+func hideWhole(document any) {
 	top, ok := document.(map[string]any)
 	if !ok {
-		return hideSecrets
+		return
 	}
 	kind, _ := top["kind"].(string)
 	resourceType, _ := top["type"].(string)
@@ -82,7 +83,6 @@ func whole(document any) hide {
 			}
 		}
 	}
-	return hideSecrets
 }
 
 func masked(value any, how hide) any {
