@@ -17,4 +17,4 @@ if ! timeout 120 npm ci --silent --no-audit --no-fund; then
   echo "browser: playwright-core and axe-core do not install here; its tests are left out" >&2
   exit 0
 fi
-CHROMIUM=$chromium AZWARD=$PWD/../../bin/azward timeout 240 npm test --silent
+CHROMIUM=$chromium AZWARD=$PWD/../../bin/azward timeout 480 npm test --silent
