@@ -47,8 +47,31 @@ const (
 // has none. Counterfactuals are about the ways that azward follows: what it
 // proves closed after a change is proven as any other No.
 func Counterfactuals(e *estate.Estate, w estate.Workload) ([]Counterfactual, error) {
-	t := trial{e: e, workload: w}
-	x := Reach(e, w)
+	t := trial{e: e, ask: func(e *estate.Estate) (Exposure, bool) {
+		w, ok := e.Workload(w.ID)
+		if !ok {
+			return Exposure{}, false
+		}
+		return Reach(e, w), true
+	}}
+	return t.both(Reach(e, w))
+}
+
+// EndpointCounterfactuals is [Counterfactuals] for the public endpoint of a
+// data service, as [PublicEndpoint] answers for it.
+func EndpointCounterfactuals(e *estate.Estate, r *estate.Resource) ([]Counterfactual, error) {
+	t := trial{e: e, ask: func(e *estate.Estate) (Exposure, bool) {
+		r, ok := e.Resource(r.ID)
+		if !ok {
+			return Exposure{}, false
+		}
+		return PublicEndpoint(e, r), true
+	}}
+	return t.both(PublicEndpoint(e, r))
+}
+
+// both finds what closes an answer that is Yes, and what opens one that is No.
+func (t *trial) both(x Exposure) ([]Counterfactual, error) {
 	switch x.Answer {
 	case azward.Yes:
 		return t.closing(x), t.err
@@ -60,10 +83,10 @@ func Counterfactuals(e *estate.Estate, w estate.Workload) ([]Counterfactual, err
 
 // trial asks one question of changed estates.
 type trial struct {
-	e        *estate.Estate
-	workload estate.Workload
-	asked    int
-	err      error
+	e     *estate.Estate
+	ask   func(*estate.Estate) (Exposure, bool)
+	asked int
+	err   error
 }
 
 // with asks again with some settings changed; false when it cannot be asked.
@@ -80,11 +103,7 @@ func (t *trial) with(settings []Setting) (Exposure, bool) {
 		t.err = fmt.Errorf("change an estate: %w", err)
 		return Exposure{}, false
 	}
-	w, ok := changed.Workload(t.workload.ID)
-	if !ok {
-		return Exposure{}, false
-	}
-	return Reach(changed, w), true
+	return t.ask(changed)
 }
 
 // closing finds single settings that close every way; where there are none, a

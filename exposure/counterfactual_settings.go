@@ -15,10 +15,17 @@ var (
 	groupRulePointer   = regexp.MustCompile(`^(/properties/securityRules/\d+)/properties$`)
 	listedRulePointer  = regexp.MustCompile(`^(/properties/(?:loadBalancingRules|inboundNatRules|requestRoutingRules|routingRules|urlPathMaps/\d+/properties/pathRules)/\d+)/properties$`)
 	restrictionPointer = regexp.MustCompile(`^(.*/ipSecurityRestrictions)/\d+$`)
+	addressListPointer = regexp.MustCompile(`^(/properties/(?:.*/)?ipRules)/\d+$`)
 	natRulePointer     = regexp.MustCompile(`^/properties/(?:natRuleCollections/\d+/properties/rules|ruleCollections/\d+/rules)/\d+$`)
 )
 
-const switchPointer = "/properties/publicNetworkAccess"
+const (
+	switchPointer = "/properties/publicNetworkAccess"
+	// Of flexible servers the switch stands with the network, and the firewall
+	// of a data service says what holds for those whom no rule names.
+	networkSwitch = "/properties/network/publicNetworkAccess"
+	defaultAction = "/defaultAction"
+)
 
 // closers are single settings of the hops of an open path, each of which may
 // close it: the nearest to the workload last.
@@ -69,6 +76,15 @@ func closer(e *estate.Estate, h Hop, id azward.ResourceID, property string) []Se
 		return setting(e, id, list, []map[string]any{{"name": "deny-all", "priority": 1, "action": "Deny", "ipAddress": "Any"}}, "the access restrictions deny all")
 	}
 	switch {
+	case addressListPointer.MatchString(property):
+		list := addressListPointer.FindStringSubmatch(property)[1]
+		return setting(e, id, list, []any{}, "the firewall of "+name+" has no rule for addresses")
+	case h.Kind == "firewallRules" && strings.HasSuffix(strings.ToLower(id.Type()), "/firewallrules"):
+		return setting(e, id, "", nil, "delete firewall rule "+name)
+	case strings.HasSuffix(property, defaultAction):
+		return setting(e, id, property, "Deny", "the firewall of "+name+" denies by default")
+	case property == networkSwitch:
+		return setting(e, id, property, "Disabled", "public network access to "+name+" is disabled")
 	case strings.HasSuffix(property, "ipSecurityRestrictionsDefaultAction"):
 		return setting(e, id, property, "Deny", "the access restrictions of "+name+" deny by default")
 	case property == switchPointer && h.Kind != "managedEnvironment", h.Kind == "apiManagement":
@@ -130,7 +146,9 @@ func opener(e *estate.Estate, h Hop, id azward.ResourceID, property string) []Se
 		}}, name+" has a rule that lets everything in")
 	case h.Kind == "NetworkPolicy" && isPolicy(azward.Evidence{Resource: id}):
 		return setting(e, id, "", nil, "delete network policy "+name)
-	case property == switchPointer:
+	case strings.HasSuffix(property, defaultAction):
+		return setting(e, id, property, "Allow", "the firewall of "+name+" allows by default")
+	case property == switchPointer, property == networkSwitch:
 		return setting(e, id, property, "Enabled", "public network access to "+name+" is enabled")
 	case property == "/properties/virtualNetworkType":
 		return setting(e, id, property, "External", name+" stands in its network in external mode")

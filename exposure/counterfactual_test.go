@@ -37,16 +37,9 @@ func TestCounterfactuals(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			c := readCase(t, archive)
 			e := c.estate(t, nil)
-			w, ok := e.Workload(idOf(c.question))
-			if !ok {
-				t.Fatal("the workload is not there")
-			}
-			list, err := Counterfactuals(e, w)
-			if err != nil {
-				t.Fatal(err)
-			}
+			list, ask := counterfactualsOf(t, e, idOf(c.question))
 			for _, x := range list {
-				confirm(t, e, w, x)
+				confirm(t, e, ask, x)
 			}
 			got := renderCounterfactuals(list)
 			if *update {
@@ -63,9 +56,43 @@ func TestCounterfactuals(t *testing.T) {
 	}
 }
 
+// counterfactualsOf asks for a workload, or for a data service, and says how
+// the question is asked of another estate.
+func counterfactualsOf(t *testing.T, e *estate.Estate, id azward.ResourceID) ([]Counterfactual, func(*estate.Estate) azward.Answer) {
+	t.Helper()
+	if w, ok := e.Workload(id); ok {
+		list, err := Counterfactuals(e, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list, func(e *estate.Estate) azward.Answer {
+			w, ok := e.Workload(id)
+			if !ok {
+				t.Fatal("the workload is gone")
+			}
+			return Reach(e, w).Answer
+		}
+	}
+	r, ok := e.Resource(id)
+	if !ok {
+		t.Fatal("the service is not there")
+	}
+	list, err := EndpointCounterfactuals(e, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list, func(e *estate.Estate) azward.Answer {
+		r, ok := e.Resource(id)
+		if !ok {
+			t.Fatal("the service is gone")
+		}
+		return PublicEndpoint(e, r).Answer
+	}
+}
+
 // confirm changes the settings and asks again; with one of several left out
 // the goal must not be met.
-func confirm(t *testing.T, e *estate.Estate, w estate.Workload, x Counterfactual) {
+func confirm(t *testing.T, e *estate.Estate, answer func(*estate.Estate) azward.Answer, x Counterfactual) {
 	t.Helper()
 	ask := func(settings []Setting) azward.Answer {
 		edits := []estate.Edit{}
@@ -76,11 +103,7 @@ func confirm(t *testing.T, e *estate.Estate, w estate.Workload, x Counterfactual
 		if err != nil {
 			t.Fatal(err)
 		}
-		after, ok := changed.Workload(w.ID)
-		if !ok {
-			t.Fatal("the workload is gone")
-		}
-		return Reach(changed, after).Answer
+		return answer(changed)
 	}
 	if got := ask(x.Settings); got != x.Goal {
 		t.Errorf("%s: with the settings changed the answer is %s", x.Then, got)

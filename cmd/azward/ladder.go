@@ -121,7 +121,9 @@ func look(e *estate.Estate, id azward.ResourceID) (one exposed, err error) {
 			_, err := exposure.Of(e, id)
 			return one, err
 		}
-		return exposed{Exposure: exposure.PublicEndpoint(e, r), Ladder: exposure.EndpointLadder(e, r)}, nil
+		one = exposed{Exposure: exposure.PublicEndpoint(e, r), Ladder: exposure.EndpointLadder(e, r)}
+		one.Settings, err = exposure.EndpointCounterfactuals(e, r)
+		return one, err
 	}
 	one = exposed{Exposure: exposure.Reach(e, w), Ladder: exposure.Ladder(e, w)}
 	if w.Kind == azward.AppService || w.Kind == azward.FunctionApp {
