@@ -25,19 +25,54 @@ func firewallWays(e *estate.Estate, n *netInterface, inner []door) []*way {
 		if !f.concerns(n, inner) {
 			continue
 		}
+		before := len(ways)
 		for _, end := range f.public {
 			ways = append(ways, f.through(n, end, inner)...)
+		}
+		if len(ways) == before && n.want != nil {
+			ways = append(ways, f.refusals(n, inner)...)
 		}
 	}
 	return ways
 }
 
+// refusals are the NAT rules that lead to the interface and do not take the
+// flow that is asked, each a way that it closes.
+func (f *firewall) refusals(n *netInterface, inner []door) []*way {
+	var ways []*way
+	for i := range f.nat {
+		r := &f.nat[i]
+		if !f.concerned(*r, n, inner) {
+			continue
+		}
+		w := &way{class: InternetAny, by: "firewall " + f.r.Name, flows: []Flow{}}
+		w.hop(f.hop(azward.No, r, fmt.Sprintf("NAT rule %s does not take it: it is for %s %s to %s from %s", r.ref.name,
+			strings.ToLower(listWords(r.form.protocols)), listWords(r.form.ports), sideWords(r.form.near), sideWords(r.form.far))))
+		ways = append(ways, w)
+	}
+	return ways
+}
+
+// sideWords names what a rule says of one side; IP groups by their names.
+func sideWords(s sideForm) string {
+	names := make([]string, len(s.names))
+	for i, name := range s.names {
+		names[i] = azward.ResourceID(name).Name()
+		if !strings.HasPrefix(name, "/") {
+			names[i] = name
+		}
+	}
+	return listWords(names)
+}
+
 // concerns reports whether any NAT rule may lead to the interface.
 func (f *firewall) concerns(n *netInterface, inner []door) bool {
-	return slices.ContainsFunc(f.nat, func(r firewallRule) bool {
-		return !r.translated.IsValid() || n.own.Contains(r.translated) ||
-			slices.ContainsFunc(inner, func(d door) bool { return d.front == r.translated })
-	})
+	return slices.ContainsFunc(f.nat, func(r firewallRule) bool { return f.concerned(r, n, inner) })
+}
+
+func (*firewall) concerned(r firewallRule, n *netInterface, inner []door) bool {
+	return !r.translated.IsValid() || n.own.Contains(r.translated) ||
+		slices.ContainsFunc(inner, func(d door) bool { return d.front == r.translated })
 }
 
 // doubtful is a way through the firewall that cannot be followed.
