@@ -88,6 +88,9 @@ func (a *app) demo(ctx context.Context, once bool) (err error) {
 		if err := a.registryScan(ctx, demoRegistry, registryFlags{connection: demoTenant}); err != nil {
 			return err
 		}
+		if err := a.demoPosture(ctx); err != nil {
+			return err
+		}
 	}
 	a.say("\ndone in %.1f s; %d requests to the simulated Azure\n", time.Since(began).Seconds(), len(simulator.Requests()))
 	if once {

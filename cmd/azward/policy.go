@@ -20,7 +20,7 @@ import (
 
 func policyCommand(a *app) *cobra.Command {
 	c := &cobra.Command{Use: "policy", Short: "Which rules and policies a tenant meets, and which property decides"}
-	c.AddCommand(policyCheckCommand(a), policyCompareCommand(a), policyDefenderCommand(a), policyListCommand(a), policyTestCommand(a), policyUpdateCommand(a))
+	c.AddCommand(policyCheckCommand(a), policyCompareCommand(a), policyDefenderCommand(a), policyListCommand(a), policyTestCommand(a), policyTrendCommand(a), policyUpdateCommand(a))
 	return c
 }
 

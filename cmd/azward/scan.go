@@ -319,7 +319,10 @@ func (a *app) scanSource(ctx context.Context, s source, f scanFlags) (found scan
 	if err := a.save(ctx, kept, id, found.Result); err != nil {
 		return found, err
 	}
-	return found, found.keepChanges(ctx, kept, id)
+	if err := found.keepChanges(ctx, kept, id); err != nil {
+		return found, err
+	}
+	return found, a.keepPosture(ctx, kept, id, found.Estate, start)
 }
 
 // endScan notes how a scan ended that gave no verdicts.

@@ -66,6 +66,9 @@ type Store interface {
 	Reopen(context.Context, azward.VerdictID) error
 	Dismissals(context.Context) (map[azward.VerdictID]azward.Dismissal, error)
 	SaveChanges(ctx context.Context, scan string, changes iter.Seq2[[]byte, error]) error
+	SavePosture(ctx context.Context, scan string, tally json.RawMessage, open []byte) error
+	Postures(ctx context.Context, source string, limit int) ([]store.Posture, error)
+	OpenPosture(ctx context.Context, scan string) ([]byte, error)
 	Changes(ctx context.Context, source string) iter.Seq2[[]byte, error]
 	LastFinished(ctx context.Context, source string) (time.Time, error)
 
@@ -101,6 +104,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
 		{"proofs", proofs},
 		{"dismissals", dismissals},
 		{"changes", changes},
+		{"postures", postures},
 		{"estates", estates},
 		{"estate_that_fails", estateFails},
 		{"concurrent_use", concurrent},
