@@ -31,7 +31,7 @@ func mapURL(id azward.ResourceID) string {
 type estatePage struct {
 	Text, Type, Subscription, Connection string
 	Filtered                             bool
-	Types                                []typeRow
+	Groups                               []typeGroup
 	Total                                int
 	Subscriptions                        []string
 	Connections                          []string
@@ -41,6 +41,14 @@ type estatePage struct {
 	Gaps                                 []azward.Gap
 	Maps                                 []mapLink
 	MapsMore                             int
+}
+
+// typeGroup are the types of one subscription, the most frequent first.
+type typeGroup struct {
+	Subscription azward.SubscriptionID
+	Connection   string
+	Count        int
+	Types        []typeRow
 }
 
 type typeRow struct {
@@ -84,14 +92,22 @@ func (v *estatePage) count(types []workspace.TypeCount) {
 	}
 	for _, t := range types {
 		v.Total += t.Count
-		v.Types = append(v.Types, typeRow{t, "/estate?" + url.Values{"type": {t.Type}, "subscription": {string(t.Subscription)}, "connection": {t.Connection}}.Encode()})
+		at := slices.IndexFunc(v.Groups, func(g typeGroup) bool { return g.Subscription == t.Subscription && g.Connection == t.Connection })
+		if at < 0 {
+			at = len(v.Groups)
+			v.Groups = append(v.Groups, typeGroup{Subscription: t.Subscription, Connection: t.Connection})
+		}
+		group := &v.Groups[at]
+		group.Count += t.Count
+		group.Types = append(group.Types, typeRow{t, "/estate?" + url.Values{"type": {t.Type}, "subscription": {string(t.Subscription)}, "connection": {t.Connection}}.Encode()})
 		add(&v.Subscriptions, string(t.Subscription))
 		add(&v.Connections, t.Connection)
 		add(&v.AllTypes, t.Type)
 	}
-	slices.SortStableFunc(v.Types, func(a, b typeRow) int {
-		return cmp.Or(cmp.Compare(a.Connection, b.Connection), cmp.Compare(a.Subscription, b.Subscription), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Type, b.Type))
-	})
+	slices.SortStableFunc(v.Groups, func(a, b typeGroup) int { return cmp.Compare(b.Count, a.Count) })
+	for _, g := range v.Groups {
+		slices.SortStableFunc(g.Types, func(a, b typeRow) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Type, b.Type)) })
+	}
 	slices.Sort(v.AllTypes)
 }
 
