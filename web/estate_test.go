@@ -62,7 +62,7 @@ func town(tb testing.TB) hub {
 	h := newHub(tb, nil, nil)
 	card := subscription + "/resourceGroups/rg/providers/Microsoft.Network/networkInterfaces/nic"
 	machine := subscription + "/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm"
-	site := arm(siteID, "Microsoft.Web/sites", object{"state": "Running", "note": hostile, "siteConfig": object{
+	site := arm(siteID, "Microsoft.Web/sites", object{"state": "Running", "note": hostile, "package": "https://shop.blob.core.windows.net/a.zip?sv=1&sig=" + password, "feed": "https://me:" + password + "@example.com/x", "siteConfig": object{
 		"appSettings": []any{object{"name": "DB", "value": "hunter2-" + password}}, "connectionString": "Password=" + password,
 	}})
 	site["tags"] = object{hostile: hostile}
