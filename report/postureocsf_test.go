@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -48,7 +49,7 @@ func TestPostureOCSF(t *testing.T) {
 		compliance, _ := event["compliance"].(map[string]any)
 		info, _ := event["finding_info"].(map[string]any)
 		uids[info["uid"]] = true
-		statuses = append(statuses, compliance["status"].(string)+" "+event["status"].(string))
+		statuses = append(statuses, fmt.Sprint(compliance["status"], " ", event["status"]))
 		if strings.Contains(in.Text(), "\\u001b") {
 			t.Error("a control character gets through")
 		}

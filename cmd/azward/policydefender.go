@@ -275,7 +275,7 @@ func writeDefender(w io.Writer, v defenderView) error {
 	v.writeRecommendations(&b)
 	v.writeVulnerabilities(&b)
 	for _, s := range v.Scores {
-		fmt.Fprintf(&b, "secure score of %s: %s of %s\n", cellOf(string(s.Subscription.Name())), points(s.Current), points(s.Max))
+		fmt.Fprintf(&b, "secure score of %s: %s of %s\n", cellOf(s.Subscription.Name()), points(s.Current), points(s.Max))
 		for _, c := range s.Controls[:min(3, len(s.Controls))] {
 			if c.Max > c.Current {
 				fmt.Fprintf(&b, "  %s to gain: %s (%d resources)\n", points(c.Max-c.Current), cellOf(c.Title), c.Unhealthy)
