@@ -33,7 +33,7 @@ type clientRanges struct {
 // where there are none.
 //
 // Source: https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations/
-func rangesOf(r *estate.Resource, v *estate.KubernetesIngress) (c clientRanges, any bool) {
+func rangesOf(r *estate.Resource, v *estate.KubernetesIngress) (c clientRanges, found bool) {
 	c.admitted = netset.AllAddrs()
 	allows := 0
 	for _, name := range []string{"whitelist-source-range", "allowlist-source-range", "denylist-source-range"} {
@@ -83,8 +83,8 @@ func listedPrefixes(text string) (all netset.Addrs, doubt string) {
 //
 // Source: https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/configmap/#use-forwarded-headers
 func (k *kubeView) forClients(r *estate.Resource, v *estate.KubernetesIngress, w *way, h Hop, preserved bool) []*way {
-	c, any := rangesOf(r, v)
-	if !any || c.unclear == "" && c.admitted.Equal(netset.AllAddrs()) {
+	c, found := rangesOf(r, v)
+	if !found || c.unclear == "" && c.admitted.Equal(netset.AllAddrs()) {
 		w.hop(h)
 		return []*way{w}
 	}
