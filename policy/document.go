@@ -254,8 +254,12 @@ func (p *decoder) text() string {
 	return s
 }
 
+// fewMembers is how many most objects have at most: lists that hold them need
+// not grow.
+const fewMembers = 4
+
 func (p *decoder) object(at place, depth int) (ref.Val, error) {
-	o := &object{place: at}
+	o := &object{place: at, keys: make([]string, 0, fewMembers), values: make([]ref.Val, 0, fewMembers)}
 	for p.i++; ; p.i++ {
 		if p.space(); p.b[p.i] == '}' {
 			p.i++

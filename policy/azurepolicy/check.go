@@ -76,7 +76,7 @@ func (c *Checker) Subject(r *estate.Resource) (*Subject, error) {
 	if s := c.subjects[r]; s != nil {
 		return s, nil
 	}
-	s, err := NewSubject(c.estate, r)
+	s, err := newSubject(c.estate, r)
 	if err == nil {
 		if len(c.subjects) >= maxSubjects {
 			clear(c.subjects)
@@ -436,6 +436,9 @@ func (c *Checker) Check(policies []*Policy) iter.Seq[Result] {
 }
 
 func (c *Checker) resource(r *estate.Resource, index *Index, yield func(Result) bool) bool {
+	if index.none(bare(r)) {
+		return true // its document would be decoded for nothing
+	}
 	s, err := c.Subject(r)
 	if err != nil {
 		// Nothing of it can be decided, and nothing else says so.
@@ -476,6 +479,22 @@ func (i *Index) For(s *Subject) []*Policy {
 		i.byType[s.typeLow] = found
 	}
 	return found
+}
+
+// none reports whether no policy may apply to a resource, nor to what its
+// document may hold.
+func (i *Index) none(s *Subject) bool {
+	if len(i.For(s)) > 0 {
+		return false
+	}
+	for _, kind := range embedded[s.typeLow] {
+		of := s.Resource.Type + "/" + kind
+		child := &Subject{Resource: s.Resource, typeLow: strings.ToLower(of), typeValue: textValue(of), nameValue: s.nameValue}
+		if len(i.For(child)) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // String is the state and where it holds, for messages.

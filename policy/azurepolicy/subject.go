@@ -26,12 +26,22 @@ type Subject struct {
 	prefix string
 }
 
-// NewSubject decodes a resource. What a missing property means depends on who
+// bare is a subject of which the type and the name alone are known.
+func bare(r *estate.Resource) *Subject {
+	s := &Subject{Resource: r, typeLow: strings.ToLower(r.Type), typeValue: textValue(r.Type), nameValue: textValue(r.ID.Name())}
+	if s.typeLow == "microsoft.resources/resourcegroups" { // as Resource Manager names it, and policies do not
+		s.typeLow, s.typeValue = groupType, textValue("Microsoft.Resources/subscriptions/resourceGroups")
+	}
+	return s
+}
+
+// newSubject decodes a resource. What a missing property means depends on who
 // gave the document: Resource Manager returns all that is set; Resource Graph
 // and exports may leave properties out without a word, unless the user vouched
 // for an export that it leaves nothing out.
-func NewSubject(e *estate.Estate, r *estate.Resource) (*Subject, error) {
-	doc, err := parseValue(r.Body)
+// The estate has checked that the body is JSON.
+func newSubject(e *estate.Estate, r *estate.Resource) (*Subject, error) {
+	doc, err := (&valueReader{b: r.Body}).value(0)
 	if err == nil && doc.kind != object {
 		doc = value{kind: object, obj: &members{}}
 	}
@@ -44,10 +54,8 @@ func NewSubject(e *estate.Estate, r *estate.Resource) (*Subject, error) {
 	if estate.HoldsLater(r.Body) {
 		markLater(&doc)
 	}
-	s := &Subject{Resource: r, doc: doc, typeLow: strings.ToLower(r.Type), typeValue: textValue(r.Type), nameValue: textValue(r.ID.Name())}
-	if s.typeLow == "microsoft.resources/resourcegroups" { // as Resource Manager names it, and policies do not
-		s.typeLow, s.typeValue = groupType, textValue("Microsoft.Resources/subscriptions/resourceGroups")
-	}
+	s := bare(r)
+	s.doc = doc
 	if why := Unset(e, r); why != "" {
 		s.unset = unreadValue(why)
 	}

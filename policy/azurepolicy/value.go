@@ -179,8 +179,12 @@ func (r *valueReader) text() string {
 	return s
 }
 
+// fewMembers is how many most objects have at most: lists that hold them need
+// not grow.
+const fewMembers = 4
+
 func (r *valueReader) object(depth int) (value, error) {
-	m := &members{}
+	m := &members{keys: make([]string, 0, fewMembers), low: make([]string, 0, fewMembers), values: make([]value, 0, fewMembers)}
 	for r.i++; ; r.i++ {
 		r.space()
 		if r.b[r.i] == '}' {
