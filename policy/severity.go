@@ -33,6 +33,10 @@ var severityTable = sync.OnceValues(func() ([]severityLine, error) {
 			return nil, fmt.Errorf("read severities: number %d has the severity %q", i+1, s.Severity)
 		}
 	}
+	for i := range file.Severities {
+		s := &file.Severities[i]
+		s.Title, s.Category = strings.ToLower(s.Title), strings.ToLower(s.Category)
+	}
 	return file.Severities, nil
 })
 
@@ -45,10 +49,12 @@ func SeverityOf(p *azurepolicy.Policy) azward.Severity {
 		return azward.SeverityUnknown
 	}
 	d := p.Definition
-	for _, s := range table {
+	title, category := strings.ToLower(d.DisplayName), strings.ToLower(d.Category)
+	for i := range table {
+		s := &table[i]
 		if s.Name != "" && !strings.EqualFold(s.Name, d.Name) ||
-			s.Title != "" && !glob(s.Title, d.DisplayName) ||
-			s.Category != "" && !glob(s.Category, d.Category) ||
+			s.Title != "" && !globLow(s.Title, title) ||
+			s.Category != "" && !globLow(s.Category, category) ||
 			s.Effect != "" && !strings.EqualFold(s.Effect, p.Effect) {
 			continue
 		}
@@ -60,7 +66,11 @@ func SeverityOf(p *azurepolicy.Policy) azward.Severity {
 // glob compares text with a pattern in which * stands for any text, without
 // case.
 func glob(pattern, s string) bool {
-	pattern, s = strings.ToLower(pattern), strings.ToLower(s)
+	return globLow(strings.ToLower(pattern), strings.ToLower(s))
+}
+
+// globLow is glob of what is in lower case.
+func globLow(pattern, s string) bool {
 	parts := strings.Split(pattern, "*")
 	if len(parts) == 1 {
 		return pattern == s
