@@ -46,7 +46,7 @@ func (p *program) text() string {
 }
 
 // start starts it, and tells each of its lines.
-func (p *program) start(t *testing.T, tell func(string)) {
+func (p *program) start(t testing.TB, tell func(string)) {
 	t.Helper()
 	p.Env = append(os.Environ(), asProgram+"=1")
 	pipe, err := p.StderrPipe()
@@ -70,7 +70,7 @@ func (p *program) start(t *testing.T, tell func(string)) {
 }
 
 // startHub starts `azward serve`, and waits until it listens.
-func startHub(t *testing.T, data string, args ...string) *program {
+func startHub(t testing.TB, data string, args ...string) *program {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -96,7 +96,7 @@ func startHub(t *testing.T, data string, args ...string) *program {
 }
 
 // kill ends it as a crash would.
-func (p *program) kill(t *testing.T) {
+func (p *program) kill(t testing.TB) {
 	t.Helper()
 	if err := p.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -108,7 +108,7 @@ func (p *program) kill(t *testing.T) {
 }
 
 // stop ends it as systemd would, and says what it wrote.
-func (p *program) stop(t *testing.T) string {
+func (p *program) stop(t testing.TB) string {
 	t.Helper()
 	began := time.Now()
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
@@ -126,7 +126,7 @@ func (p *program) stop(t *testing.T) string {
 
 // simulated is a data directory with a connection to a simulated tenant whose
 // answers are spoilt by the faults.
-func simulated(t *testing.T, faults ...scenario.Fault) (data string) {
+func simulated(t testing.TB, faults ...scenario.Fault) (data string) {
 	t.Helper()
 	tenant, err := scenario.Load(demoTenant)
 	if err != nil {
@@ -156,7 +156,7 @@ func simulated(t *testing.T, faults ...scenario.Fault) (data string) {
 	return a.data
 }
 
-func openData(t *testing.T, data string) *sqlite.Store {
+func openData(t testing.TB, data string) *sqlite.Store {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), data)
 	if err != nil {

@@ -32,7 +32,7 @@ const adminPassword = "a long enough sentence to sign in with"
 var setupLink = regexp.MustCompile(`http://localhost:\d+/setup\?code=[\w-]+`)
 
 // setUp uses the one-time link that a hub has printed.
-func setUp(t *testing.T, link string) *browser {
+func setUp(t testing.TB, link string) *browser {
 	t.Helper()
 	u, err := url.Parse(link)
 	if err != nil || u.Query().Get("code") == "" {
@@ -54,7 +54,7 @@ func setUp(t *testing.T, link string) *browser {
 }
 
 // send gives status and body; redirects are followed.
-func (b *browser) send(t *testing.T, method, path, kind, body string, headers ...string) (int, string) {
+func (b *browser) send(t testing.TB, method, path, kind, body string, headers ...string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, b.url+path, strings.NewReader(body))
 	if err != nil {
@@ -79,7 +79,7 @@ func (b *browser) send(t *testing.T, method, path, kind, body string, headers ..
 	return response.StatusCode, string(raw)
 }
 
-func (b *browser) json(t *testing.T, method, path, body string, into any) {
+func (b *browser) json(t testing.TB, method, path, body string, into any) {
 	t.Helper()
 	status, raw := b.send(t, method, path, "application/json", body)
 	if status >= 300 {
@@ -150,7 +150,7 @@ func TestHubAsAWhole(t *testing.T) {
 }
 
 // follow reads a job's events to the last.
-func (b *browser) follow(t *testing.T, id string) (last store.Job) {
+func (b *browser) follow(t testing.TB, id string) (last store.Job) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url+"/api/v1/jobs/"+id+"/events", nil)
 	if err != nil {
@@ -179,7 +179,7 @@ func (b *browser) follow(t *testing.T, id string) (last store.Job) {
 }
 
 // wrote waits until the process has written what fits, and gives all it wrote.
-func (p *program) wrote(t *testing.T, fits *regexp.Regexp) string {
+func (p *program) wrote(t testing.TB, fits *regexp.Regexp) string {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
 	for ticker := time.NewTicker(10 * time.Millisecond); ; {
