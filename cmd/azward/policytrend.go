@@ -52,6 +52,7 @@ func (a *app) keepPosture(ctx context.Context, kept *sqlite.Store, scan string, 
 	}
 	a.step(step{"posture", 0, len(rules), ""}, "evaluating %d rules", len(rules))
 	results := a.evaluate(e, policy.Profile{Rules: rules}, at, nil, false, nil)
+	a.step(step{"posture", len(rules), len(rules), ""}, "evaluated %d rules", len(rules))
 	total := results.tally.total
 	tally := postureTally{Rules: len(results.tally.byRule), Pass: total["pass"], Fail: total["fail"], Unknown: total["unknown"], Failing: map[azward.Severity]int{}}
 	open := make([]openPosture, 0, len(results.list))

@@ -27,6 +27,7 @@ const stopWithin = 9 * time.Second
 
 // hubServer is a hub that is open: its parts, and what takes them down again.
 type hubServer struct {
+	shown    *workspace.Workspace // nil until the doors are mounted
 	app      *app
 	flags    serveFlags
 	log      *slog.Logger
@@ -68,6 +69,9 @@ func (a *app) openHub(ctx context.Context, f serveFlags, log *slog.Logger) (_ *h
 // close gives back what is held besides the store, which the run closes.
 func (h *hubServer) close() error {
 	err := h.release()
+	if h.shown != nil {
+		err = errors.Join(err, h.shown.Close())
+	}
 	if h.listener != nil {
 		if closed := h.listener.Close(); !errors.Is(closed, net.ErrClosed) {
 			err = errors.Join(err, closed)
@@ -130,6 +134,7 @@ func (h *hubServer) mount(ctx context.Context, o *hub.Options) error {
 		return err
 	}
 	shown := &workspace.Workspace{Store: h.kept, Dir: h.dir}
+	h.shown = shown
 	site, err := web.New(web.Options{Workspace: shown, Connections: connections, Jobs: h.pool, Access: h.access, Views: h.kept, Audit: h.access.Audit, Log: h.log})
 	if err != nil {
 		return err
