@@ -178,7 +178,8 @@ func (h *hubServer) run(ctx context.Context) (err error) {
 	}
 	h.health.working.Store(true)
 	h.log.Info("the hub listens", "address", h.listener.Addr().String(), "url", h.access.PublicURL().String())
-	if err := h.welcome(ctx); err != nil {
+	// Told to stop this early, it stops as at any other time.
+	if err := h.welcome(ctx); err != nil && ctx.Err() == nil {
 		return errors.Join(err, h.stop(ctx))
 	}
 	serving, cancel := context.WithCancel(ctx)
