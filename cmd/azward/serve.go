@@ -25,6 +25,7 @@ type serveFlags struct {
 	plain           bool
 	proxies         []string
 	workers         int
+	rate            int // requests a second
 	otlp            string
 	logFormat       string
 	oidc            oidcFlags
@@ -63,14 +64,20 @@ An address that others can reach needs --tls-cert and --tls-key, or
 	flags.BoolVar(&f.plain, "insecure-listen", false, "listen without TLS on an address that others can reach: for a proxy in front that ends TLS")
 	flags.StringSliceVar(&f.proxies, "trusted-proxy", nil, "believe X-Forwarded-For of these proxies (CIDR, repeatable)")
 	flags.IntVar(&f.workers, "workers", 2, "jobs under way at once")
+	flags.IntVar(&f.rate, "rate-limit", hub.DefaultRate, "requests a second of one user, token or anonymous address, with bursts of five seconds' worth")
 	flags.StringVar(&f.otlp, "otlp-endpoint", "", "send traces to this OpenTelemetry collector, such as http://127.0.0.1:4318")
 	flags.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	f.oidc.flags(flags)
 	return c
 }
 
-// maxWorkers keeps the memory of scans under way bounded.
-const maxWorkers = 64
+const (
+	// maxWorkers keeps the memory of scans under way bounded.
+	maxWorkers = 64
+	// maxRate is more than one process answers, requests a second: there is no
+	// limit that is none.
+	maxRate = 100_000
+)
 
 // check says what is wrong with the flags before anything is opened.
 func (f *serveFlags) check() error {
@@ -81,6 +88,9 @@ func (f *serveFlags) check() error {
 	}
 	if f.workers < 1 || f.workers > maxWorkers {
 		return usageOf("--workers", fmt.Sprint(f.workers), fmt.Sprintf("it is not between 1 and %d", maxWorkers), "2 is right for most tenants")
+	}
+	if f.rate < 1 || f.rate > maxRate {
+		return usageOf("--rate-limit", fmt.Sprint(f.rate), fmt.Sprintf("it is not between 1 and %d", maxRate), fmt.Sprintf("%d requests a second are right for people and most programs", hub.DefaultRate))
 	}
 	if f.logFormat != "text" && f.logFormat != "json" {
 		return usageOf("--log-format", f.logFormat, "there is no such format", "use text or json")

@@ -102,7 +102,7 @@ func (h *hubServer) openWork(ctx context.Context) (err error) {
 // openDoors listens, and mounts the doors behind the sign-in.
 func (h *hubServer) openDoors(ctx context.Context) (err error) {
 	o := hub.Options{
-		Listen: h.flags.listen, TLSCert: h.flags.tlsCert, TLSKey: h.flags.tlsKey, Plain: h.flags.plain, Proxies: h.flags.networks(), Log: h.log,
+		Listen: h.flags.listen, TLSCert: h.flags.tlsCert, TLSKey: h.flags.tlsKey, Plain: h.flags.plain, Proxies: h.flags.networks(), Rate: h.flags.rate, Log: h.log,
 		Health: h.health.handler(), Metrics: h.metrics.handler(), Wrap: func(next http.Handler) http.Handler { return h.traces.wrap(h.metrics.wrap(next)) },
 	}
 	if h.listener, err = hub.Listen(ctx, o); err != nil {
