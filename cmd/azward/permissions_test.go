@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -133,7 +135,11 @@ func TestLessKnowledgeNeverMoreCertain(t *testing.T) {
 	for _, l := range e.Listings() {
 		types[strings.ToLower(l.Type)] = append(types[strings.ToLower(l.Type)], l.Scope)
 	}
-	for kind, scopes := range types {
+	for i, kind := range slices.Sorted(maps.Keys(types)) {
+		if i%stride != 0 {
+			continue
+		}
+		scopes := types[kind]
 		after := decide(without(t, whole.Bytes(), kind, scopes))
 		lists++
 		for id, v := range after {

@@ -89,11 +89,14 @@ func startHub(t testing.TB, data string, args ...string) *program {
 		p.url = "http://" + at
 	case <-p.read:
 		t.Fatalf("the hub did not start: %v\n%s", p.Wait(), p.text())
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the hub does not start")
 	}
 	return p
 }
+
+// patience is how long a test waits for what takes a second on an idle machine.
+const patience = 2 * time.Minute
 
 // kill ends it as a crash would.
 func (p *program) kill(t testing.TB) {
@@ -118,7 +121,7 @@ func (p *program) stop(t testing.TB) string {
 	if err := p.Wait(); err != nil {
 		t.Errorf("it ends with %v\n%s", err, p.text())
 	}
-	if took := time.Since(began); took > 10*time.Second {
+	if took := time.Since(began); took > patience/4 { // ten seconds, were the machine idle
 		t.Errorf("it takes %v to stop", took)
 	}
 	return p.text()
@@ -184,7 +187,7 @@ func queueScan(t *testing.T, s *sqlite.Store) store.Job {
 // untilJob looks at a job until it fits.
 func untilJob(t *testing.T, s *sqlite.Store, id string, fits func(store.Job) bool) store.Job {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
@@ -261,7 +264,7 @@ const demoVerdicts = 21
 // and the scan that died says that it was interrupted.
 func TestKilledInEachStage(t *testing.T) {
 	t.Parallel()
-	slow := scenario.Duration(5 * time.Second)
+	slow := scenario.Duration(8 * time.Second)
 	for _, tc := range []struct {
 		name  string
 		fault scenario.Fault
@@ -355,7 +358,7 @@ func TestKilledAtManyMoments(t *testing.T) {
 // at the next start as if nothing had been.
 func TestGracefulStop(t *testing.T) {
 	t.Parallel()
-	data := simulated(t, scenario.Fault{Service: "kubernetes", Path: "/api/v1/pods", Calls: []int{1}, Delay: scenario.Duration(4 * time.Second)})
+	data := simulated(t, scenario.Fault{Service: "kubernetes", Path: "/api/v1/pods", Calls: []int{1}, Delay: scenario.Duration(12 * time.Second)})
 	s := openData(t, data)
 	job := queueScan(t, s)
 	hub := startHub(t, data)

@@ -181,7 +181,7 @@ func (b *browser) follow(t testing.TB, id string) (last store.Job) {
 // wrote waits until the process has written what fits, and gives all it wrote.
 func (p *program) wrote(t testing.TB, fits *regexp.Regexp) string {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(patience)
 	for ticker := time.NewTicker(10 * time.Millisecond); ; {
 		if text := p.text(); fits.MatchString(text) {
 			ticker.Stop()

@@ -52,11 +52,15 @@ func TestWhatIfDecidesWhatDepends(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept, workloads := 0, map[azward.ResourceKey]bool{}
+	kept, tried, seen, workloads := 0, 0, 0, map[azward.ResourceKey]bool{}
 	for _, s := range base.Subjects {
 		workloads[s.Workload.Key()] = true
 	}
 	for r := range e.All() {
+		if seen++; seen%stride != 0 {
+			continue
+		}
+		tried++
 		without, err := e.With(estate.Edit{Resource: r.ID})
 		if err != nil {
 			t.Fatal(err)
@@ -74,7 +78,7 @@ func TestWhatIfDecidesWhatDepends(t *testing.T) {
 		}
 		kept += quick.Kept
 	}
-	t.Logf("%d workloads, %d resources taken away in turn: %.1f %% taken over", len(workloads), e.Len(), 100*float64(kept)/float64(e.Len()*len(workloads)))
+	t.Logf("%d workloads, %d resources taken away in turn: %.1f %% taken over", len(workloads), tried, 100*float64(kept)/float64(tried*len(workloads)))
 	if kept == 0 {
 		t.Error("nothing was taken over")
 	}
