@@ -11,6 +11,8 @@ package collect
 // https://learn.microsoft.com/rest/api/defenderforcloud/security-contacts/list
 // https://learn.microsoft.com/rest/api/defenderforcloud/auto-provisioning-settings/list
 // https://learn.microsoft.com/rest/api/defenderforcloud/settings/list
+// https://learn.microsoft.com/rest/api/defenderforcloud/server-vulnerability-assessments-settings/list-by-subscription
+// https://learn.microsoft.com/rest/api/defenderforcloud/iot-security-solution/list-by-subscription
 // https://learn.microsoft.com/rest/api/defenderforcloud/automations/list
 // https://learn.microsoft.com/azure/governance/resource-graph/reference/supported-tables-resources (securityresources)
 var defender = service{name: "Defender for Cloud", kinds: []kind{
@@ -18,6 +20,8 @@ var defender = service{name: "Defender for Cloud", kinds: []kind{
 	{resourceType: "Microsoft.Security/securityContacts", version: "2023-12-01-preview", table: noTable},
 	{resourceType: "Microsoft.Security/autoProvisioningSettings", version: "2017-08-01-preview", table: noTable},
 	{resourceType: "Microsoft.Security/settings", version: "2022-05-01", table: noTable},
+	{resourceType: "Microsoft.Security/serverVulnerabilityAssessmentsSettings", version: "2023-05-01", table: noTable},
+	{resourceType: "Microsoft.Security/iotSecuritySolutions", version: "2019-08-01", table: noTable},
 	{resourceType: "Microsoft.Security/automations", version: "2019-01-01-preview", table: noTable},
 	{resourceType: "Microsoft.Security/assessments", table: tableSecurity},
 	{
