@@ -11,7 +11,7 @@ import (
 // Layer returns what was saved for a layer; false where nothing was. It is a
 // cache: what came to harm counts as nothing, and is read and saved anew.
 func (s *Store) Layer(ctx context.Context, key string) ([]byte, bool, error) {
-	doc, found, err := s.document(ctx, "layer", `SELECT doc_zst FROM layers WHERE key = ?`, key)
+	doc, found, err := s.document(ctx, s.db, "layer", `SELECT doc_zst FROM layers WHERE key = ?`, key)
 	if azward.KindOf(err) == azward.KindBadInput {
 		return nil, false, nil // a miss claims nothing: the layer is read again
 	}
@@ -27,9 +27,15 @@ func (s *Store) SaveLayer(ctx context.Context, key string, doc []byte) error {
 	})
 }
 
-func (s *Store) document(ctx context.Context, what, query string, args ...any) ([]byte, bool, error) {
+// asked is the database, or one connection to it.
+type asked interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func (s *Store) document(ctx context.Context, from asked, what, query string, args ...any) ([]byte, bool, error) {
 	var packed []byte
-	err := s.db.QueryRowContext(ctx, query, args...).Scan(&packed)
+	err := from.QueryRowContext(ctx, query, args...).Scan(&packed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, false, nil
 	}

@@ -67,6 +67,7 @@ func (w *verdictWriter) keep(ctx context.Context, doc store.Document) ([]byte, e
 // next one.
 type pieceReader struct {
 	store *Store
+	from  asked
 	held  map[string][]byte // by source and hash
 	size  int
 }
@@ -109,7 +110,7 @@ func (r *pieceReader) shared(ctx context.Context, source string, hash pieceHash,
 	if part, ok := r.held[key]; ok {
 		return part, nil
 	}
-	part, found, err := r.store.document(ctx, what, `SELECT doc_zst FROM pieces WHERE source = ? AND hash = ?`, source, hash[:])
+	part, found, err := r.store.document(ctx, r.from, what, `SELECT doc_zst FROM pieces WHERE source = ? AND hash = ?`, source, hash[:])
 	if err == nil && !found {
 		err = r.store.damaged(what, errors.New("a part of it is missing"))
 	}

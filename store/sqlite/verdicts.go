@@ -132,13 +132,21 @@ func (s *Store) Verdicts(ctx context.Context, filter store.Filter) iter.Seq2[azw
 				(SELECT rowid AS at, place, id, source FROM verdicts WHERE ` + where + ` ORDER BY place, id, source LIMIT ?) AS p
 				JOIN verdicts AS v ON v.rowid = p.at ORDER BY p.place, p.id, p.source`
 		}
-		rows, err := s.db.QueryContext(ctx, query, args...)
+		// One connection for the list and the pieces of its documents: readers
+		// that hold one each and wait for another would wait for each other.
+		conn, err := s.db.Conn(ctx)
+		if err != nil {
+			yield(azward.Verdict{}, s.explain("list verdicts", err))
+			return
+		}
+		defer conn.Close()
+		rows, err := conn.QueryContext(ctx, query, args...)
 		if err != nil {
 			yield(azward.Verdict{}, s.explain("list verdicts", err))
 			return
 		}
 		defer rows.Close()
-		pieces := pieceReader{store: s}
+		pieces := pieceReader{store: s, from: conn}
 		for rows.Next() {
 			v, err := s.scanVerdict(ctx, rows, &pieces)
 			if !yield(v, err) || err != nil {
@@ -178,7 +186,7 @@ func (s *Store) CountVerdicts(ctx context.Context, filter store.Filter) (counts 
 // have it; KindNotFound where there is none.
 func (s *Store) Verdict(ctx context.Context, id azward.VerdictID) (azward.Verdict, error) {
 	v, err := s.scanVerdict(ctx, s.db.QueryRowContext(ctx, `SELECT verdicts.source, doc FROM verdicts JOIN scans ON scans.id = scan_id
-		WHERE verdicts.id = ? ORDER BY started_at DESC LIMIT 1`, id), &pieceReader{store: s})
+		WHERE verdicts.id = ? ORDER BY started_at DESC LIMIT 1`, id), &pieceReader{store: s, from: s.db})
 	if errors.Is(err, sql.ErrNoRows) {
 		return azward.Verdict{}, notFound("verdict", string(id), findVerdict)
 	}
@@ -198,7 +206,7 @@ func (s *Store) Proof(ctx context.Context, id azward.VerdictID) ([]byte, error) 
 	if err != nil {
 		return nil, s.explain("read proof", err)
 	}
-	return (&pieceReader{store: s}).document(ctx, source, raw, "proof")
+	return (&pieceReader{store: s, from: s.db}).document(ctx, source, raw, "proof")
 }
 
 func (s *Store) scanVerdict(ctx context.Context, r row, pieces *pieceReader) (v azward.Verdict, err error) {
