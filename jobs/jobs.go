@@ -35,7 +35,6 @@ type Queue interface {
 	Job(ctx context.Context, id string) (store.Job, error)
 	Jobs(context.Context, store.JobFilter) ([]store.Job, error)
 	JobLines(ctx context.Context, job string, after, limit int) ([]store.JobLine, error)
-	SweepJobs(ctx context.Context, keep int) error
 }
 
 // ScheduleStore keeps schedules.
@@ -71,7 +70,6 @@ type Options struct {
 
 const (
 	defaultWorkers = 2
-	keepJobs       = 1000                   // final ones, with their logs
 	saveEvery      = time.Second            // between two writes of one job's progress
 	watchEvery     = 200 * time.Millisecond // between two steps that a watcher sees
 	retryEvery     = 5 * time.Second        // after the store failed

@@ -44,9 +44,6 @@ func (p *Pool) Start(ctx context.Context) error {
 			p.ended(job)
 		}
 	}
-	if err := p.o.Store.SweepJobs(ctx, keepJobs); err != nil {
-		return err
-	}
 	p.running.Go(p.dispatch)
 	p.running.Go(p.keepTime)
 	return nil

@@ -72,7 +72,7 @@ func Azward() Rules {
 	return Rules{
 		Module:      "github.com/azward/azward",
 		Rows:        rows(),
-		Neighbours:  [][2]string{{"collect", "azure"}, {"verdict", "exposure"}, {"verdict", "impact"}, {"foreign", "sbom"}, {"hardening", "hardening/secret"}, {"policy", "exposure"}, {"policy", "impact"}, {"policy", "hardening"}, {"policy", "report"}, {"policy", "policy/azurepolicy"}, {"template", "policy/azurepolicy"}, {"api", "api/aurora"}, {"config", "connect"}, {"workspace", "registry"}, {"workspace", "registry"}},
+		Neighbours:  [][2]string{{"collect", "azure"}, {"verdict", "exposure"}, {"verdict", "impact"}, {"foreign", "sbom"}, {"hardening", "hardening/secret"}, {"policy", "exposure"}, {"policy", "impact"}, {"policy", "hardening"}, {"policy", "report"}, {"policy", "policy/azurepolicy"}, {"template", "policy/azurepolicy"}, {"api", "api/aurora"}, {"config", "connect"}, {"workspace", "registry"}, {"workspace", "registry"}, {"config", "retention"}},
 		Impure:      impure(),
 		Confined:    confined(),
 		TestSupport: testSupport(),
@@ -94,14 +94,14 @@ func rows() []Row {
 	for level, folders := range map[Level][]string{
 		LevelEngine:  {"exposure", "impact", "policy", "policy/azurepolicy", "advisory", "verdict", "vex", "report", "sbom", "foreign", "remediation", "hardening", "hardening/secret", "terraform", "template"},
 		LevelAdapter: {"collect", "azure", "kube", "image", "advisory/feed", "store", "seal"},
-		LevelUseCase: {"scan", "registry", "connect", "broker", "operate", "access", "workspace", "jobs", "config"},
+		LevelUseCase: {"scan", "registry", "connect", "broker", "operate", "access", "workspace", "jobs", "config", "retention"},
 		LevelDoor:    {"api", "api/aurora", "api/client", "web", "hub", "mcp"},
 	} {
 		for _, folder := range folders {
 			rows = append(rows, Row{Folder: folder, Level: level})
 		}
 	}
-	for _, leaf := range []string{"internal/bound", "internal/jsonstream", "internal/archtest", "internal/testdata"} {
+	for _, leaf := range []string{"internal/bound", "internal/jsonskip", "internal/jsonstream", "internal/archtest", "internal/testdata"} {
 		rows = append(rows, Row{Folder: leaf, Leaf: true})
 	}
 	return rows

@@ -140,15 +140,6 @@ func (s *Store) JobLines(ctx context.Context, job string, after, limit int) (lis
 	return list, s.explain("read job's log", rows.Err())
 }
 
-// SweepJobs removes final jobs with their logs, all but the newest keep.
-func (s *Store) SweepJobs(ctx context.Context, keep int) error {
-	return s.transact(ctx, "sweep jobs", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM jobs WHERE state NOT IN ('queued', 'running') AND id NOT IN
-			(SELECT id FROM jobs WHERE state NOT IN ('queued', 'running') ORDER BY id DESC LIMIT ?)`, keep)
-		return err
-	})
-}
-
 func jobValues(j store.Job) []any {
 	return []any{
 		j.ID, j.Kind, j.Subject, j.By, j.State, j.Stage, j.Done, j.Total, j.Rate, j.Note, j.Result, j.Error, j.Remedy, j.Attempt, j.Cancelling,

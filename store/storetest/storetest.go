@@ -75,6 +75,8 @@ type Store interface {
 	SaveEstate(ctx context.Context, scan string, write func(io.Writer) error) error
 	OpenEstate(ctx context.Context, scan string) (io.ReadCloser, error)
 
+	Sweeper
+
 	Close() error
 }
 
@@ -107,6 +109,10 @@ func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
 		{"postures", postures},
 		{"estates", estates},
 		{"estate_that_fails", estateFails},
+		{"sweep_of_scans", sweptScans},
+		{"sweep_of_estates", sweptEstates},
+		{"sweep_of_jobs", sweptJobs},
+		{"sweep_of_the_audit_log", sweptAudit},
 		{"concurrent_use", concurrent},
 		{"cancelled", cancelled},
 	} {
