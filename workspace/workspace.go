@@ -23,6 +23,7 @@ type Store interface {
 	Verdicts
 	Scans
 	Registries
+	Postures
 	Connections(ctx context.Context) ([]store.Connection, error)
 	Setting(ctx context.Context, name string) (json.RawMessage, error)
 }
@@ -58,6 +59,12 @@ type Registries interface {
 	Image(ctx context.Context, digest azward.Digest) (store.ScannedImage, bool, error)
 }
 
+// Postures keeps what the rules said after each scan.
+type Postures interface {
+	Postures(ctx context.Context, source string, limit int) ([]store.Posture, error)
+	OpenPosture(ctx context.Context, scan string) ([]byte, error)
+}
+
 // Workspace answers what the hub shows. Store is required. It is safe for
 // concurrent use and must not be copied.
 type Workspace struct {
@@ -67,7 +74,11 @@ type Workspace struct {
 	Dir string
 	// Now is the clock; nil is the system's.
 	Now func() time.Time
+	// Profiles says what the posture is evaluated with; nil is azward's own rules
+	// alone.
+	Profiles Profiles
 
+	posture postures
 	estates estates
 	index   index
 	views   views
