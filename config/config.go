@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/store"
 )
 
 // File is azward.yaml, or a jit-integration.yml, as it was read. Its texts may
@@ -23,7 +24,9 @@ type File struct {
 	Schedules   []Schedule
 	Posture     Posture
 	Criticality []Criticality
-	Secrets     map[string]Source // where secrets are found that are not where others are
+	// Retention is what is kept and for how long; nil where the file does not say.
+	Retention *store.Retention
+	Secrets   map[string]Source // where secrets are found that are not where others are
 }
 
 // Connection is a tenant to read.

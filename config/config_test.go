@@ -17,6 +17,7 @@ import (
 	"github.com/azward/azward"
 	"github.com/azward/azward/config"
 	"github.com/azward/azward/connect"
+	"github.com/azward/azward/retention"
 	"github.com/azward/azward/seal"
 	"github.com/azward/azward/store"
 	"github.com/azward/azward/store/sqlite"
@@ -90,8 +91,8 @@ func TestApplyTwiceChangesNothing(t *testing.T) {
 	}
 	w := workspace(t, secrets{"AZURE_CLIENT_ID": client, "prod_secret": value, "MORE_SUBSCRIPTIONS": "44444444-4444-4444-8444-444444444444, 55555555-5555-4555-8555-555555555555"})
 	first := apply(t, w, string(full))
-	if len(first) != 10 {
-		t.Errorf("%d differences at first, want those of 3 connections, 2 registries, 1 schedule, 1 profile, 1 suppression and 2 criticalities:\n%+v", len(first), first)
+	if len(first) != 11 {
+		t.Errorf("%d differences at first, want those of 3 connections, 2 registries, 1 schedule, 1 profile, 1 suppression, 1 retention and 2 criticalities:\n%+v", len(first), first)
 	}
 	if again := apply(t, w, string(full)); len(again) != 0 {
 		t.Errorf("applied again it changes %+v", again)
@@ -104,7 +105,7 @@ func TestApplyTwiceChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(kept.Posture.Rules) != 2 || !filepath.IsAbs(kept.Posture.Rules[0]) || kept.Schedules[0].Jitter != 10*time.Minute || !kept.At.Equal(noon) {
+	if len(kept.Posture.Rules) != 2 || !filepath.IsAbs(kept.Posture.Rules[0]) || kept.Schedules[0].Jitter != 10*time.Minute || !kept.At.Equal(noon) || *kept.Retention != (store.Retention{Scans: retention.Default().Scans, Estates: store.Limit{Count: 10}, Jobs: retention.Default().Jobs, JobLogs: retention.Default().JobLogs, AuditDays: 730}) {
 		t.Errorf("what is kept: %+v", kept)
 	}
 	text, err := json.Marshal(kept)
@@ -292,7 +293,7 @@ func TestSchemaAgrees(t *testing.T) {
 			t.Errorf("%s: %v", name, problems)
 		}
 	}
-	for _, name := range []string{"bad_unknown_field", "bad_secret_in_plain", "bad_auth", "bad_version", "bad_suppression"} {
+	for _, name := range []string{"bad_unknown_field", "bad_secret_in_plain", "bad_auth", "bad_version", "bad_suppression", "bad_retention"} {
 		text, err := os.ReadFile("testdata/" + name + ".yaml")
 		if err != nil {
 			t.Fatal(err)

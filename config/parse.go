@@ -42,6 +42,7 @@ func (r *reader) own(root *yaml.Node, f *File) {
 		"registries":  func(n *yaml.Node, path string) { r.each(n, path, r.registry(f)) },
 		"schedules":   func(n *yaml.Node, path string) { r.each(n, path, r.schedule(f)) },
 		"posture":     r.posture(&f.Posture),
+		"retention":   r.retention(f),
 		"criticality": r.list(r.criticality(f)),
 		"secrets":     func(n *yaml.Node, path string) { r.each(n, path, r.source(f)) },
 	})
@@ -202,7 +203,7 @@ func (r *reader) check(root *yaml.Node, f *File) {
 
 func (f *File) empty() bool {
 	return len(f.Connections) == 0 && len(f.Registries) == 0 && len(f.Schedules) == 0 && len(f.Criticality) == 0 &&
-		f.Posture.Profile == "" && len(f.Posture.Rules) == 0 && len(f.Posture.Suppressions) == 0
+		f.Retention == nil && f.Posture.Profile == "" && len(f.Posture.Rules) == 0 && len(f.Posture.Suppressions) == 0
 }
 
 func (r *reader) checkSchedule(n *yaml.Node, s Schedule, connections, servers map[string]bool) {

@@ -35,6 +35,7 @@ type Applied struct {
 	Schedules   []Schedule                   `json:"schedules,omitempty"`
 	Posture     Posture                      `json:"posture,omitzero"`
 	Criticality []Criticality                `json:"criticality,omitempty"`
+	Retention   *store.Retention             `json:"retention,omitempty"`
 }
 
 // Load gives what was applied; the zero value when nothing ever was.
@@ -63,7 +64,7 @@ const (
 // Difference is one thing that apply changes.
 type Difference struct {
 	Action Action  `json:"action"`
-	Kind   string  `json:"kind"` // connection, registry, schedule, posture, suppression, criticality
+	Kind   string  `json:"kind"` // connection, registry, schedule, posture, suppression, criticality, retention
 	Name   string  `json:"name"`
 	Fields []Field `json:"fields,omitempty"`
 }
@@ -127,6 +128,7 @@ func (w Workspace) Plan(ctx context.Context, f *File) (*Plan, error) {
 	was, is := before.Posture, p.applied.Posture
 	was.Suppressions, is.Suppressions = nil, nil
 	compare(p, "posture", some(was), some(is), func(Posture) string { return "profile and rules" })
+	compare(p, "retention", listed(before.Retention), listed(p.applied.Retention), func(store.Retention) string { return "what is kept" })
 	slices.SortStableFunc(p.Differences, func(a, b Difference) int { return strings.Compare(a.Kind+"/"+a.Name, b.Kind+"/"+b.Name) })
 	return p, nil
 }
@@ -138,10 +140,17 @@ func some(p Posture) []Posture {
 	return []Posture{p}
 }
 
+func listed(r *store.Retention) []store.Retention {
+	if r == nil {
+		return nil
+	}
+	return []store.Retention{*r}
+}
+
 // applied is the part of the file that is kept as it stands, with full paths.
 func (f *File) applied() (Applied, error) {
 	a := Applied{
-		Connections: map[string]map[string]string{}, Registries: f.Registries, Schedules: f.Schedules, Criticality: f.Criticality,
+		Connections: map[string]map[string]string{}, Registries: f.Registries, Schedules: f.Schedules, Criticality: f.Criticality, Retention: f.Retention,
 		Posture: Posture{Profile: f.Posture.Profile, Suppressions: f.Posture.Suppressions},
 	}
 	var err error

@@ -1,6 +1,9 @@
 package store
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Retention is what is kept, and for how long. Each Limit counts apart from the
 // others.
@@ -22,6 +25,19 @@ type Retention struct {
 type Limit struct {
 	Count int `json:"count" minimum:"0" maximum:"100000" doc:"The newest so many stay; 0 is no limit."`
 	Days  int `json:"days" minimum:"0" maximum:"36500" doc:"What is not older stays; 0 is no limit."`
+}
+
+// String says it as a person would: "30, for 90 days".
+func (l Limit) String() string {
+	switch {
+	case l == Limit{}:
+		return "all, for good"
+	case l.Days == 0:
+		return fmt.Sprintf("%d", l.Count)
+	case l.Count == 0:
+		return fmt.Sprintf("for %d days", l.Days)
+	}
+	return fmt.Sprintf("%d, for %d days", l.Count, l.Days)
 }
 
 // Sweep says what goes of one sort of things: what is not among the newest
