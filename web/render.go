@@ -63,8 +63,11 @@ func problemOf(err error) problem {
 	if !errors.As(err, &e) {
 		return problem{http.StatusInternalServerError, "Something failed here", "the reason is in the log of the hub", "try again; where it stays, look for this time in the log"}
 	}
-	title := strings.TrimSpace(e.Op + " " + e.Subject)
-	return problem{e.Kind.HTTPStatus(), cmp.Or(title, "It failed"), e.Cause, e.Remedy}
+	title := "it failed"
+	if e.Op != "" {
+		title = strings.TrimSpace("could not " + e.Op + " " + e.Subject)
+	}
+	return problem{e.Kind.HTTPStatus(), title, e.Cause, e.Remedy}
 }
 
 func notFound(what string) error {
@@ -99,7 +102,7 @@ func (s *Site) functions() template.FuncMap {
 		"short": func(raw json.RawMessage) bool {
 			return len(raw) <= maxInline && (len(raw) == 0 || raw[0] != '{' && raw[0] != '[')
 		},
-		"value": fragment, "clean": clean, "place": placeOf, "tail": tail, "tailOf": func(id string) string { return tail(azward.ResourceID(id)) }, "becomes": becomes,
+		"value": fragment, "remedyParts": remedyParts, "scopeWord": scopeWord, "classWord": classWord, "clean": clean, "place": placeOf, "tail": tail, "tailOf": func(id string) string { return tail(azward.ResourceID(id)) }, "becomes": becomes,
 		"reach": reach, "said": said, "counted": counted, "cluster": cluster, "purlName": purlName, "purlVersion": purlVersion, "lineText": lineText, "changeWord": changeWord, "checkName": checkName, "becameFrom": becameFrom,
 	}
 }
@@ -184,10 +187,23 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if p.Status >= http.StatusInternalServerError {
 		s.log.ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "err", err)
 	}
-	if err := s.render(w, r, p.Status, "error", page{Title: http.StatusText(p.Status), Data: p}); err != nil {
+	if err := s.render(w, r, p.Status, "error", page{Title: statusWord(p.Status), Data: p}); err != nil {
 		s.log.ErrorContext(r.Context(), "error page failed", "path", r.URL.Path, "err", err)
 		http.Error(w, p.Title, p.Status)
 	}
+}
+
+// statusWord is the heading of a page that shows an error.
+func statusWord(status int) string {
+	words := map[int]string{
+		http.StatusBadRequest: "That cannot be", http.StatusUnprocessableEntity: "That cannot be", http.StatusUnauthorized: "Not let in",
+		http.StatusForbidden: "Not for your role", http.StatusNotFound: "Nothing here", http.StatusConflict: "Not now",
+		http.StatusPreconditionFailed: "It changed meanwhile", http.StatusTooManyRequests: "Too much at once",
+	}
+	if status >= http.StatusInternalServerError {
+		return "Something failed"
+	}
+	return cmp.Or(words[status], http.StatusText(status))
 }
 
 func resultWord(r azward.Result) string {

@@ -31,7 +31,7 @@ func (s *Site) Setup(w http.ResponseWriter, r *http.Request, p access.SetupPage)
 // Problem draws what went wrong before a page was reached.
 func (s *Site) Problem(w http.ResponseWriter, r *http.Request, err *azward.Error) {
 	p := problemOf(err)
-	s.outside(w, r, p.Status, "error", page{Title: http.StatusText(p.Status), Data: p})
+	s.outside(w, r, p.Status, "error", page{Title: statusWord(p.Status), Data: p})
 }
 
 // outside renders a page that the hub asks for.

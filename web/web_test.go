@@ -312,7 +312,7 @@ func TestAssets(t *testing.T) {
 	if len(paths) != 4 {
 		t.Fatalf("a page loads %v", paths)
 	}
-	const maxSheet = 20 << 10
+	const maxSheet = 24 << 10
 	for _, path := range paths {
 		got := h.as(t, "", http.MethodGet, path, nil)
 		if got.Code != http.StatusOK || !strings.Contains(got.Header().Get("Cache-Control"), "immutable") || got.Header().Get("Etag") == "" {

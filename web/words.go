@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"net/url"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/exposure"
 )
 
 // said is the sentence of a verdict without the word of its result, which
@@ -64,6 +66,16 @@ func splitPURL(purl string) (path, version string) {
 		version = text
 	}
 	return path, version
+}
+
+// classWord says from how far away in words.
+func classWord(c exposure.Class) string {
+	words := map[exposure.Class]string{
+		exposure.InternetAny: "any public address", exposure.InternetRestricted: "a list of public addresses", exposure.AzureAnyTenant: "anybody's machine in Azure",
+		exposure.FrontServiceShared: "a front that Azure shares", exposure.Authenticated: "who has signed in", exposure.PartnerPrivate: "a partner's private link",
+		exposure.PrivateConnected: "connected private networks", exposure.VnetPeered: "peered networks", exposure.VnetLocal: "its own network", exposure.SameCluster: "its own cluster",
+	}
+	return cmp.Or(words[c], string(c))
 }
 
 // field is one property of something, before and after a change.

@@ -34,13 +34,13 @@ func (w *Workspace) Removal(ctx context.Context, c store.Connection) (Removal, e
 	r.Scans = len(scans)
 	r.Stops = []string{
 		"no scan reads this tenant any more, and those that are scheduled fail until their schedule is removed",
-		fmt.Sprintf("its %d verdicts are deleted, with their proofs", r.Verdicts),
+		fmt.Sprintf("its verdicts are deleted with their proofs, %d by now", r.Verdicts),
 	}
 	if c.Sealed != nil {
 		r.Stops = append(r.Stops, "its sealed secret is deleted, and cannot be brought back")
 	}
 	r.Stays = []string{
-		fmt.Sprintf("its %d scans stay as history, with the estates that were kept of them", r.Scans),
+		fmt.Sprintf("the history of its scans stays, %d by now, with the estates that were kept of them", r.Scans),
 		"what was read of its registries stays, and so do dismissals, which hold again when the same verdicts come back",
 	}
 	if c.ClientID != "" {
