@@ -286,7 +286,7 @@ func (c *Checker) inside(s *Subject, want target) (children []*Subject, whole *a
 	if at < 0 || all.kind != list {
 		return nil, nil
 	}
-	name, lost := properties.obj.keys[at], false
+	name, lost := properties.obj().keys[at], false
 	for i := range all.list {
 		if child := c.embeddedChild(s, name, i, &all.list[i]); child != nil {
 			children = append(children, child)

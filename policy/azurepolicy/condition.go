@@ -88,9 +88,9 @@ func (s *scope) condition(v *value) (condition, error) {
 	}
 	inner := *s
 	inner.depth++
-	if len(v.obj.keys) == 1 {
-		only := &v.obj.values[0]
-		switch v.obj.low[0] {
+	if len(v.obj().keys) == 1 {
+		only := &v.obj().values[0]
+		switch v.obj().low[0] {
 		case "allof":
 			parts, err := inner.all(only)
 			return &allOf{parts}, err
@@ -124,21 +124,21 @@ func (s *scope) all(v *value) ([]condition, error) {
 func (s *scope) leaf(v *value) (condition, error) {
 	source, sourceKey, operatorKey := (*value)(nil), "", ""
 	var want *value
-	for i, low := range v.obj.low {
+	for i, low := range v.obj().low {
 		switch low {
 		case "field", "value", "count":
 			if source != nil {
 				return nil, fmt.Errorf("a condition has both %s and %s", sourceKey, low)
 			}
-			source, sourceKey = &v.obj.values[i], low
+			source, sourceKey = &v.obj().values[i], low
 		default:
 			if _, _, ok := operatorOf(low); !ok {
-				return nil, fmt.Errorf("there is no operator %.40q", v.obj.keys[i])
+				return nil, fmt.Errorf("there is no operator %.40q", v.obj().keys[i])
 			}
 			if want != nil {
 				return nil, fmt.Errorf("a condition has two operators, %s and %s", operatorKey, low)
 			}
-			want, operatorKey = &v.obj.values[i], v.obj.keys[i]
+			want, operatorKey = &v.obj().values[i], v.obj().keys[i]
 		}
 	}
 	if source == nil || want == nil {
@@ -213,7 +213,7 @@ func (s *scope) valueExpression(v *value) (expression, error) {
 		t := &template{of: *v}
 		children := v.list
 		if v.kind == object {
-			children = v.obj.values
+			children = v.obj().values
 		}
 		for i := range children {
 			e, err := s.valueExpression(&children[i])
@@ -235,7 +235,7 @@ func computes(v *value) bool {
 	}
 	children := v.list
 	if v.kind == object {
-		children = v.obj.values
+		children = v.obj().values
 	}
 	for i := range children {
 		if computes(&children[i]) {
@@ -265,7 +265,7 @@ func (t *template) eval(r *run) value {
 	if t.of.kind == list {
 		return listValue(values)
 	}
-	return value{kind: object, obj: &members{keys: t.of.obj.keys, low: t.of.obj.low, values: values}}
+	return value{kind: object, held: &members{keys: t.of.obj().keys, low: t.of.obj().low, values: values}}
 }
 
 type allOf struct{ parts []condition }

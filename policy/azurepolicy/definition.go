@@ -124,7 +124,7 @@ func parseDocument(raw []byte) (*value, error) {
 	if _, err := parseValue(raw); err != nil {
 		return nil, err
 	}
-	r := valueReader{b: raw, strict: true}
+	r := valueReader{s: string(raw), strict: true}
 	v, err := r.value(0)
 	switch {
 	case err != nil:
@@ -167,13 +167,13 @@ func readParameters(p *value) ([]declared, error) {
 	if params.kind != object {
 		return nil, errors.New("parameters is no object")
 	}
-	out := make([]declared, 0, len(params.obj.keys))
-	for i, name := range params.obj.keys {
-		d := declared{name: name, kind: params.obj.values[i].path("type")}
-		if v, at := params.obj.values[i].member("defaultvalue"); at >= 0 {
+	out := make([]declared, 0, len(params.obj().keys))
+	for i, name := range params.obj().keys {
+		d := declared{name: name, kind: params.obj().values[i].path("type")}
+		if v, at := params.obj().values[i].member("defaultvalue"); at >= 0 {
 			d.value, d.has = *v, true
 		}
-		if v, at := params.obj.values[i].member("allowedvalues"); at >= 0 {
+		if v, at := params.obj().values[i].member("allowedvalues"); at >= 0 {
 			d.allowed = v.list
 		}
 		out = append(out, d)

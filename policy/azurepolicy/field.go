@@ -210,7 +210,7 @@ func (r *run) top(name string, v *value) *place {
 		return nil
 	}
 	if held, at := r.subject.doc.member(name); at >= 0 && held.text == v.text {
-		return r.below(nil, r.subject.doc.obj.keys[at])
+		return r.below(nil, r.subject.doc.obj().keys[at])
 	}
 	return nil
 }
@@ -297,7 +297,7 @@ func (f *field) walk(r *run, v *value, path []segment, at *place, call func(*val
 			return f.nothing(r, path[i:], r.below(at, step.name), call)
 		}
 		if r.tracing {
-			at = r.below(at, v.obj.keys[index])
+			at = r.below(at, v.obj().keys[index])
 		}
 		if v = next; v.kind == null {
 			if r.subject.Resource.Source == azward.SourcePlan {

@@ -165,7 +165,7 @@ func objectValue(pairs ...any) value {
 		v, _ := pairs[i+1].(value)
 		m.add(key, v)
 	}
-	return value{kind: object, obj: m}
+	return value{kind: object, held: m}
 }
 
 func policyFunction(r *run) value {
@@ -217,23 +217,23 @@ func (r *run) readContainer(id azward.ResourceID, keys []string) value {
 		if found, ok := r.estate.Resource(id); ok {
 			if v, err := parseValue(found.Body); err == nil && v.kind == object {
 				doc = v
-				out.obj.values[0], out.obj.values[1] = textValue(string(found.ID)), textValue(found.Name)
+				out.obj().values[0], out.obj().values[1] = textValue(string(found.ID)), textValue(found.Name)
 			}
 		}
 	}
 	for _, k := range keys {
 		if k == "subscriptionId" {
-			out.obj.add(k, textValue(string(id.Subscription())))
+			out.obj().add(k, textValue(string(id.Subscription())))
 			continue
 		}
 		v, at := doc.member(strings.ToLower(k))
 		switch {
 		case at >= 0:
-			out.obj.add(k, *v)
+			out.obj().add(k, *v)
 		case doc.kind == object:
-			out.obj.add(k, value{kind: null})
+			out.obj().add(k, value{kind: null})
 		default:
-			out.obj.add(k, unreadValue(string(id)+" was not read"))
+			out.obj().add(k, unreadValue(string(id)+" was not read"))
 		}
 	}
 	return out

@@ -115,7 +115,7 @@ func fnLength(args []value) value {
 	case list:
 		return numberValue(float64(len(v.list)))
 	case object:
-		return numberValue(float64(len(v.obj.keys)))
+		return numberValue(float64(len(v.obj().keys)))
 	default:
 		return failure("length() wants a text, a list or an object")
 	}
@@ -128,7 +128,7 @@ func fnEmpty(args []value) value {
 	case list:
 		return boolValue(len(v.list) == 0)
 	case object:
-		return boolValue(len(v.obj.keys) == 0)
+		return boolValue(len(v.obj().keys) == 0)
 	case null, absent:
 		return boolValue(true)
 	default:
@@ -263,7 +263,7 @@ func fnCreateObject(args []value) value {
 		}
 		m.add(args[i].text, args[i+1])
 	}
-	return value{kind: object, obj: m}
+	return value{kind: object, held: m}
 }
 
 func fnUnion(args []value) value {
@@ -276,12 +276,12 @@ func fnUnion(args []value) value {
 			return append(all, v)
 		})
 	case object:
-		out := value{kind: object, obj: &members{}}
+		out := value{kind: object, held: &members{}}
 		for _, a := range args {
 			if a.kind != object {
 				return failure("union() wants lists or objects")
 			}
-			merge(out.obj, a.obj, true)
+			merge(out.obj(), a.obj(), true)
 		}
 		return out
 	}
@@ -299,9 +299,9 @@ func merge(into, from *members, deep bool) {
 		}
 		if held := into.values[at]; deep && held.kind == object && v.kind == object {
 			inner := &members{}
-			merge(inner, held.obj, true)
-			merge(inner, v.obj, true)
-			v = value{kind: object, obj: inner}
+			merge(inner, held.obj(), true)
+			merge(inner, v.obj(), true)
+			v = value{kind: object, held: inner}
 		}
 		into.values[at] = v
 	}
@@ -353,18 +353,18 @@ func fnIntersection(args []value) value {
 
 func commonMembers(args []value) value {
 	out := &members{}
-	for i, low := range args[0].obj.low {
-		v := args[0].obj.values[i]
+	for i, low := range args[0].obj().low {
+		v := args[0].obj().values[i]
 		everywhere := true
 		for _, a := range args[1:] {
 			other, at := a.member(low)
 			everywhere = everywhere && at >= 0 && identical(other, &v, false)
 		}
 		if everywhere {
-			out.add(args[0].obj.keys[i], v)
+			out.add(args[0].obj().keys[i], v)
 		}
 	}
-	return value{kind: object, obj: out}
+	return value{kind: object, held: out}
 }
 
 func fnFlatten(args []value) value {
@@ -399,14 +399,14 @@ func fnItems(args []value) value {
 	if args[0].kind != object {
 		return failure("items() wants an object")
 	}
-	order := make([]int, len(args[0].obj.keys))
+	order := make([]int, len(args[0].obj().keys))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(args[0].obj.keys[a], args[0].obj.keys[b]) })
+	slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(args[0].obj().keys[a], args[0].obj().keys[b]) })
 	all := make([]value, 0, len(order))
 	for _, i := range order {
-		all = append(all, objectValue("key", textValue(args[0].obj.keys[i]), "value", args[0].obj.values[i]))
+		all = append(all, objectValue("key", textValue(args[0].obj().keys[i]), "value", args[0].obj().values[i]))
 	}
 	return listValue(all)
 }
@@ -415,8 +415,8 @@ func fnObjectKeys(args []value) value {
 	if args[0].kind != object {
 		return failure("objectKeys() wants an object")
 	}
-	all := make([]value, 0, len(args[0].obj.keys))
-	for _, k := range args[0].obj.keys {
+	all := make([]value, 0, len(args[0].obj().keys))
+	for _, k := range args[0].obj().keys {
 		all = append(all, textValue(k))
 	}
 	return listValue(all)
@@ -426,12 +426,12 @@ func fnShallowMerge(args []value) value {
 	if args[0].kind != list {
 		return failure("shallowMerge() wants a list of objects")
 	}
-	out := value{kind: object, obj: &members{}}
+	out := value{kind: object, held: &members{}}
 	for _, v := range args[0].list {
 		if v.kind != object {
 			return failure("shallowMerge() wants a list of objects")
 		}
-		merge(out.obj, v.obj, false)
+		merge(out.obj(), v.obj(), false)
 	}
 	return out
 }

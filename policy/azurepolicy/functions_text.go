@@ -319,12 +319,12 @@ func (v *value) ordered() []byte {
 		return append(b, ']')
 	case object:
 		b = append(b, '{')
-		for i, k := range v.obj.keys {
+		for i, k := range v.obj().keys {
 			if i > 0 {
 				b = append(b, ',')
 			}
 			key := textValue(k)
-			b = append(append(append(b, key.json()...), ':'), v.obj.values[i].ordered()...)
+			b = append(append(append(b, key.json()...), ':'), v.obj().values[i].ordered()...)
 		}
 		return append(b, '}')
 	case unread, failed:

@@ -88,7 +88,7 @@ func readMember(v *value) member {
 		version: v.path("definitionversion"),
 	}
 	if p, at := v.member("parameters"); at >= 0 && p.kind == object {
-		m.parameters = p.obj
+		m.parameters = p.obj()
 	}
 	if g, at := v.member("groupnames"); at >= 0 {
 		for _, name := range g.list {

@@ -217,7 +217,7 @@ func (s *scope) existence(details *value) (*existence, error) {
 		return nil, errors.New("the details of its effect name no type")
 	}
 	v, at := details.member("existencecondition")
-	if at < 0 || v.kind == object && len(v.obj.keys) == 0 {
+	if at < 0 || v.kind == object && len(v.obj().keys) == 0 {
 		return x, nil
 	}
 	then := &scope{compiler: s.compiler, then: true, limit: s.conditions + maxConditionsThen}

@@ -41,9 +41,9 @@ func bare(r *estate.Resource) *Subject {
 // for an export that it leaves nothing out.
 // The estate has checked that the body is JSON.
 func newSubject(e *estate.Estate, r *estate.Resource) (*Subject, error) {
-	doc, err := (&valueReader{b: r.Body}).value(0)
+	doc, err := (&valueReader{s: string(r.Body), lazy: true}).value(0)
 	if err == nil && doc.kind != object {
-		doc = value{kind: object, obj: &members{}}
+		doc = value{kind: object, held: &members{}}
 	}
 	if err != nil {
 		return nil, &azward.Error{
@@ -98,8 +98,8 @@ func (s *Subject) has(of string) bool { return s.typeLow == of }
 // indexed reports whether the mode Indexed looks at the resource: its type
 // supports tags and location. A document that has either shows that it does.
 func (s *Subject) indexed() bool {
-	for i, low := range s.doc.obj.low {
-		if (low == "location" || low == "tags") && s.doc.obj.values[i].kind != null {
+	for i, low := range s.doc.obj().low {
+		if (low == "location" || low == "tags") && s.doc.obj().values[i].kind != null {
 			return true
 		}
 	}

@@ -147,7 +147,7 @@ func (o *Object) Set(key string, v Value) {
 	if o.m == nil {
 		o.m = &members{}
 	}
-	held := value{kind: object, obj: o.m}
+	held := value{kind: object, held: o.m}
 	if at, i := held.member(strings.ToLower(key)); i >= 0 {
 		*at = v
 		return
@@ -160,7 +160,7 @@ func (o *Object) Value() Value {
 	if o.m == nil {
 		o.m = &members{}
 	}
-	return value{kind: object, obj: o.m}
+	return value{kind: object, held: o.m}
 }
 
 // Unknown reports that a value is not known, or that Azure would refuse to
@@ -194,11 +194,11 @@ func (v value) IsObject() bool { return v.kind == object }
 // Members yields the members of an object in their order.
 func (v value) Members() iter.Seq2[string, Value] {
 	return func(yield func(string, Value) bool) {
-		if v.obj == nil {
+		if v.obj() == nil {
 			return
 		}
-		for i, k := range v.obj.keys {
-			if !yield(k, v.obj.values[i]) {
+		for i, k := range v.obj().keys {
+			if !yield(k, v.obj().values[i]) {
 				return
 			}
 		}
@@ -237,9 +237,9 @@ func markLater(v *value) {
 	for i := range v.list {
 		markLater(&v.list[i])
 	}
-	if v.obj != nil {
-		for i := range v.obj.values {
-			markLater(&v.obj.values[i])
+	if v.obj() != nil {
+		for i := range v.obj().values {
+			markLater(&v.obj().values[i])
 		}
 	}
 }
@@ -310,9 +310,9 @@ func partly(v *value) bool {
 			return true
 		}
 	}
-	if v.obj != nil {
-		for i := range v.obj.values {
-			if partly(&v.obj.values[i]) {
+	if v.obj() != nil {
+		for i := range v.obj().values {
+			if partly(&v.obj().values[i]) {
 				return true
 			}
 		}

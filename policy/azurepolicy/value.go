@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/internal/jsonskip"
 )
 
 // kind is what a value is. Beside JSON's kinds there are the two that make an
@@ -35,13 +36,25 @@ type value struct {
 	num  float64
 	text string // of a string; of a number as it was written; the reason of unread and failed
 	list []value
-	obj  *members
+	held *members // of an object; see obj
 }
 
 // members of an object in their order. Low are the keys in lower case.
 type members struct {
 	keys, low []string
 	values    []value
+	// raw is the object's text until its members are asked for: of a resource
+	// few objects are.
+	raw string
+}
+
+// obj are the members of an object; nil for anything else.
+func (v *value) obj() *members {
+	if m := v.held; m != nil && m.raw != "" {
+		m.read(&valueReader{s: m.raw, lazy: true}, 0) // its depth is known to be no error
+		m.raw = ""
+	}
+	return v.held
 }
 
 // undecided reports a value that no condition can be decided on.
@@ -53,12 +66,12 @@ func (v *value) missing() bool { return v.kind == absent || v.kind == null }
 // member looks a key up that is given in lower case; the last of equal ones
 // counts, as in every decoder.
 func (v *value) member(low string) (*value, int) {
-	if v.obj == nil {
+	if v.obj() == nil {
 		return nil, -1
 	}
-	for i := len(v.obj.low) - 1; i >= 0; i-- {
-		if v.obj.low[i] == low {
-			return &v.obj.values[i], i
+	for i := len(v.obj().low) - 1; i >= 0; i-- {
+		if v.obj().low[i] == low {
+			return &v.obj().values[i], i
 		}
 	}
 	return nil, -1
@@ -103,80 +116,57 @@ func parseValue(raw []byte) (value, error) {
 		}
 		return value{}, errors.New("it is not valid JSON")
 	}
-	r := valueReader{b: raw}
+	r := valueReader{s: string(raw)}
 	return r.value(0)
 }
 
 // valueReader walks valid JSON.
 type valueReader struct {
-	b []byte
+	s string
 	i int
+	// lazy leaves objects within the value as text.
+	lazy bool
 	// duplicate is the first key that an object holds twice.
 	duplicate string
 	// strict notes duplicates.
 	strict bool
 }
 
-func (r *valueReader) space() {
-	for r.i < len(r.b) && (r.b[r.i] == ' ' || r.b[r.i] == '\n' || r.b[r.i] == '\t' || r.b[r.i] == '\r') {
-		r.i++
-	}
-}
-
 func (r *valueReader) value(depth int) (value, error) {
 	if depth > maxDepth {
 		return value{}, errDeep
 	}
-	r.space()
-	switch r.b[r.i] {
+	r.i = jsonskip.Space(r.s, r.i)
+	if r.i >= len(r.s) {
+		return value{}, errors.New("it is empty")
+	}
+	switch r.s[r.i] {
 	case '{':
 		return r.object(depth)
 	case '[':
 		return r.list(depth)
 	case '"':
-		return textValue(r.text()), nil
-	case 't':
-		r.i += len("true")
-		return boolValue(true), nil
-	case 'f':
-		r.i += len("false")
-		return boolValue(false), nil
-	case 'n':
-		r.i += len("null")
+		var s string
+		s, r.i = jsonskip.Text(r.s, r.i)
+		return textValue(s), nil
+	}
+	start := r.i
+	r.i = jsonskip.Scalar(r.s, start)
+	switch word := r.s[start:r.i]; word {
+	case "true", "false":
+		return boolValue(word == "true"), nil
+	case "null":
 		return value{kind: null}, nil
-	}
-	start := r.i
-	for r.i < len(r.b) && strings.IndexByte("+-.0123456789eE", r.b[r.i]) >= 0 {
-		r.i++
-	}
-	digits := string(r.b[start:r.i])
-	n, err := strconv.ParseFloat(digits, 64)
-	if err != nil {
-		return value{}, fmt.Errorf("the number %.40s is out of range", digits)
-	}
-	return value{kind: number, num: n, text: digits}, nil
-}
-
-func (r *valueReader) text() string {
-	start := r.i
-	r.i++
-	escaped := false
-	for r.b[r.i] != '"' {
-		if r.b[r.i] == '\\' {
-			escaped = true
-			r.i++
+	default:
+		n, err := strconv.ParseFloat(word, 64)
+		if err == nil {
+			return value{kind: number, num: n, text: word}, nil
 		}
-		r.i++
+		if err = fmt.Errorf("the number %.40s is out of range", word); r.lazy {
+			return unreadValue(err.Error()), nil
+		}
+		return value{}, err
 	}
-	r.i++
-	if !escaped {
-		return string(r.b[start+1 : r.i-1])
-	}
-	var s string
-	if err := json.Unmarshal(r.b[start:r.i], &s); err != nil {
-		return string(r.b[start+1 : r.i-1]) // cannot be: the document is valid
-	}
-	return s
 }
 
 // fewMembers is how many most objects have at most: lists that hold them need
@@ -184,51 +174,67 @@ func (r *valueReader) text() string {
 const fewMembers = 4
 
 func (r *valueReader) object(depth int) (value, error) {
-	m := &members{keys: make([]string, 0, fewMembers), low: make([]string, 0, fewMembers), values: make([]value, 0, fewMembers)}
-	for r.i++; ; r.i++ {
-		r.space()
-		if r.b[r.i] == '}' {
-			r.i++
-			break
+	m := &members{}
+	if r.lazy && depth > 0 {
+		end, levels := jsonskip.Value(r.s, r.i)
+		if depth+levels > maxDepth+1 {
+			return value{}, errDeep
 		}
-		key := r.text()
-		r.space()
-		r.i++ // the colon
+		m.raw, r.i = r.s[r.i:end], end
+		return value{kind: object, held: m}, nil
+	}
+	return value{kind: object, held: m}, m.read(r, depth)
+}
+
+// read takes the members from the object that begins where the reader stands.
+func (m *members) read(r *valueReader, depth int) error {
+	m.keys, m.low, m.values = make([]string, 0, fewMembers), make([]string, 0, fewMembers), make([]value, 0, fewMembers)
+	for r.i++; ; r.i++ {
+		if r.ends('}') {
+			return nil
+		}
+		var key string
+		key, r.i = jsonskip.Text(r.s, r.i)
+		r.i = jsonskip.Space(r.s, r.i) + 1 // the colon
 		v, err := r.value(depth + 1)
 		if err != nil {
-			return value{}, err
+			return err
 		}
 		if r.strict && r.duplicate == "" && slices.Contains(m.keys, key) {
 			r.duplicate = key
 		}
 		m.add(key, v)
-		if r.space(); r.b[r.i] == '}' {
-			r.i++
-			break
+		if r.ends('}') {
+			return nil
 		}
 	}
-	return value{kind: object, obj: m}, nil
+}
+
+// ends steps behind a closing bracket if that comes next.
+func (r *valueReader) ends(bracket byte) bool {
+	r.i = jsonskip.Space(r.s, r.i)
+	if r.i < len(r.s) && r.s[r.i] != bracket {
+		return false
+	}
+	r.i++
+	return true
 }
 
 func (r *valueReader) list(depth int) (value, error) {
 	var l []value
 	for r.i++; ; r.i++ {
-		r.space()
-		if r.b[r.i] == ']' {
-			r.i++
-			break
+		if r.ends(']') {
+			return value{kind: list, list: l}, nil
 		}
 		v, err := r.value(depth + 1)
 		if err != nil {
 			return value{}, err
 		}
 		l = append(l, v)
-		if r.space(); r.b[r.i] == ']' {
-			r.i++
-			break
+		if r.ends(']') {
+			return value{kind: list, list: l}, nil
 		}
 	}
-	return value{kind: list, list: l}, nil
 }
 
 // json renders a value for evidence; what is not there is null.
@@ -249,9 +255,9 @@ func (v *value) plain() any {
 		}
 		return out
 	case object:
-		out := make(map[string]any, len(v.obj.keys))
-		for i, k := range v.obj.keys {
-			out[k] = v.obj.values[i].plain()
+		out := make(map[string]any, len(v.obj().keys))
+		for i, k := range v.obj().keys {
+			out[k] = v.obj().values[i].plain()
 		}
 		return out
 	default:
@@ -301,12 +307,12 @@ func identical(a, b *value, fold bool) bool {
 	case list:
 		return slices.EqualFunc(a.list, b.list, func(x, y value) bool { return identical(&x, &y, fold) })
 	case object:
-		if len(a.obj.keys) != len(b.obj.keys) {
+		if len(a.obj().keys) != len(b.obj().keys) {
 			return false
 		}
-		for i, low := range a.obj.low {
+		for i, low := range a.obj().low {
 			other, at := b.member(low)
-			if at < 0 || !identical(&a.obj.values[i], other, fold) {
+			if at < 0 || !identical(&a.obj().values[i], other, fold) {
 				return false
 			}
 		}
@@ -322,9 +328,9 @@ func (v *value) nodes(limit int) int {
 	for i := 0; i < len(v.list) && n <= limit; i++ {
 		n += v.list[i].nodes(limit - n)
 	}
-	if v.obj != nil {
-		for i := 0; i < len(v.obj.values) && n <= limit; i++ {
-			n += v.obj.values[i].nodes(limit - n)
+	if v.obj() != nil {
+		for i := 0; i < len(v.obj().values) && n <= limit; i++ {
+			n += v.obj().values[i].nodes(limit - n)
 		}
 	}
 	return n
