@@ -2,6 +2,8 @@ package exposure
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/exposure/netset"
@@ -44,6 +46,46 @@ func (f *firewall) networkRules(near netset.Addrs, protocol netset.Protocol, oth
 	return l
 }
 
+// natFinal says what Microsoft's texts differ about. The article on the order of
+// processing said in 2020 that network rules that explicitly deny the translated
+// traffic override a NAT rule. In the version of 2026-03-23 a NAT rule is final:
+// no network rule is applied after it. A rule that denies that very flow
+// (protocol, address and port) is read in the older way, which the shared cases
+// hold; one that denies it among others may or may not be applied.
+//
+// Sources: https://learn.microsoft.com/azure/firewall/rule-processing#dnat-rules-and-network-rules,
+// and the same article as of 2020-04-10
+const natFinal = "Microsoft's page on the order of processing says that no network rule is applied after a NAT rule; an older one that rules which deny the translated traffic are"
+
+// natDenied is the remark on a denial that rests on the older wording.
+const natDenied = " (written for this flow; Microsoft's present page says that NAT rules are final: narrow the NAT rule too)"
+
+// translatedRules is the layer of the network rules for what a NAT rule makes
+// of packets.
+func (f *firewall) translatedRules(nat *firewallRule, protocol netset.Protocol) layer {
+	l := layer{group: f.r, where: "firewall"}
+	list := make([]groupRule, len(f.network))
+	for i, r := range f.network {
+		list[i] = r.groupRule
+		if form := &list[i].form; form.access == netset.Deny && !form.denies(nat.translated) {
+			form.unclear = firstOf(form.unclear, natFinal)
+		}
+	}
+	l.paint(f, list, packet{direction: inbound, near: netset.OneAddr(nat.translated), protocol: protocol, srcPort: anySourcePort}, azward.Yes)
+	return l
+}
+
+// denies reports whether a rule is written for flows to this address: it names
+// the address, protocols and ports.
+func (f *ruleForm) denies(to netip.Addr) bool {
+	named := func(list []string) bool { return len(list) > 0 && !slices.ContainsFunc(list, isAny) }
+	ports, doubt := parsePorts(f.ports, "destinationPorts")
+	return named(f.protocols) && doubt == "" && !ports.IsAll() && slices.ContainsFunc(f.near.names, func(name string) bool {
+		p, _, err := netset.ParsePrefix(name)
+		return err == nil && p.IsSingleIP() && p.Addr() == to
+	})
+}
+
 // byRef finds the rule that a painted layer names.
 func (f *firewall) byRef(ref ruleRef) *firewallRule {
 	for i := range f.network {
@@ -79,7 +121,7 @@ func (f *firewall) decide(from, to netset.Addrs, protocol netset.Protocol, port 
 }
 
 // translate answers for a packet that a NAT rule matched: it is let in unless
-// a network rule denies what it becomes.
+// a network rule that is written for it denies what it becomes.
 func (f *firewall) translate(part natPart, region netset.Region, protocol netset.Protocol) ruling {
 	near := netset.OneAddr(part.rule.translated)
 	if near.IsEmpty() {
@@ -89,9 +131,12 @@ func (f *firewall) translate(part natPart, region netset.Region, protocol netset
 	if !ok {
 		return f.unclear(part.rule, fmt.Sprintf("translatedPort %q of NAT rule %s is not understood", part.rule.port, part.rule.ref.name))
 	}
-	l := f.networkRules(near, protocol, azward.Yes)
+	l := f.translatedRules(part.rule, protocol)
 	v := f.apply(&l, netset.Product(region.Sources(), ports))
-	if v.hop.Answer == azward.Yes {
+	switch v.hop.Answer {
+	case azward.No:
+		v.hop.Summary += natDenied
+	case azward.Yes:
 		v = ruling{hop: f.hop(azward.Yes, part.rule, fmt.Sprintf("NAT rule %s translates to %s:%s", part.rule.ref.name, part.rule.translated, ports))}
 	}
 	return v

@@ -201,7 +201,7 @@ func shownFlows(protocol netset.Protocol, region netset.Region) []Flow {
 // unblocked appends what network rules say of the translated flow, where they
 // deny all or a part of it.
 func (f *firewall) unblocked(w *way, part natPart, ports netset.Ports, protocol netset.Protocol) bool {
-	l := f.networkRules(netset.OneAddr(part.rule.translated), protocol, azward.Yes)
+	l := f.translatedRules(part.rule, protocol)
 	region := netset.Product(part.certain.Sources(), ports)
 	open := l.painted.Select(region, func(c netset.Cell) bool { return c.Answer == azward.Yes })
 	maybe := l.painted.Select(region, func(c netset.Cell) bool { return c.Answer != azward.No })
@@ -217,6 +217,7 @@ func (f *firewall) unblocked(w *way, part natPart, ports netset.Ports, protocol 
 	case maybe.IsEmpty():
 		r := f.apply(&l, region)
 		r.hop.Answer = azward.No
+		r.hop.Summary += natDenied
 		w.hop(r.hop)
 	default:
 		r := f.apply(&l, region)
