@@ -33,7 +33,8 @@ const (
 	// row can't take all memory.
 	maxDocBytes = 256 << 20
 	// maxConnections bounds open files and caches; readers don't block in WAL.
-	maxConnections = 8
+	// One of them asks for the version alone.
+	maxConnections = 9
 )
 
 // Store is safe for concurrent use. Close it.
@@ -42,6 +43,7 @@ type Store struct {
 	dir     string
 	encoder *zstd.Encoder
 	decoder *zstd.Decoder
+	version version
 }
 
 // Open opens or creates the store in the data directory, and brings its schema
@@ -81,7 +83,7 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 // Close closes the database. Iterators must be done.
 func (s *Store) Close() error {
 	s.decoder.Close()
-	return errors.Join(s.encoder.Close(), s.db.Close())
+	return errors.Join(s.version.close(), s.encoder.Close(), s.db.Close())
 }
 
 // dsn builds the URI. Each write transaction takes its lock at the start
@@ -110,7 +112,9 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, s.db, files, goose.WithDisableGlobalRegistry(true))
+	provider, err := goose.NewProvider(goose.DialectSQLite3, s.db, files, goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true), goose.WithGoMigrations(
+		goose.NewGoMigration(13, &goose.GoFunc{RunTx: s.addRows}, &goose.GoFunc{RunTx: dropRows}),
+	))
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
@@ -121,8 +125,8 @@ func (s *Store) migrate(ctx context.Context) error {
 	if current > known {
 		return s.newer(current, known)
 	}
-	if current == known {
-		return nil
+	if pending, err := provider.HasPending(ctx); err != nil || !pending {
+		return s.explain("open database", err)
 	}
 	release, err := s.waitForTurn(ctx)
 	if err != nil {

@@ -54,6 +54,7 @@ type verdictWriter struct {
 	pieces       pieceWriter
 	verdict      *sql.Stmt
 	name         *sql.Stmt
+	row          *sql.Stmt
 }
 
 func (w *verdictWriter) writeAll(ctx context.Context, tx *sql.Tx, verdicts iter.Seq2[store.Decided, error]) (err error) {
@@ -64,6 +65,7 @@ func (w *verdictWriter) writeAll(ctx context.Context, tx *sql.Tx, verdicts iter.
 		{&w.verdict, `INSERT INTO verdicts (source, id, scan_id, place, exploitable, result, severity, vulnerability, workload, doc, proof)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&w.name, `INSERT OR IGNORE INTO verdict_names (source, id, name) VALUES (?, ?, ?)`},
+		{&w.row, insertRow},
 		{&w.pieces.insert, `INSERT INTO pieces (source, hash, scan_id, doc_zst) VALUES (?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET scan_id = excluded.scan_id`},
 	} {
@@ -111,12 +113,17 @@ func (w *verdictWriter) write(ctx context.Context, decided store.Decided) error 
 	}
 	// The package is a name, too: that of none of the vulnerabilities, and found
 	// by a search of text.
-	for _, name := range append([]string{v.Vulnerability, v.Finding.ID, v.Finding.PURL}, v.Finding.Aliases...) {
-		if _, err := w.name.ExecContext(ctx, w.source, v.ID, strings.ToLower(name)); err != nil {
+	for _, name := range store.NamesOf(v) {
+		if _, err := w.name.ExecContext(ctx, w.source, v.ID, name); err != nil {
 			return err
 		}
 	}
-	return nil
+	values, err := rowValues(w.source, v)
+	if err != nil {
+		return err
+	}
+	_, err = w.row.ExecContext(ctx, values...)
+	return err
 }
 
 // Verdicts yields the current verdicts that the filter selects, in the order of
