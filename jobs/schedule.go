@@ -1,14 +1,19 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/netresearch/go-cron"
 
+	"github.com/azward/azward"
 	"github.com/azward/azward/store"
 )
 
@@ -30,9 +35,70 @@ func someOf(most time.Duration) time.Duration {
 	return rand.N(most) //nolint:gosec // it spreads load and keeps no secret
 }
 
+// AddSchedule checks a schedule and saves it; KindConflict where there is one
+// of that name. NextAt, LastAt and LastJob are the pool's own.
+func (p *Pool) AddSchedule(ctx context.Context, s store.Schedule) (store.Schedule, error) {
+	return p.setSchedule(ctx, s, func(had *store.Schedule) error {
+		if had != nil {
+			return conflict("add schedule", s.Name, "there is a schedule of that name", "choose another name, or change the one that is there")
+		}
+		return nil
+	})
+}
+
+// ChangeSchedule makes a schedule say something else. Was is the one that the
+// caller has seen: KindConflict where it is another one by now, KindNotFound
+// where it is gone.
+func (p *Pool) ChangeSchedule(ctx context.Context, s, was store.Schedule) (store.Schedule, error) {
+	return p.setSchedule(ctx, s, func(had *store.Schedule) error {
+		switch {
+		case had == nil:
+			return noSchedule("change schedule", s.Name)
+		case ScheduleTag(*had) != ScheduleTag(was):
+			return conflict("change schedule", s.Name, "somebody else changed it meanwhile", "look at it as it is now, and make the change again")
+		}
+		return nil
+	})
+}
+
 // SetSchedule checks a schedule and saves it, in place of an earlier one of
-// that name. NextAt, LastAt and LastJob are the pool's own.
+// that name.
 func (p *Pool) SetSchedule(ctx context.Context, s store.Schedule) (store.Schedule, error) {
+	return p.setSchedule(ctx, s, func(*store.Schedule) error { return nil })
+}
+
+// ScheduleTag is the same for what is the same but for when it ran and runs
+// next.
+func ScheduleTag(s store.Schedule) string {
+	const tagBytes = 12
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %d %t %q %q %d", s.Name, s.Kind, s.Subject, s.Cron, s.Jitter, s.Paused, s.ManagedBy, s.By, s.CreatedAt.UnixNano()))
+	return hex.EncodeToString(sum[:tagBytes])
+}
+
+func conflict(op, subject, cause, remedy string) error {
+	return &azward.Error{Kind: azward.KindConflict, Op: op, Subject: subject, Cause: cause, Remedy: remedy}
+}
+
+func noSchedule(op, name string) error {
+	return &azward.Error{Kind: azward.KindNotFound, Op: op, Subject: fmt.Sprintf("%.80q", name), Cause: "there is none of that name", Remedy: "look at the list of schedules"}
+}
+
+// managed lets changes of a schedule pass that come from who looks after it.
+func managed(had store.Schedule, by string) error {
+	if had.ManagedBy == by {
+		return nil
+	}
+	remedy := "it is part of the hub and stays as it is"
+	switch {
+	case had.ManagedBy == store.ManagedByFile:
+		remedy = "change it in azward.yaml, and apply that: azward config apply"
+	case had.ManagedBy == "":
+		remedy = "give one of the two another name"
+	}
+	return conflict("change schedule", had.Name, "it is looked after by "+cmp.Or(had.ManagedBy, "people"), remedy)
+}
+
+func (p *Pool) setSchedule(ctx context.Context, s store.Schedule, check func(had *store.Schedule) error) (store.Schedule, error) {
 	if !scheduleName.MatchString(s.Name) {
 		return s, usage("name of schedule", s.Name, "a name has letters, digits, dots, - and _ alone, at most 63, and starts with a letter or digit", "choose another one")
 	}
@@ -45,12 +111,17 @@ func (p *Pool) SetSchedule(ctx context.Context, s store.Schedule) (store.Schedul
 	if err != nil {
 		return s, err
 	}
+	had := named(all, s.Name)
+	if err := check(had); err != nil {
+		return s, err
+	}
 	now := time.Now().UTC()
 	s.CreatedAt, s.LastAt, s.LastJob = now, time.Time{}, ""
-	for _, had := range all {
-		if had.Name == s.Name {
-			s.CreatedAt, s.LastAt, s.LastJob = had.CreatedAt, had.LastAt, had.LastJob
+	if had != nil {
+		if err := managed(*had, s.ManagedBy); err != nil {
+			return s, err
 		}
+		s.CreatedAt, s.LastAt, s.LastJob = had.CreatedAt, had.LastAt, had.LastJob
 	}
 	if s.NextAt, err = p.next(s, now); err != nil {
 		return s, err
@@ -62,12 +133,63 @@ func (p *Pool) SetSchedule(ctx context.Context, s store.Schedule) (store.Schedul
 	return s, nil
 }
 
-// RemoveSchedule forgets a schedule; KindNotFound where there is none. Its
-// jobs stay.
-func (p *Pool) RemoveSchedule(ctx context.Context, name string) error {
+func named(all []store.Schedule, name string) *store.Schedule {
+	i := slices.IndexFunc(all, func(s store.Schedule) bool { return s.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &all[i]
+}
+
+// RemoveSchedule forgets a schedule that the same looks after; KindNotFound
+// where there is none, KindConflict where it is another one than was. Its jobs
+// stay.
+func (p *Pool) RemoveSchedule(ctx context.Context, was store.Schedule) error {
 	p.calendar.Lock()
 	defer p.calendar.Unlock()
-	return p.o.Store.RemoveSchedule(ctx, name)
+	all, err := p.o.Store.Schedules(ctx)
+	if err != nil {
+		return err
+	}
+	had := named(all, was.Name)
+	if had == nil {
+		return noSchedule("remove schedule", was.Name)
+	}
+	if err := managed(*had, was.ManagedBy); err != nil {
+		return err
+	}
+	if ScheduleTag(*had) != ScheduleTag(was) {
+		return conflict("remove schedule", was.Name, "somebody else changed it meanwhile", "look at it as it is now")
+	}
+	return p.o.Store.RemoveSchedule(ctx, was.Name)
+}
+
+// Schedule returns one; KindNotFound where there is none of that name.
+func (p *Pool) Schedule(ctx context.Context, name string) (store.Schedule, error) {
+	all, err := p.o.Store.Schedules(ctx)
+	if err != nil {
+		return store.Schedule{}, err
+	}
+	if had := named(all, name); had != nil {
+		return *had, nil
+	}
+	return store.Schedule{}, noSchedule("find schedule", name)
+}
+
+// RunSchedule queues a schedule's job now, whether it is paused or not; when it
+// runs next stays.
+func (p *Pool) RunSchedule(ctx context.Context, name, by string) (job store.Job, added bool, err error) {
+	p.calendar.Lock()
+	defer p.calendar.Unlock()
+	s, err := p.Schedule(ctx, name)
+	if err != nil {
+		return store.Job{}, false, err
+	}
+	if job, added, err = p.Enqueue(ctx, Request{Kind: s.Kind, Subject: s.Subject, By: by}); err != nil {
+		return job, added, err
+	}
+	s.LastAt, s.LastJob = time.Now().UTC(), job.ID
+	return job, added, p.o.Store.SaveSchedule(ctx, s)
 }
 
 // Schedules returns all of them by name.
@@ -85,7 +207,7 @@ func (p *Pool) next(s store.Schedule, now time.Time) (time.Time, error) {
 	}
 	plan, err := cron.ParseStandard(s.Cron)
 	if err != nil {
-		return time.Time{}, bad(err.Error())
+		return time.Time{}, bad(whereWrong(s.Cron, err))
 	}
 	first := plan.Next(now)
 	if first.IsZero() {

@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -107,10 +108,14 @@ func TestPausedAndRemovedSchedules(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := p.RemoveSchedule(t.Context(), "removed"); err != nil {
+		removed, err := p.Schedule(t.Context(), "removed")
+		if err != nil {
 			t.Fatal(err)
 		}
-		if err := p.RemoveSchedule(t.Context(), "removed"); azward.KindOf(err) != azward.KindNotFound {
+		if err := p.RemoveSchedule(t.Context(), removed); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.RemoveSchedule(t.Context(), removed); azward.KindOf(err) != azward.KindNotFound {
 			t.Errorf("removed twice: %v", err)
 		}
 		time.Sleep(24 * time.Hour)
@@ -148,6 +153,83 @@ func TestBadSchedules(t *testing.T) {
 	}
 	if all, err := p.Schedules(t.Context()); err != nil || len(all) != 0 {
 		t.Errorf("%v, %v", all, err)
+	}
+}
+
+// A mistake is named with its place, and what may stand there.
+func TestBadCronSaysWhere(t *testing.T) {
+	t.Parallel()
+	p := jobs.New(jobs.Options{Store: openStore(t), Runners: scanning(nil)})
+	for cron, want := range map[string]string{
+		"":                                 "it is empty",
+		"0 25 * * *":                       `character 3, the hour "25": it takes 0 to 23`,
+		"60  4 * * *":                      `character 1, the minute "60"`,
+		"0  4 * JUM *":                     `character 8, the month "JUM": it takes 1 to 12, or JAN to DEC`,
+		"0 4 * * MON,XYZ":                  `character 9, the day of the week "MON,XYZ"`,
+		"0 4 32 * *":                       `character 5, the day of the month "32"`,
+		"0 4 * *":                          "it has 4 fields and not 5",
+		"CRON_TZ=Europe/Vienna 0 24 * *":   "it has 4 fields and not 5",
+		"CRON_TZ=Europe/Vienna 0 24 * * *": `character 25, the hour "24"`,
+		"CRON_TZ=Nowhere/Else 0 4 * * *":   `character 1: "CRON_TZ=Nowhere/Else"`,
+		"@sometimes":                       "@sometimes",
+	} {
+		_, err := p.SetSchedule(t.Context(), store.Schedule{Name: "x", Kind: "scan", Subject: "prod", Cron: cron})
+		var e *azward.Error
+		if !errors.As(err, &e) || !strings.Contains(e.Cause, want) || e.Remedy == "" {
+			t.Errorf("%q: %v, want one that says %s", cron, err, want)
+		}
+	}
+}
+
+// A schedule is changed by who looks after it, and by who has seen it as it is.
+func TestChangedSchedules(t *testing.T) {
+	t.Parallel()
+	ctx, p := t.Context(), jobs.New(jobs.Options{Store: openStore(t), Runners: scanning(nil)})
+	mine := store.Schedule{Name: "mine", Kind: "scan", Subject: "prod", Cron: "@daily", By: "ana"}
+	first, err := p.AddSchedule(ctx, mine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := first
+	later.Cron, later.Paused = "@weekly", true
+	second, err := p.ChangeSchedule(ctx, later, first)
+	if err != nil || second.Cron != "@weekly" || !second.Paused || !second.CreatedAt.Equal(first.CreatedAt) {
+		t.Errorf("changed: %+v, %v", second, err)
+	}
+	file := store.Schedule{Name: "file", Kind: "scan", Subject: "prod", Cron: "@daily", ManagedBy: store.ManagedByFile}
+	if file, err = p.SetSchedule(ctx, file); err != nil {
+		t.Fatal(err)
+	}
+	taken, foreign := file, file
+	taken.Name, foreign.ManagedBy = "mine", ""
+	for name, tc := range map[string]struct {
+		kind azward.Kind
+		do   func() error
+	}{
+		"add_twice":     {azward.KindConflict, func() error { _, err := p.AddSchedule(ctx, mine); return err }},
+		"change_of_old": {azward.KindConflict, func() error { _, err := p.ChangeSchedule(ctx, later, first); return err }},
+		"remove_of_old": {azward.KindConflict, func() error { return p.RemoveSchedule(ctx, first) }},
+		"change_of_none": {azward.KindNotFound, func() error {
+			_, err := p.ChangeSchedule(ctx, store.Schedule{Name: "none", Kind: "scan", Subject: "prod"}, first)
+			return err
+		}},
+		"people_change_files": {azward.KindConflict, func() error { _, err := p.ChangeSchedule(ctx, foreign, file); return err }},
+		"people_set_files":    {azward.KindConflict, func() error { _, err := p.SetSchedule(ctx, foreign); return err }},
+		"people_remove_files": {azward.KindConflict, func() error { return p.RemoveSchedule(ctx, foreign) }},
+		"file_sets_peoples":   {azward.KindConflict, func() error { _, err := p.SetSchedule(ctx, taken); return err }},
+		"run_of_none":         {azward.KindNotFound, func() error { _, _, err := p.RunSchedule(ctx, "none", "ana"); return err }},
+	} {
+		var e *azward.Error
+		if err := tc.do(); azward.KindOf(err) != tc.kind || !errors.As(err, &e) || e.Cause == "" || e.Remedy == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	job, added, err := p.RunSchedule(ctx, "file", "ana")
+	if err != nil || !added || job.By != "ana" {
+		t.Errorf("run: %+v, %v, %v", job, added, err)
+	}
+	if ran, err := p.Schedule(ctx, "file"); err != nil || ran.LastJob != job.ID || !ran.NextAt.Equal(file.NextAt) {
+		t.Errorf("after the run: %+v, %v", ran, err)
 	}
 }
 

@@ -89,11 +89,20 @@ type Schedule struct {
 	Cron string `json:"cron"`
 	// Jitter is the most by which a run is put off, so that not everybody asks
 	// Azure at the full hour.
-	Jitter    time.Duration `json:"jitter"` // nanoseconds
-	Paused    bool          `json:"paused"`
-	By        string        `json:"by"`
-	CreatedAt time.Time     `json:"createdAt"`
-	NextAt    time.Time     `json:"nextAt"`
-	LastAt    time.Time     `json:"lastAt,omitzero"`
-	LastJob   string        `json:"lastJob,omitempty"`
+	Jitter time.Duration `json:"jitter"` // nanoseconds
+	Paused bool          `json:"paused"`
+	// ManagedBy looks after it, and nobody else changes it: [ManagedByFile] or
+	// [ManagedByHub]; "" for those that people made.
+	ManagedBy string    `json:"managedBy,omitempty"`
+	By        string    `json:"by"`
+	CreatedAt time.Time `json:"createdAt"`
+	NextAt    time.Time `json:"nextAt"`
+	LastAt    time.Time `json:"lastAt,omitzero"`
+	LastJob   string    `json:"lastJob,omitempty"`
 }
+
+// Who looks after a schedule that people do not.
+const (
+	ManagedByFile = "azward.yaml"
+	ManagedByHub  = "azward"
+)

@@ -428,10 +428,15 @@ func (s *Site) removeSchedule(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	name := r.PostForm.Get("name")
-	if err := pool.RemoveSchedule(r.Context(), name); err != nil {
+	was, err := pool.Schedule(r.Context(), name)
+	if err != nil {
 		return err
 	}
-	if err := s.audit(r.Context(), "schedule.remove", name, nil, nil); err != nil {
+	was.ManagedBy = "" // what the file or the hub looks after stays
+	if err := pool.RemoveSchedule(r.Context(), was); err != nil {
+		return err
+	}
+	if err := s.audit(r.Context(), "schedule.remove", name, was, nil); err != nil {
 		return err
 	}
 	return done(w, r, "/scans", "The schedule "+name+" is gone.")

@@ -12,9 +12,6 @@ import (
 	"github.com/azward/azward/store"
 )
 
-// fromConfig marks the schedules that azward.yaml describes.
-const fromConfig = "azward.yaml"
-
 // configEvery is how often the hub looks whether azward.yaml was applied anew.
 const configEvery = 30 * time.Second
 
@@ -50,7 +47,7 @@ func (h *hubServer) schedule(ctx context.Context, applied config.Applied) error 
 	}
 	old := map[string]store.Schedule{}
 	for _, s := range there {
-		if s.By == fromConfig {
+		if s.ManagedBy == store.ManagedByFile {
 			old[s.Name] = s
 		}
 	}
@@ -58,14 +55,14 @@ func (h *hubServer) schedule(ctx context.Context, applied config.Applied) error 
 	for _, s := range schedulesOf(applied) {
 		was, known := old[s.Name]
 		delete(old, s.Name)
-		if known && was.Cron == s.Cron && was.Jitter == s.Jitter {
-			continue // its next run stays, and so does a pause
+		if known && was.Cron == s.Cron && was.Jitter == s.Jitter && !was.Paused {
+			continue // its next run stays
 		}
 		_, err := h.pool.SetSchedule(ctx, s)
 		all = errors.Join(all, err)
 	}
-	for name := range old {
-		all = errors.Join(all, h.pool.RemoveSchedule(ctx, name))
+	for _, s := range old {
+		all = errors.Join(all, h.pool.RemoveSchedule(ctx, s))
 	}
 	return all
 }
@@ -81,7 +78,7 @@ func schedulesOf(applied config.Applied) (list []store.Schedule) {
 		add := func(kind string, subjects []string) {
 			for _, subject := range subjects {
 				list = append(list, store.Schedule{
-					Name: scheduleName(s.Name, kind, subject), Kind: kind, Subject: subject, Cron: cron, Jitter: s.Jitter, By: fromConfig,
+					Name: scheduleName(s.Name, kind, subject), Kind: kind, Subject: subject, Cron: cron, Jitter: s.Jitter, ManagedBy: store.ManagedByFile, By: store.ManagedByFile,
 				})
 			}
 		}

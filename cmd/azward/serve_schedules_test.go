@@ -25,7 +25,7 @@ func TestSchedulesOfConfig(t *testing.T) {
 	}
 	nightly := config.Schedule{Name: "night & day", Cron: "0 3 * * *", Jitter: time.Minute, Scan: []string{"prod", "dev"}, Registries: []string{"contoso.azurecr.io"}}
 	of := func(kind, subject, cron string) store.Schedule {
-		return store.Schedule{Name: scheduleName("night & day", kind, subject), Kind: kind, Subject: subject, Cron: cron, Jitter: time.Minute, By: fromConfig}
+		return store.Schedule{Name: scheduleName("night & day", kind, subject), Kind: kind, Subject: subject, Cron: cron, Jitter: time.Minute, ManagedBy: store.ManagedByFile, By: store.ManagedByFile}
 	}
 	for _, tc := range []struct {
 		name    string

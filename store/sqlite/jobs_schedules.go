@@ -8,13 +8,13 @@ import (
 	"github.com/azward/azward/store"
 )
 
-const scheduleColumns = `name, kind, subject, cron, jitter, paused, by, created_at, next_at, last_at, last_job`
+const scheduleColumns = `name, kind, subject, cron, jitter, paused, managed_by, by, created_at, next_at, last_at, last_job`
 
 // SaveSchedule writes a schedule, in place of an earlier one of that name.
 func (s *Store) SaveSchedule(ctx context.Context, c store.Schedule) error {
 	return s.transact(ctx, "save schedule", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO schedules (`+scheduleColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			c.Name, c.Kind, c.Subject, c.Cron, int64(c.Jitter), c.Paused, c.By, zeroText(c.CreatedAt), zeroText(c.NextAt), zeroText(c.LastAt), c.LastJob)
+		_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO schedules (`+scheduleColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			c.Name, c.Kind, c.Subject, c.Cron, int64(c.Jitter), c.Paused, c.ManagedBy, c.By, zeroText(c.CreatedAt), zeroText(c.NextAt), zeroText(c.LastAt), c.LastJob)
 		return err
 	})
 }
@@ -40,7 +40,7 @@ func (s *Store) Schedules(ctx context.Context) (list []store.Schedule, err error
 	for rows.Next() {
 		var c store.Schedule
 		var created, next, last string
-		err := rows.Scan(&c.Name, &c.Kind, &c.Subject, &c.Cron, &c.Jitter, &c.Paused, &c.By, &created, &next, &last, &c.LastJob)
+		err := rows.Scan(&c.Name, &c.Kind, &c.Subject, &c.Cron, &c.Jitter, &c.Paused, &c.ManagedBy, &c.By, &created, &next, &last, &c.LastJob)
 		if err == nil {
 			err = errors.Join(parseZero(created, &c.CreatedAt), parseZero(next, &c.NextAt), parseZero(last, &c.LastAt))
 		}
