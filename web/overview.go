@@ -67,7 +67,7 @@ func (s *Site) overview(w http.ResponseWriter, r *http.Request) error {
 // from a hundred thousand to ten, any other shows one stage alone.
 func stages(f workspace.Funnel) []stageView {
 	words := map[string][3]string{
-		workspace.StageFindings:    {"Findings", "vulnerabilities in packages of what is deployed", "/verdicts?dismissed=with"},
+		workspace.StageFindings:    {"Findings", "vulnerabilities in the images of workloads", "/verdicts?dismissed=with"},
 		workspace.StageDeployed:    {"Deployed", "the image runs, and the version is affected", "/verdicts?dismissed=with"},
 		workspace.StageReachable:   {"Reachable", "an attacker can send it packets, or it is not known", "/verdicts?result=exploitable&result=conditional&result=unknown&result=dormant&dismissed=with"},
 		workspace.StageExploitable: {"Exploitable", "all conditions hold, each with its proof", "/verdicts?result=exploitable&dismissed=with"},

@@ -21,8 +21,11 @@ func remedyParts(remedy any) []remedyPart {
 	text := clean(remedy)
 	var list []remedyPart
 	words := func(text string) {
-		if strings.TrimSpace(text) != "" {
-			list = append(list, remedyPart{Text: text})
+		if len(list) > 0 { // a command stands before it, in a box of its own
+			text = strings.TrimLeft(text, ",; ")
+		}
+		if text = strings.TrimSpace(text); text != "" {
+			list = append(list, remedyPart{Text: text + " "})
 		}
 	}
 	for text != "" {

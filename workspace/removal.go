@@ -44,7 +44,7 @@ func (w *Workspace) Removal(ctx context.Context, c store.Connection) (Removal, e
 		"what was read of its registries stays, and so do dismissals, which hold again when the same verdicts come back",
 	}
 	if c.ClientID != "" {
-		r.Stays = append(r.Stays, "nothing changes in Azure: the application "+c.ClientID+" keeps its roles and its credentials until somebody takes them away: az role assignment delete --assignee "+c.ClientID+", az ad app delete --id "+c.ClientID)
+		r.Stays = append(r.Stays, "nothing changes in Azure: the application "+c.ClientID+" keeps its roles and its credentials until somebody takes them away: az role assignment delete --assignee "+c.ClientID+", then az ad app delete --id "+c.ClientID)
 	} else {
 		r.Stays = append(r.Stays, "nothing changes in Azure: the identity keeps its roles until somebody takes them away")
 	}
