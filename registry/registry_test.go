@@ -420,6 +420,22 @@ func TestTimeline(t *testing.T) {
 	same(t, "the one that runs comes first", first, v.Images[0].Digest)
 }
 
+// TestTimelineOfReproducibleBuilds: images that say the same time are ordered by
+// their tags.
+func TestTimelineOfReproducibleBuilds(t *testing.T) {
+	t.Parallel()
+	h, s := newHouse(t), open(t)
+	for _, tag := range []string{"1.10.0", "1.9.0", "1.2.0", "1.9.0-rc1"} {
+		h.push("shop/cart:"+tag, day, debian, app("lodash@"+tag))
+	}
+	scan(t, h, s, day)
+	var got []string
+	for _, x := range view(t, h, s, nil).Timeline("shop/cart") {
+		got = append(got, strings.Join(x.Tags, ","))
+	}
+	same(t, "timeline", []string{"1.2.0", "1.9.0", "1.9.0-rc1", "1.10.0"}, got)
+}
+
 // TestBase: what the base brought is told apart, and a newer base is offered
 // with what it clears.
 func TestBase(t *testing.T) {

@@ -2,7 +2,9 @@ package registry
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/azward/azward"
@@ -104,7 +106,9 @@ func (v *View) Timeline(repository string) []Version {
 	for _, version := range versions {
 		list = append(list, *version)
 	}
-	slices.SortFunc(list, func(a, b Version) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Image.Digest, b.Image.Digest)) })
+	slices.SortFunc(list, func(a, b Version) int {
+		return cmp.Or(a.At.Compare(b.At), compareTags(a.Tags, b.Tags), cmp.Compare(a.Image.Digest, b.Image.Digest))
+	})
 	before, earlier := map[string]Change{}, map[string]bool{}
 	for i := range list {
 		now := keys(list[i].Image)
@@ -116,6 +120,26 @@ func (v *View) Timeline(repository string) []Version {
 	}
 	return list
 }
+
+// compareTags orders images that came at one time, as those of reproducible
+// builds do: by their tags, with numbers as numbers, so that 1.10 comes after 1.9.
+func compareTags(a, b []string) int {
+	if len(a) == 0 || len(b) == 0 {
+		return cmp.Compare(len(a), len(b))
+	}
+	return slices.CompareFunc(chunks(slices.Max(a)), chunks(slices.Max(b)), func(a, b string) int {
+		if a[0] >= '0' && a[0] <= '9' && b[0] >= '0' && b[0] <= '9' {
+			a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
+			return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+		}
+		return cmp.Compare(a, b)
+	})
+}
+
+// chunks cuts a tag where digits begin or end.
+func chunks(tag string) []string { return digitRuns.FindAllString(tag, -1) }
+
+var digitRuns = regexp.MustCompile(`[0-9]+|[^0-9]+`)
 
 // nonzero keeps a time comparable: a zero time with a location is not the zero value.
 func nonzero(t time.Time) time.Time {
