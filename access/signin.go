@@ -163,7 +163,11 @@ func (c *Control) inPerson(ctx context.Context, op string) (store.User, error) {
 		return store.User{}, err
 	}
 	if who.Token != "" {
-		return store.User{}, &azward.Error{Kind: azward.KindRole, Op: op, Cause: "an API token cannot change how its user signs in", Remedy: "sign in with a browser"}
+		return store.User{}, noToken(op)
 	}
 	return c.store.User(ctx, who.UserID)
+}
+
+func noToken(op string) error {
+	return &azward.Error{Kind: azward.KindRole, Op: op, Cause: "an API token cannot change how its user signs in", Remedy: "sign in with a browser"}
 }

@@ -142,10 +142,15 @@ func (c *Control) Enable(ctx context.Context, id string, was time.Time) (User, e
 	return c.change(ctx, id, was, "user.enable", func(u *store.User) { u.Disabled = false })
 }
 
-// EndSessions signs a user out everywhere: yourself, or any for administrators.
+// EndSessions signs a user out everywhere: yourself in a browser, or any for
+// administrators. A token that leaked signs nobody out, unless it is one of an
+// administrator's.
 func (c *Control) EndSessions(ctx context.Context, id string) (User, error) {
 	who, known := From(ctx)
 	if known && who.UserID == id {
+		if who.Token != "" && !who.Role.Allows(Admin) {
+			return User{}, noToken("sign out user")
+		}
 		return c.changeAs(ctx, id, time.Time{}, "user.signOut", func(u *store.User) { u.Epoch++ })
 	}
 	return c.change(ctx, id, time.Time{}, "user.signOut", func(u *store.User) { u.Epoch++ })

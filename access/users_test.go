@@ -160,6 +160,8 @@ func TestWhoMayManageUsers(t *testing.T) {
 	refused(t, err, azward.KindRole)
 	_, err = w.EndSessions(ctx, ana.ID)
 	check(t, err)
+	_, err = w.EndSessions(access.With(t.Context(), access.Identity{UserID: ana.ID, Role: access.Operator, Token: "tok_leaked"}), ana.ID)
+	refused(t, err, azward.KindRole)
 	_, err = w.Users(t.Context())
 	refused(t, err, azward.KindSignIn)
 }
