@@ -12,6 +12,7 @@ var icons = map[string]string{
 	"registries":   `<path d="M2 4.500 8 2l6 2.500L8 7zM2 8l6 2.500L14 8M2 11.500 8 14l6-2.500"/>`,
 	"integrations": `<path d="M6 2v3M10 2v3M4 5h8v3a4 4 0 0 1-8 0zM8 12v2.500"/>`,
 	"scans":        `<circle cx="8" cy="8" r="6"/><circle cx="8" cy="8" r="2.500"/><path d="M8 2v3.500"/>`,
+	"posture":      `<path d="M3 2h10v12H3z"/><path d="m5 5.500.8.800L7.300 4.700M9 5.500h2M5 10l.8.800L7.300 9.200M9 10h2"/>`,
 	"settings":     `<path d="M2 4.500h7M12.500 4.500H14M2 11.500h1.500M7 11.500h7"/><circle cx="10.700" cy="4.500" r="1.750"/><circle cx="5.250" cy="11.500" r="1.750"/>`,
 
 	"exploitable":     `<circle class="f" cx="8" cy="8" r="6"/>`,

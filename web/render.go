@@ -44,6 +44,7 @@ var navigation = []navItem{
 	{"verdicts", "Verdicts", "/verdicts"},
 	{"estate", "Estate", "/estate"},
 	{"registries", "Registries", "/registries"},
+	{"posture", "Posture", "/posture"},
 	{"integrations", "Integrations", "/integrations"},
 	{"scans", "Scans", "/scans"},
 	{"settings", "Settings", "/settings"},
@@ -123,7 +124,7 @@ func args(pairs ...any) (map[string]any, error) {
 
 // parse makes one template for each page: layout, components and the page.
 func (s *Site) parse(files fs.FS) error {
-	base, err := template.New("layout").Funcs(s.functions()).ParseFS(files, "templates/layout.html", "templates/components.html")
+	base, err := template.New("layout").Funcs(s.functions()).ParseFS(files, "templates/layout.html", "templates/components*.html")
 	if err != nil {
 		return fmt.Errorf("parse layout: %w", err)
 	}
@@ -134,7 +135,7 @@ func (s *Site) parse(files fs.FS) error {
 	s.pages = map[string]*template.Template{}
 	for _, file := range names {
 		name := strings.TrimSuffix(path.Base(file), ".html")
-		if name == "layout" || name == "components" {
+		if name == "layout" || strings.HasPrefix(name, "components") {
 			continue
 		}
 		clone, err := base.Clone()

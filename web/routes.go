@@ -61,6 +61,14 @@ func Routes() []Route {
 		{"GET /registries/{host}/image", access.Viewer, "see an image", (*Site).image},
 		{"POST /registries/scan", access.Operator, "scan a registry", (*Site).scanRegistry},
 
+		{"GET /posture", access.Viewer, "see the posture", (*Site).posture},
+		{"GET /posture/rules", access.Viewer, "list rules", (*Site).postureRules},
+		{"GET /posture/rules/{id}", access.Viewer, "see a rule", (*Site).postureRule},
+		{"GET /posture/results", access.Viewer, "list results of rules", (*Site).postureResults},
+		{"GET /posture/finding", access.Viewer, "see a result", (*Site).postureFinding},
+		{"GET /posture/framework", access.Viewer, "see a framework", (*Site).postureFramework},
+		{"GET /posture/export/{format}", access.Viewer, "export results", (*Site).exportPosture},
+
 		{"GET /settings", access.Viewer, "see your account", (*Site).account},
 		{"GET /settings/tokens", access.Viewer, "list tokens", (*Site).tokens},
 		{"POST /settings/tokens", access.Viewer, "make a token", (*Site).makeToken},

@@ -108,14 +108,14 @@ func (j *judged) word() string {
 
 func (j *judged) row(connection string) PostureResult {
 	return PostureResult{
-		Rule: j.rule.ID, Title: j.rule.Title, Severity: j.rule.Severity, Engine: j.rule.Engine, Resource: j.resource, Name: subjectName(j.resource),
+		Rule: j.rule.ID, Title: j.rule.Title, Severity: j.rule.Severity, Engine: j.rule.Engine, Resource: j.resource, Name: SubjectName(j.resource),
 		Type: j.kind, Connection: connection, Result: j.word(), Reason: j.reason, Exposed: exposedWords[j.exposed], Blast: int(j.blast),
 		Because: j.because, Suppressed: j.aside,
 	}
 }
 
-// subjectName names what is judged.
-func subjectName(id azward.ResourceID) string {
+// SubjectName names what is judged.
+func SubjectName(id azward.ResourceID) string {
 	switch {
 	case id == "/":
 		return "the tenant"
@@ -142,6 +142,7 @@ type posture struct {
 	at       time.Time
 	profile  PostureProfile
 	rules    []*heldRule
+	byID     map[string]*heldRule
 	rows     []judged // in order
 	counts   map[*heldRule]PostureCounts
 	unheld   map[*heldRule]int // that pass, and are not among the rows

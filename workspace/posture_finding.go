@@ -77,7 +77,7 @@ func (p *posture) explain(rows []PostureResult) []PostureFinding {
 	wanted := map[string]PostureResult{}
 	rules := map[*heldRule]bool{}
 	for _, r := range rows {
-		if h := p.find(r.Rule); h != nil && r.Connection == p.kept.Scan.Source {
+		if h := p.byID[r.Rule]; h != nil && r.Connection == p.kept.Scan.Source {
 			wanted[r.Rule+placeMark+string(r.Resource.Key())] = r
 			rules[h] = true
 		}

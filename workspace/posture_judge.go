@@ -23,7 +23,7 @@ func (w *Workspace) judge(ctx context.Context, k Kept, at time.Time) (*posture, 
 	if err != nil {
 		return nil, err
 	}
-	p := &posture{kept: k, at: at, profile: profile, counts: map[*heldRule]PostureCounts{}, unheld: map[*heldRule]int{}}
+	p := &posture{kept: k, at: at, profile: profile, counts: map[*heldRule]PostureCounts{}, unheld: map[*heldRule]int{}, byID: map[string]*heldRule{}}
 	j := judging{posture: p, ranker: policy.NewChecker(k.Estate, at), keys: map[azward.ResourceID]string{}}
 	j.hold()
 	checker := policy.NewChecker(k.Estate, at)
@@ -75,6 +75,7 @@ type judging struct {
 func (j *judging) hold() {
 	j.byRule, j.byPolicy = map[string]*heldRule{}, map[*azurepolicy.Policy]*heldRule{}
 	add := func(h *heldRule) *heldRule {
+		j.posture.byID[h.ID] = h
 		h.search = strings.ToLower(h.ID + " " + h.Title)
 		j.posture.rules = append(j.posture.rules, h)
 		return h

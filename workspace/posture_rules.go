@@ -170,7 +170,7 @@ func (w *Workspace) PostureRule(ctx context.Context, id string) (PostureRuleDeta
 	for _, r := range countRules(list, PostureQuery{Rule: id}) {
 		d := PostureRuleDetail{PostureRule: r, Types: []string{}, Reads: []string{}, Overlaps: []string{}}
 		for _, p := range list {
-			if h := p.find(id); h != nil {
+			if h := p.byID[id]; h != nil {
 				d.describe(h)
 				d.Defender.count(p.defender, id)
 			}
@@ -181,14 +181,6 @@ func (w *Workspace) PostureRule(ctx context.Context, id string) (PostureRuleDeta
 		Kind: azward.KindNotFound, Op: "find rule", Subject: fmt.Sprintf("%.100q", id), Cause: "the profile has none of that name",
 		Remedy: "copy an ID from the list of rules: azward policy list",
 	}
-}
-
-func (p *posture) find(id string) *heldRule {
-	at := slices.IndexFunc(p.rules, func(h *heldRule) bool { return h.ID == id })
-	if at < 0 {
-		return nil
-	}
-	return p.rules[at]
 }
 
 func (d *PostureRuleDetail) describe(h *heldRule) {

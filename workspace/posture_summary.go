@@ -169,7 +169,7 @@ func (s *PostureSummary) families(list []*posture) {
 			seen[h.ID] = true
 			f.Rules++
 			if !slices.ContainsFunc(list, func(p *posture) bool {
-				o := p.find(h.ID)
+				o := p.byID[h.ID]
 				return o != nil && p.counts[o].Judged() > 0
 			}) {
 				f.Idle++
