@@ -97,8 +97,15 @@ func (l Listing) Evidence() azward.Evidence {
 	}
 	return azward.Evidence{
 		Resource: l.Scope, Property: "", Source: source, Meaning: meaning, ReadAt: l.ReadAt,
-		Value: azward.JSONValue(map[string]any{"type": l.Type, "status": l.Status, "pages": l.Pages}),
+		Value: azward.JSONValue(listed{l.Pages, l.Status, l.Type}),
 	}
+}
+
+// listed is what the evidence of a listing shows.
+type listed struct {
+	Pages  int           `json:"pages"`
+	Status ListingStatus `json:"status"`
+	Type   string        `json:"type"`
 }
 
 // Listings returns all listings, by scope and type.
@@ -173,7 +180,10 @@ func (e *snapshot) indexCoverage() {
 // that was read but not understood, or a part of the listed scope that could
 // not be read. A user's word (--complete) yields to every gap.
 func (e *Estate) Absence(scope azward.ResourceID, types ...string) (proof []azward.Evidence, missing []azward.Gap) {
-	c := coverage{estate: e, cited: map[Listing]bool{}, lacking: map[azward.Gap]bool{}}
+	c := coverage{estate: e}
+	if scope == "" || len(types) > 1 { // one question has few
+		c.cited, c.lacking = map[Listing]bool{}, map[azward.Gap]bool{}
+	}
 	if scope != "" {
 		for _, t := range types {
 			c.ask(scope, t)
@@ -195,7 +205,8 @@ func (e *Estate) Absence(scope azward.ResourceID, types ...string) (proof []azwa
 	return c.proof, c.missing
 }
 
-// coverage gathers proof and gaps, each once.
+// coverage gathers proof and gaps, each once: cited and lacking are those that
+// it has; nil where it is asked once.
 type coverage struct {
 	estate  *Estate
 	cited   map[Listing]bool
@@ -210,7 +221,9 @@ func (c *coverage) ask(scope azward.ResourceID, resourceType string) {
 	})
 	if l, ok := c.estate.listing(scope, resourceType, gaps); ok {
 		if !c.cited[l] {
-			c.cited[l] = true
+			if c.cited != nil {
+				c.cited[l] = true
+			}
 			c.proof = append(c.proof, l.Evidence())
 		}
 		return
@@ -231,10 +244,13 @@ func (c *coverage) ask(scope azward.ResourceID, resourceType string) {
 		gaps = []azward.Gap{notListed(scope, resourceType)}
 	}
 	for _, g := range gaps {
-		if !c.lacking[g] {
+		switch {
+		case c.lacking == nil && slices.Contains(c.missing, g) || c.lacking[g]:
+			continue
+		case c.lacking != nil:
 			c.lacking[g] = true
-			c.missing = append(c.missing, g)
 		}
+		c.missing = append(c.missing, g)
 	}
 }
 
