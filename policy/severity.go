@@ -20,6 +20,8 @@ var severityText []byte
 type severityLine struct {
 	Name, Title, Category, Effect string
 	Severity                      azward.Severity
+
+	title, category pattern
 }
 
 // severityTable is read once; ours always reads, which a test holds.
@@ -35,7 +37,7 @@ var severityTable = sync.OnceValues(func() ([]severityLine, error) {
 	}
 	for i := range file.Severities {
 		s := &file.Severities[i]
-		s.Title, s.Category = strings.ToLower(s.Title), strings.ToLower(s.Category)
+		s.title, s.category = newPattern(s.Title), newPattern(s.Category)
 	}
 	return file.Severities, nil
 })
@@ -53,8 +55,8 @@ func SeverityOf(p *azurepolicy.Policy) azward.Severity {
 	for i := range table {
 		s := &table[i]
 		if s.Name != "" && !strings.EqualFold(s.Name, d.Name) ||
-			s.Title != "" && !globLow(s.Title, title) ||
-			s.Category != "" && !globLow(s.Category, category) ||
+			s.Title != "" && !s.title.fits(title) ||
+			s.Category != "" && !s.category.fits(category) ||
 			s.Effect != "" && !strings.EqualFold(s.Effect, p.Effect) {
 			continue
 		}
@@ -63,28 +65,30 @@ func SeverityOf(p *azurepolicy.Policy) azward.Severity {
 	return azward.SeverityUnknown
 }
 
-// glob compares text with a pattern in which * stands for any text, without
-// case.
-func glob(pattern, s string) bool {
-	return globLow(strings.ToLower(pattern), strings.ToLower(s))
-}
+// pattern is text in which * stands for any text, in lower case, parted at *.
+type pattern []string
 
-// globLow is glob of what is in lower case.
-func globLow(pattern, s string) bool {
-	parts := strings.Split(pattern, "*")
-	if len(parts) == 1 {
-		return pattern == s
+func newPattern(text string) pattern { return strings.Split(strings.ToLower(text), "*") }
+
+// glob compares text with a pattern, without case.
+func glob(text, s string) bool { return newPattern(text).fits(strings.ToLower(s)) }
+
+// fits compares with what is in lower case.
+func (p pattern) fits(s string) bool {
+	if len(p) == 1 {
+		return p[0] == s
 	}
-	if !strings.HasPrefix(s, parts[0]) {
+	if !strings.HasPrefix(s, p[0]) {
 		return false
 	}
-	s = s[len(parts[0]):]
-	for _, part := range parts[1 : len(parts)-1] {
+	s = s[len(p[0]):]
+	last := len(p) - 1
+	for _, part := range p[1:last] {
 		at := strings.Index(s, part)
 		if at < 0 {
 			return false
 		}
 		s = s[at+len(part):]
 	}
-	return strings.HasSuffix(s, parts[len(parts)-1])
+	return strings.HasSuffix(s, p[last])
 }

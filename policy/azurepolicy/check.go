@@ -55,6 +55,9 @@ type Result struct {
 // Checker evaluates policies on one estate at one time. It is not safe for
 // concurrent use; any number may share an estate and policies.
 type Checker struct {
+	// Brief leaves out the comparisons of what passes.
+	Brief bool
+
 	estate   *estate.Estate
 	at       time.Time
 	subjects map[*estate.Resource]*Subject
@@ -155,7 +158,7 @@ func (c *Checker) judge(p *Policy, s *Subject, tracing bool) Result {
 		return out // most pairs end here
 	}
 	r := &c.run
-	*r = run{subject: s, first: s, estate: c.estate, at: c.at, from: &p.From, slots: r.slots[:0], containers: c.containers}
+	*r = run{subject: s, first: s, estate: c.estate, at: c.at, from: &p.From, slots: r.slots[:0], leaves: r.leaves[:0], containers: c.containers}
 	switch {
 	case p.Effect == "disabled":
 		out.Reason = "the effect is disabled"
@@ -175,7 +178,7 @@ func (c *Checker) judge(p *Policy, s *Subject, tracing bool) Result {
 	case answer == azward.Unknown:
 		out.State, out.Reason = Unknown, r.why.reason
 	case p.exists != nil && answer == azward.No:
-		r.leaves = nil
+		r.leaves = r.leaves[:0]
 	case p.exists != nil:
 		c.related(p.exists, r, &out)
 	case answer == azward.Yes:
@@ -183,7 +186,10 @@ func (c *Checker) judge(p *Policy, s *Subject, tracing bool) Result {
 	default:
 		out.State = Pass
 	}
-	out.Leaves, out.Refused = r.leaves, r.refusals
+	out.Refused = r.refusals
+	if tracing && (out.State != Pass || !c.Brief) {
+		out.Leaves = r.told()
+	}
 	if s.maybe() {
 		return out.open(maybeReason)
 	}

@@ -60,11 +60,12 @@ func operatorOf(name string) (op operator, negated, ok bool) {
 }
 
 // expected is what the comparison compares to.
-func (c *comparison) expected(r *run) value {
+func (c *comparison) expected(r *run) *value {
 	if c.fixed != nil {
-		return *c.fixed
+		return c.fixed
 	}
-	return c.want.eval(r)
+	v := c.want.eval(r)
+	return &v
 }
 
 // verdict of one comparison, with the reason where it is unknown.

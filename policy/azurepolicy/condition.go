@@ -374,12 +374,12 @@ func (c *fieldLeaf) eval(r *run) azward.Answer {
 	result, start, none := azward.Yes, len(r.leaves), true
 	c.field.each(r, func(v *value, at *place) bool {
 		if r.spent += 1 + len(want.list)/perStep; r.spent > maxCost {
-			result = r.leaf(c.field.name, v, at, &c.comparison, &want, refused("it takes more than %d steps", maxCost))
+			result = r.leaf(c.field.name, v, at, &c.comparison, want, refused("it takes more than %d steps", maxCost))
 			return false
 		}
 		none = false
 		mark := len(r.leaves)
-		switch r.leaf(c.field.name, v, at, &c.comparison, &want, c.test(v, &want)) {
+		switch r.leaf(c.field.name, v, at, &c.comparison, want, c.test(v, want)) {
 		case azward.No:
 			result = azward.No
 			r.keepOnly(start, mark)
@@ -398,7 +398,7 @@ func (c *fieldLeaf) eval(r *run) azward.Answer {
 	})
 	if none {
 		empty := listValue(nil)
-		return r.leaf(c.field.name, &empty, nil, &c.comparison, &want, answered(true))
+		return r.leaf(c.field.name, &empty, nil, &c.comparison, want, answered(true))
 	}
 	return result
 }
@@ -413,7 +413,7 @@ type valueLeaf struct {
 func (c *valueLeaf) eval(r *run) azward.Answer {
 	r.spent++
 	v, want := c.source.eval(r), c.expected(r)
-	return r.leaf(c.written, &v, nil, &c.comparison, &want, c.test(&v, &want))
+	return r.leaf(c.written, &v, nil, &c.comparison, want, c.test(&v, want))
 }
 
 // countLeaf compares how many members meet a condition.
@@ -531,16 +531,16 @@ func (c *countLeaf) eval(r *run) azward.Answer {
 	}
 	want := c.expected(r)
 	if stop.undecided() {
-		return r.leaf(c.name, &stop, nil, &c.comparison, &want, verdict{reason: stop.text, failed: stop.kind == failed})
+		return r.leaf(c.name, &stop, nil, &c.comparison, want, verdict{reason: stop.text, failed: stop.kind == failed})
 	}
-	got, n := c.judge(t, &want)
+	got, n := c.judge(t, want)
 	if got.answer == azward.Unknown && got.reason == "" {
-		return r.leaf(c.name, &n, nil, &c.comparison, &want, t.bad)
+		return r.leaf(c.name, &n, nil, &c.comparison, want, t.bad)
 	}
 	if got.answer != azward.Unknown && t.least != t.most {
 		r.leaves = r.leaves[:start] // what is unknown did not matter
 	}
-	return r.leaf(c.name, &n, nil, &c.comparison, &want, got)
+	return r.leaf(c.name, &n, nil, &c.comparison, want, got)
 }
 
 // maxOpen bounds how many numbers a count that is not known exactly is tried

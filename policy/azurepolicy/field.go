@@ -188,11 +188,18 @@ type place struct {
 	token string
 }
 
-func (p *place) String() string {
+// String is the JSON pointer (RFC 6901) of the place.
+func (p *place) String() string { return string(p.pointer(nil)) }
+
+func (p *place) pointer(to []byte) []byte {
 	if p == nil {
-		return ""
+		return to
 	}
-	return p.up.String() + "/" + strings.ReplaceAll(strings.ReplaceAll(p.token, "~", "~0"), "/", "~1")
+	to = append(p.up.pointer(to), '/')
+	if strings.ContainsAny(p.token, "~/") {
+		return append(to, strings.NewReplacer("~", "~0", "/", "~1").Replace(p.token)...)
+	}
+	return append(to, p.token...)
 }
 
 // below notes a step, while somebody listens.

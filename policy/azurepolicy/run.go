@@ -37,7 +37,7 @@ type run struct {
 	refusals int // leaves that Azure would refuse to evaluate
 
 	tracing bool
-	leaves  []Leaf
+	leaves  []noted
 	why     verdict // of the last unknown leaf
 }
 
@@ -94,7 +94,18 @@ func (l *Leaf) meaning() string {
 	return s
 }
 
-// leaf notes a comparison and gives its answer.
+// noted is a comparison that was made. Few of them decide: the others are
+// never told.
+type noted struct {
+	name    string
+	v, want *value
+	at      *place
+	how     *comparison
+	got     verdict
+	subject *Subject
+}
+
+// leaf notes a comparison and gives its answer. The values do not change after.
 func (r *run) leaf(name string, v *value, at *place, c *comparison, want *value, got verdict) azward.Answer {
 	if got.answer == azward.Unknown {
 		r.why = got
@@ -103,16 +114,33 @@ func (r *run) leaf(name string, v *value, at *place, c *comparison, want *value,
 		}
 	}
 	if r.tracing && len(r.leaves) < maxLeaves {
-		l := Leaf{
-			Field: name, Path: at.String(), Value: shown(at.String(), name, v), Operator: c.name, Expected: want.json(),
-			Answer: got.answer, Reason: got.reason, resource: r.subject.Resource,
-		}
-		if s := r.subject; s.holder != nil {
-			l.resource, l.Path = s.holder, s.prefix+l.Path
-		}
-		r.leaves = append(r.leaves, l)
+		r.leaves = append(r.leaves, noted{name, v, want, at, c, got, r.subject})
 	}
 	return got.answer
+}
+
+// told are the comparisons that are still noted.
+func (r *run) told() []Leaf {
+	if len(r.leaves) == 0 {
+		return nil
+	}
+	out := make([]Leaf, len(r.leaves))
+	for i := range r.leaves {
+		out[i] = r.leaves[i].leaf()
+	}
+	return out
+}
+
+func (n *noted) leaf() Leaf {
+	path := n.at.String()
+	l := Leaf{
+		Field: n.name, Path: path, Value: shown(path, n.name, n.v), Operator: n.how.name, Expected: n.want.json(),
+		Answer: n.got.answer, Reason: n.got.reason, resource: n.subject.Resource,
+	}
+	if s := n.subject; s.holder != nil {
+		l.resource, l.Path = s.holder, s.prefix+l.Path
+	}
+	return l
 }
 
 // shown is the value of a leaf without its secrets. Of one that was computed,
