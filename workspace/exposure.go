@@ -45,6 +45,11 @@ func (w *Workspace) Exposure(ctx context.Context, id azward.ResourceID) (Exposed
 		x.Settings = append(x.Settings, settings...)
 	case exposure.HasEndpoint(r):
 		x.Exposure, x.Ladder = exposure.PublicEndpoint(k.Estate, r), exposure.EndpointLadder(k.Estate, r)
+		settings, err := exposure.EndpointCounterfactuals(k.Estate, r)
+		if err != nil {
+			return x, err
+		}
+		x.Settings = append(x.Settings, settings...)
 	default:
 		return x, &azward.Error{
 			Kind: azward.KindNotFound, Op: "judge exposure", Subject: string(r.ID), Cause: r.Type + " is no workload and no service with an endpoint that is judged",
