@@ -12,7 +12,6 @@ import (
 	"github.com/azward/azward"
 	"github.com/azward/azward/advisory"
 	"github.com/azward/azward/estate"
-	"github.com/azward/azward/image"
 	"github.com/azward/azward/registry"
 	"github.com/azward/azward/remediation"
 	"github.com/azward/azward/store"
@@ -253,7 +252,7 @@ func (d *deployed) of(digests []azward.Digest, references []string) []registry.R
 		for _, name := range names {
 			for _, found := range e.WorkloadsOf(name) {
 				key := found.ID.Key()
-				if seen[key] || !runsOne(found, digests, references) {
+				if seen[key] || !registry.RunsOne(found, digests, references) {
 					continue
 				}
 				seen[key] = true
@@ -267,23 +266,4 @@ func (d *deployed) of(digests []azward.Digest, references []string) []registry.R
 		}
 	}
 	return list
-}
-
-// runsOne says whether a container has one of the digests, or names one of the
-// references while its digest is not known: a tag may have moved since it was
-// pulled.
-func runsOne(w estate.Workload, digests []azward.Digest, references []string) bool {
-	return slices.ContainsFunc(w.Containers, func(c estate.Container) bool {
-		if c.Digest != "" {
-			return slices.Contains(digests, c.Digest)
-		}
-		ref, err := image.ParseReference(c.Image)
-		if err != nil {
-			return false
-		}
-		if ref.Digest != "" {
-			return slices.Contains(digests, ref.Digest)
-		}
-		return slices.Contains(references, ref.String())
-	})
 }

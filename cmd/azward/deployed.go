@@ -90,7 +90,7 @@ func (d *deployed) runs(digests []azward.Digest, references []string) []registry
 	list := []registry.Run{}
 	seen := map[azward.ResourceID]bool{}
 	take := func(w estate.Workload) {
-		if seen[w.ID] || !runsOne(w, digests, references) {
+		if seen[w.ID] || !registry.RunsOne(w, digests, references) {
 			return
 		}
 		seen[w.ID] = true
@@ -113,25 +113,6 @@ func (d *deployed) runs(digests []azward.Digest, references []string) []registry
 		}
 	}
 	return list
-}
-
-// runsOne says whether a container has one of the digests, or names one of the
-// references while its digest is not known: a tag may have moved since it was
-// pulled.
-func runsOne(w estate.Workload, digests []azward.Digest, references []string) bool {
-	return slices.ContainsFunc(w.Containers, func(c estate.Container) bool {
-		if c.Digest != "" {
-			return slices.Contains(digests, c.Digest)
-		}
-		ref, err := image.ParseReference(c.Image)
-		if err != nil {
-			return false
-		}
-		if ref.Digest != "" {
-			return slices.Contains(digests, ref.Digest)
-		}
-		return slices.Contains(references, ref.String())
-	})
 }
 
 // running gives the digests of a registry's images that run, by repository.

@@ -72,7 +72,7 @@ func Azward() Rules {
 	return Rules{
 		Module:      "github.com/azward/azward",
 		Rows:        rows(),
-		Neighbours:  [][2]string{{"collect", "azure"}, {"verdict", "exposure"}, {"verdict", "impact"}, {"foreign", "sbom"}, {"hardening", "hardening/secret"}, {"policy", "exposure"}, {"policy", "impact"}, {"policy", "hardening"}, {"policy", "report"}, {"policy", "policy/azurepolicy"}, {"template", "policy/azurepolicy"}, {"api", "api/aurora"}, {"config", "connect"}, {"workspace", "registry"}, {"workspace", "registry"}, {"config", "retention"}},
+		Neighbours:  [][2]string{{"collect", "azure"}, {"verdict", "exposure"}, {"verdict", "impact"}, {"foreign", "sbom"}, {"hardening", "hardening/secret"}, {"policy", "exposure"}, {"policy", "impact"}, {"policy", "hardening"}, {"policy", "report"}, {"policy", "policy/azurepolicy"}, {"template", "policy/azurepolicy"}, {"api", "api/aurora"}, {"config", "connect"}, {"workspace", "registry"}, {"config", "retention"}},
 		Impure:      impure(),
 		Confined:    confined(),
 		TestSupport: testSupport(),
