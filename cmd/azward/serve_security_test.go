@@ -30,6 +30,7 @@ func TestHubSecurity(t *testing.T) {
 		run  func(*testing.T, *secured)
 	}{
 		{"every_route_as_everybody", everyRouteAsEverybody},
+		{"pages_hold_no_markup_from_data", pagesHoldNoMarkupFromData},
 	} {
 		if !t.Run(step.name, func(t *testing.T) { step.run(t, w) }) && step.name == "every_route_as_everybody" {
 			break
