@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"cel.dev/cel-go/common/types"
-	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/interpreter"
 
 	"github.com/azward/azward"
@@ -161,19 +160,19 @@ func (c *Checker) embedded(o *object, resourceType string) ([]*object, bool) {
 	if i < 0 {
 		return nil, false
 	}
-	properties, ok := o.values[i].(*object)
+	properties, ok := o.at(i).(*object)
 	if !ok {
 		return nil, false
 	}
 	if i = properties.find(kind); i < 0 {
 		return nil, o.doc.unread == ""
 	}
-	list, ok := properties.values[i].(*array)
+	list, ok := properties.at(i).(*array)
 	if !ok {
 		return nil, o.doc.unread == ""
 	}
 	var found []*object
-	for _, v := range list.values {
+	for _, v := range list.values() {
 		child, ok := v.(*object)
 		if !ok {
 			continue
@@ -183,7 +182,7 @@ func (c *Checker) embedded(o *object, resourceType string) ([]*object, bool) {
 			if at < 0 {
 				continue
 			}
-			id, _ := child.values[at].(types.String)
+			id, _ := child.at(at).(types.String)
 			parsed, err := azward.ParseResourceID(string(id))
 			if err != nil || !parsed.Within(o.id()) {
 				continue
@@ -252,7 +251,7 @@ func (c *Checker) scopes(rules []*Rule, yield func(Result) bool) bool {
 func (c *Checker) standIn(id azward.ResourceID, of string) *object {
 	r := &estate.Resource{ID: id, Type: of, Name: id.Name(), Body: azward.JSONValue(map[string]string{"id": string(id), "type": of})}
 	d := &document{resource: r, run: &c.run, unread: "it was not read"}
-	d.root = &object{place: place{doc: d}, keys: []string{"id", "type"}, values: []ref.Val{types.String(id), types.String(of)}}
+	d.root = &object{place: place{doc: d}, raw: string(r.Body)}
 	return d.root
 }
 

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -12,12 +11,14 @@ import (
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/estate"
+	"github.com/azward/azward/internal/jsonskip"
 	"github.com/azward/azward/policy/azurepolicy"
 )
 
-// document is a resource's body, decoded once for all rules of a [Checker].
-// Objects and lists of it are CEL values themselves: a rule walks the document
-// without a copy, and every property that it looks at is noted in the run.
+// document is a resource's body for all rules of a [Checker]. Objects and lists
+// of it are CEL values themselves, which are read when a rule looks into them:
+// it walks the document without a copy, and every property that it looks at is
+// noted in the run.
 type document struct {
 	resource *estate.Resource
 	run      *run
@@ -57,17 +58,27 @@ func newDocument(e *estate.Estate, r *estate.Resource, in *run) (*document, erro
 	}
 	d.planned = estate.HoldsLater(r.Body)
 	d.site = r.Source != azward.SourceTemplate && (strings.EqualFold(r.Type, siteType) || strings.EqualFold(r.Type, siteType+"/slots"))
-	p := decoder{doc: d, b: r.Body}
-	v, err := p.whole()
-	if err != nil {
+	if err := d.read(r.Body); err != nil {
 		return nil, err
 	}
-	root, ok := v.(*object)
-	if !ok {
-		return nil, errors.New("it is no JSON object")
-	}
-	d.root = root
 	return d, nil
+}
+
+// read makes the root of a body that an estate has checked: it is valid JSON.
+func (d *document) read(body []byte) error {
+	text := string(body)
+	start := jsonskip.Space(text, 0)
+	switch {
+	case start == len(text):
+		return errors.New("it is empty")
+	case text[start] != '{':
+		return errors.New("it is no JSON object")
+	}
+	d.root = &object{place: place{doc: d}, raw: text[start:]}
+	if levels := d.root.open(); levels > maxDepth {
+		return fmt.Errorf("it nests deeper than %d levels", maxDepth)
+	}
+	return nil
 }
 
 const siteType = "Microsoft.Web/sites"
@@ -117,11 +128,58 @@ func token(name string, nth int) string {
 // first, then without case.
 type object struct {
 	place
-	keys   []string
-	values []ref.Val
+	raw  string // its text, until it is looked into
+	held []member
 	// as is the resource that the object is where its parent's document holds
 	// it, such as a subnet; nil for all others.
 	as *estate.Resource
+}
+
+// member of an object. Its value is made when it is asked for.
+type member struct {
+	key, raw string
+	value    ref.Val
+}
+
+// members are those of the object, in their order.
+func (o *object) members() []member {
+	if o.raw != "" {
+		o.open()
+	}
+	return o.held
+}
+
+// open finds the members, and tells how many levels the object nests.
+func (o *object) open() (levels int) {
+	s := o.raw
+	o.raw, o.held = "", make([]member, 0, fewMembers)
+	for i := jsonskip.Space(s, 1); i < len(s) && s[i] == '"'; i = jsonskip.Space(s, i+1) {
+		var key string
+		key, i = jsonskip.Text(s, i)
+		start := jsonskip.Space(s, jsonskip.Space(s, i)+1) // behind the colon
+		end, deep := jsonskip.Value(s, start)
+		levels = max(levels, deep)
+		if at := o.find(key); at >= 0 && o.held[at].key == key {
+			o.held[at].raw = s[start:end] // the last one counts, as in every decoder
+		} else {
+			o.held = append(o.held, member{key: key, raw: s[start:end]})
+		}
+		i = jsonskip.Space(s, end)
+	}
+	return levels + 1
+}
+
+// fewMembers is how many most objects have at most: lists that hold them need
+// not grow.
+const fewMembers = 8
+
+// at is the value of the member with an index.
+func (o *object) at(i int) ref.Val {
+	m := &o.held[i]
+	if m.value == nil {
+		m.value = valueOf(m.raw, place{doc: o.doc, up: &o.place, name: m.key})
+	}
+	return m.value
 }
 
 // resource is what the object is the document of.
@@ -153,15 +211,11 @@ func (o *object) leftOut(key string) string {
 	return ""
 }
 
-// array is a JSON array as a CEL list.
-type array struct {
-	place
-	values []ref.Val
-}
-
 func (o *object) find(key string) int {
 	folded := -1
-	for i, k := range o.keys {
+	members := o.members()
+	for i := range members {
+		k := members[i].key
 		if len(k) != len(key) {
 			continue
 		}
@@ -175,130 +229,55 @@ func (o *object) find(key string) int {
 	return folded
 }
 
-// decoder walks JSON that an estate has checked: it is valid and compact.
-type decoder struct {
-	doc *document
-	b   []byte
-	i   int
+// array is a JSON array as a CEL list.
+type array struct {
+	place
+	raw  string // its text, until it is looked into
+	held []ref.Val
 }
 
-func (p *decoder) whole() (ref.Val, error) {
-	if len(p.b) == 0 {
-		return nil, errors.New("it is empty")
+// values are the elements.
+func (a *array) values() []ref.Val {
+	s := a.raw
+	if s == "" {
+		return a.held
 	}
-	return p.value(place{doc: p.doc}, 0)
+	a.raw = ""
+	for i := jsonskip.Space(s, 1); i < len(s) && s[i] != ']'; i = jsonskip.Space(s, i+1) {
+		end, _ := jsonskip.Value(s, i)
+		a.held = append(a.held, valueOf(s[i:end], place{doc: a.doc, up: &a.place, nth: len(a.held) + 1}))
+		i = jsonskip.Space(s, end)
+	}
+	return a.held
 }
 
-func (p *decoder) space() {
-	for p.i < len(p.b) && (p.b[p.i] == ' ' || p.b[p.i] == '\n' || p.b[p.i] == '\t' || p.b[p.i] == '\r') {
-		p.i++
+// valueOf is the value of a JSON text at its place. A number that no computer
+// holds is an error.
+func valueOf(raw string, at place) ref.Val {
+	if raw == "" {
+		return types.NullValue
 	}
-}
-
-func (p *decoder) value(at place, depth int) (ref.Val, error) {
-	if depth > maxDepth {
-		return nil, fmt.Errorf("it nests deeper than %d levels", maxDepth)
-	}
-	p.space()
-	switch p.b[p.i] {
+	switch raw[0] {
 	case '{':
-		return p.object(at, depth)
+		return &object{place: at, raw: raw}
 	case '[':
-		return p.array(at, depth)
+		return &array{place: at, raw: raw}
 	case '"':
-		return types.String(p.text()), nil
+		s, _ := jsonskip.Text(raw, 0)
+		return types.String(s)
 	case 't':
-		p.i += len("true")
-		return types.True, nil
+		return types.True
 	case 'f':
-		p.i += len("false")
-		return types.False, nil
+		return types.False
 	case 'n':
-		p.i += len("null")
-		return types.NullValue, nil
+		return types.NullValue
 	}
-	start := p.i
-	for p.i < len(p.b) && strings.IndexByte("+-.0123456789eE", p.b[p.i]) >= 0 {
-		p.i++
+	if n, err := strconv.ParseInt(raw, 10, 64); err == nil {
+		return types.Int(n)
 	}
-	digits := string(p.b[start:p.i])
-	if n, err := strconv.ParseInt(digits, 10, 64); err == nil {
-		return types.Int(n), nil
-	}
-	n, err := strconv.ParseFloat(digits, 64)
+	n, err := strconv.ParseFloat(raw, 64)
 	if err != nil {
-		return nil, fmt.Errorf("the number %.40s is out of range", digits)
+		return types.NewErr("the number %.40s is out of range", raw)
 	}
-	return types.Double(n), nil
-}
-
-func (p *decoder) text() string {
-	start := p.i
-	p.i++
-	escaped := false
-	for p.b[p.i] != '"' {
-		if p.b[p.i] == '\\' {
-			escaped = true
-			p.i++
-		}
-		p.i++
-	}
-	p.i++
-	if !escaped {
-		return string(p.b[start+1 : p.i-1])
-	}
-	var s string
-	if err := json.Unmarshal(p.b[start:p.i], &s); err != nil {
-		return string(p.b[start+1 : p.i-1]) // cannot be: the document is valid
-	}
-	return s
-}
-
-// fewMembers is how many most objects have at most: lists that hold them need
-// not grow.
-const fewMembers = 4
-
-func (p *decoder) object(at place, depth int) (ref.Val, error) {
-	o := &object{place: at, keys: make([]string, 0, fewMembers), values: make([]ref.Val, 0, fewMembers)}
-	for p.i++; ; p.i++ {
-		if p.space(); p.b[p.i] == '}' {
-			p.i++
-			return o, nil
-		}
-		key := p.text()
-		p.space()
-		p.i++ // the colon
-		v, err := p.value(place{doc: p.doc, up: &o.place, name: key}, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		if held := o.find(key); held >= 0 && o.keys[held] == key {
-			o.values[held] = v // the last one counts, as in every decoder
-		} else {
-			o.keys, o.values = append(o.keys, key), append(o.values, v)
-		}
-		if p.space(); p.b[p.i] == '}' {
-			p.i++
-			return o, nil
-		}
-	}
-}
-
-func (p *decoder) array(at place, depth int) (ref.Val, error) {
-	a := &array{place: at}
-	for p.i++; ; p.i++ {
-		if p.space(); p.b[p.i] == ']' {
-			p.i++
-			return a, nil
-		}
-		v, err := p.value(place{doc: p.doc, up: &a.place, nth: len(a.values) + 1}, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		a.values = append(a.values, v)
-		if p.space(); p.b[p.i] == ']' {
-			p.i++
-			return a, nil
-		}
-	}
+	return types.Double(n)
 }

@@ -59,9 +59,9 @@ func items(in, v ref.Val) ref.Val {
 	case *related:
 		n = len(l.values)
 	case *array:
-		n = len(l.values)
+		n = len(l.values())
 	case *object:
-		n = len(l.keys)
+		n = len(l.members())
 	case traits.Lister, traits.Mapper:
 		if sized, ok := l.(traits.Sizer); ok {
 			n = int(plainNumber(sized.Size()))

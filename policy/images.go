@@ -231,12 +231,9 @@ func (c *Checker) imageDocument(r *estate.Resource) (*object, error) {
 	if rec.Facts == nil {
 		d.unread = imageUnread
 	}
-	p := decoder{doc: d, b: body}
-	v, err := p.whole()
-	if err != nil {
+	if err := d.read(body); err != nil {
 		return nil, err
 	}
-	d.root, _ = v.(*object)
 	return d.root, nil
 }
 
@@ -284,7 +281,7 @@ func (o *object) undecided(key string) string {
 		return ""
 	}
 	if at := o.find("reason"); at >= 0 {
-		if why, ok := o.values[at].(types.String); ok {
+		if why, ok := o.at(at).(types.String); ok {
 			return string(why)
 		}
 	}

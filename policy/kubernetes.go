@@ -52,7 +52,7 @@ func (o *object) inner(name string) *object {
 	if i < 0 {
 		return nil
 	}
-	found, _ := o.values[i].(*object)
+	found, _ := o.at(i).(*object)
 	return found
 }
 
@@ -69,9 +69,9 @@ func (r *run) containers(o *object) ref.Val {
 		if i < 0 {
 			continue
 		}
-		if list, ok := spec.values[i].(*array); ok {
-			r.step(len(list.values))
-			l.values = append(l.values, list.values...)
+		if list, ok := spec.at(i).(*array); ok {
+			r.step(len(list.values()))
+			l.values = append(l.values, list.values()...)
 		}
 	}
 	return l

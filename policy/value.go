@@ -69,16 +69,19 @@ func (o *object) member(key string) ref.Val {
 	if i < 0 {
 		return o.lacking(key)
 	}
-	v := o.values[i]
+	v := o.at(i)
+	if bad, is := v.(*types.Err); is {
+		return r.unread(read{at: &o.place, name: o.held[i].key, why: bad.Error()})
+	}
 	if v == types.NullValue {
 		if why := o.leftOut(key); why != "" {
 			return r.unread(read{at: &o.place, name: key, why: why})
 		}
 	}
 	if o.doc.planned && isLater(v) {
-		return r.unread(read{at: &o.place, name: o.keys[i], why: whyLater})
+		return r.unread(read{at: &o.place, name: o.held[i].key, why: whyLater})
 	}
-	r.note(read{at: &o.place, name: o.keys[i], value: v})
+	r.note(read{at: &o.place, name: o.held[i].key, value: v})
 	o.prove(r, key, v)
 	if s, ok := v.(types.String); ok {
 		r.step(len(s) / bytesPerStep)
@@ -130,7 +133,7 @@ func (o *object) Contains(key ref.Val) ref.Val {
 // Size implements [traits.Sizer].
 func (o *object) Size() ref.Val {
 	o.noteWhole()
-	return types.Int(len(o.keys))
+	return types.Int(len(o.members()))
 }
 
 // noteWhole notes the object itself as what was looked at.
@@ -142,9 +145,10 @@ func (o *object) noteWhole() {
 
 // Iterator implements [traits.Iterable] over the names of members.
 func (o *object) Iterator() traits.Iterator {
-	names := make([]ref.Val, len(o.keys))
-	for i, k := range o.keys {
-		names[i] = types.String(k)
+	members := o.members()
+	names := make([]ref.Val, len(members))
+	for i := range members {
+		names[i] = types.String(members[i].key)
 	}
 	return types.NewRefValList(types.DefaultTypeAdapter, names).Iterator()
 }
@@ -172,12 +176,12 @@ func (o *object) Equal(other ref.Val) ref.Val {
 	if !ok {
 		return types.False
 	}
-	if size, known := m.Size().(types.Int); !known || int(size) != len(o.keys) {
+	if size, known := m.Size().(types.Int); !known || int(size) != len(o.members()) {
 		return types.False
 	}
-	for i, k := range o.keys {
-		v, found := m.Find(types.String(k))
-		if !found || types.Equal(o.values[i], v) != types.True {
+	for i := range o.members() {
+		v, found := m.Find(types.String(o.held[i].key))
+		if !found || types.Equal(o.at(i), v) != types.True {
 			return types.False
 		}
 	}
@@ -190,7 +194,7 @@ func (a *array) Get(index ref.Val) ref.Val {
 	if err != nil {
 		return types.WrapErr(err)
 	}
-	if n < 0 || n >= len(a.values) {
+	if n < 0 || n >= len(a.values()) {
 		return types.NewErr("%s has no element %d", a.pointer(), n)
 	}
 	return a.element(n)
@@ -201,10 +205,12 @@ func (a *array) element(i int) ref.Val {
 	if !r.step(1) {
 		return errCostly
 	}
-	v := a.values[i]
+	v := a.held[i]
 	switch s := v.(type) {
 	case *object, *array:
 		return v // what is read is within it
+	case *types.Err:
+		return r.unread(read{at: &a.place, nth: i + 1, why: s.Error()})
 	case types.String:
 		r.step(len(s) / bytesPerStep)
 	}
@@ -225,10 +231,10 @@ func isLater(v ref.Val) bool {
 
 // Fold implements [traits.Foldable].
 func (a *array) Fold(f traits.Folder) {
-	if len(a.values) == 0 {
+	if len(a.values()) == 0 {
 		a.noteWhole()
 	}
-	for i := range a.values {
+	for i := range a.values() {
 		if !f.FoldEntry(types.Int(i), a.element(i)) {
 			return
 		}
@@ -245,24 +251,24 @@ func (a *array) noteWhole() {
 // Size implements [traits.Sizer].
 func (a *array) Size() ref.Val {
 	a.noteWhole()
-	return types.Int(len(a.values))
+	return types.Int(len(a.values()))
 }
 
 // Contains implements [traits.Container].
 func (a *array) Contains(v ref.Val) ref.Val {
-	for i := range a.values {
-		if types.Equal(a.values[i], v) == types.True {
+	for i := range a.values() {
+		if types.Equal(a.held[i], v) == types.True {
 			return types.Bool(a.element(i) != nil)
 		}
 	}
-	a.doc.run.step(len(a.values))
+	a.doc.run.step(len(a.values()))
 	a.noteWhole()
 	return types.False
 }
 
 // Iterator implements [traits.Iterable].
 func (a *array) Iterator() traits.Iterator {
-	return types.NewRefValList(types.DefaultTypeAdapter, a.values).Iterator()
+	return types.NewRefValList(types.DefaultTypeAdapter, a.values()).Iterator()
 }
 
 // Add implements [traits.Adder].
@@ -271,7 +277,7 @@ func (a *array) Add(other ref.Val) ref.Val {
 	if !ok {
 		return types.NewErr("a list and %s do not add up", other.Type().TypeName())
 	}
-	return types.NewRefValList(types.DefaultTypeAdapter, a.values).Add(more)
+	return types.NewRefValList(types.DefaultTypeAdapter, a.values()).Add(more)
 }
 
 // Type implements [ref.Val].
@@ -294,7 +300,7 @@ func (a *array) ConvertToType(t ref.Type) ref.Val {
 // Equal implements [ref.Val].
 func (a *array) Equal(other ref.Val) ref.Val {
 	a.noteWhole()
-	return types.NewRefValList(types.DefaultTypeAdapter, a.values).Equal(other)
+	return types.NewRefValList(types.DefaultTypeAdapter, a.values()).Equal(other)
 }
 
 func convert(v ref.Val, t reflect.Type) (any, error) {
@@ -309,15 +315,16 @@ func convert(v ref.Val, t reflect.Type) (any, error) {
 func plain(v ref.Val) any {
 	switch v := v.(type) {
 	case *object:
-		m := make(map[string]any, len(v.keys))
-		for i, k := range v.keys {
-			m[k] = plain(v.values[i])
+		m := make(map[string]any, len(v.members()))
+		for i := range v.members() {
+			m[v.held[i].key] = plain(v.at(i))
 		}
 		return m
 	case *array:
-		l := make([]any, len(v.values))
-		for i := range v.values {
-			l[i] = plain(v.values[i])
+		values := v.values()
+		l := make([]any, len(values))
+		for i := range values {
+			l[i] = plain(values[i])
 		}
 		return l
 	case nil, types.Null, absent:
