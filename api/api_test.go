@@ -100,7 +100,7 @@ func TestVerdict(t *testing.T) {
 	}
 	v, err := c.Verdict(t.Context(), list[0].ID)
 	w.ok(err)
-	if diff := cmp.Diff(list[0], v); diff != "" {
+	if diff := cmp.Diff(list[0], store.RowOf(v)); diff != "" {
 		t.Errorf("one verdict differs from that of the list (-list +one):\n%s", diff)
 	}
 	proof, err := c.Proof(t.Context(), v.ID)

@@ -57,7 +57,7 @@ func (a *API) listVerdicts(ctx context.Context, in *struct {
 	VerdictFilter
 	Dismissed string `query:"dismissed" enum:"without,with,only" default:"without" doc:"What to do about dismissed ones."`
 },
-) (*body[Page[azward.Verdict]], error) {
+) (*body[Page[store.VerdictRow]], error) {
 	q, err := in.query()
 	if err != nil {
 		return nil, err

@@ -7,9 +7,9 @@ import (
 	"github.com/azward/azward"
 )
 
-// Row is a verdict as lists show it: what it says, without the conditions,
+// VerdictRow is a verdict as lists show it: what it says, without the conditions,
 // evidence and gaps that it rests on. Its fields are those of [azward.Verdict].
-type Row struct {
+type VerdictRow struct {
 	ID            azward.VerdictID      `json:"id"`
 	Exploitable   azward.Answer         `json:"exploitable"`
 	Result        azward.Result         `json:"result"`
@@ -18,7 +18,7 @@ type Row struct {
 	Prerequisites []azward.Prerequisite `json:"prerequisites,omitempty"`
 	Profile       string                `json:"profile"`
 	Vulnerability string                `json:"vulnerability"`
-	Finding       RowFinding            `json:"finding"`
+	Finding       VerdictFinding        `json:"finding"`
 	Workload      azward.Workload       `json:"workload"`
 	Image         string                `json:"image"`
 	Summary       string                `json:"summary"`
@@ -29,15 +29,15 @@ type Row struct {
 	Dismissed *azward.Dismissal `json:"dismissed,omitempty"`
 }
 
-// RowFinding is the finding of a [Row]. Its fields are those of
+// VerdictFinding is the finding of a [VerdictRow]. Its fields are those of
 // [azward.Finding].
-type RowFinding struct {
+type VerdictFinding struct {
 	ID        string          `json:"id"`
-	Aliases   []string        `json:"aliases"`
+	Aliases   []string        `json:"aliases" nullable:"false"`
 	PURL      string          `json:"purl"`
 	Severity  azward.Severity `json:"severity"`
 	CVSS      float64         `json:"cvss"`
-	FixedIn   []string        `json:"fixedIn"`
+	FixedIn   []string        `json:"fixedIn" nullable:"false"`
 	KEV       bool            `json:"kev"`
 	EPSS      float64         `json:"epss"`
 	Affected  azward.Answer   `json:"affected"`
@@ -46,13 +46,13 @@ type RowFinding struct {
 }
 
 // RowOf is what lists show of a verdict.
-func RowOf(v azward.Verdict) Row {
+func RowOf(v azward.Verdict) VerdictRow {
 	f := v.Finding
-	row := Row{
+	row := VerdictRow{
 		ID: v.ID, Exploitable: v.Exploitable, Result: v.Result, Confidence: v.Confidence, Priority: v.Priority, Prerequisites: v.Prerequisites,
 		Profile: v.Profile, Vulnerability: v.Vulnerability, Workload: v.Workload, Image: v.Image, Summary: v.Summary, DecidedAt: v.DecidedAt,
 		Stale: v.Stale, Dismissed: v.Dismissed,
-		Finding: RowFinding{
+		Finding: VerdictFinding{
 			ID: f.ID, Aliases: f.Aliases, PURL: f.PURL, Severity: f.Severity, CVSS: f.CVSS, FixedIn: f.FixedIn, KEV: f.KEV, EPSS: f.EPSS,
 			Affected: f.Affected, FixState: f.FixState, Malicious: f.Malicious,
 		},

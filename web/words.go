@@ -10,23 +10,26 @@ import (
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/exposure"
+	"github.com/azward/azward/store"
 )
 
 // said is the sentence of a verdict without the word of its result, which
 // stands beside it as a badge.
-func said(v azward.Verdict) string {
+func said(v azward.Verdict) string { return saying(v.Summary) }
+
+func saying(summary string) string {
 	for _, head := range []string{"exploitable: ", "exploitable on a condition: ", "dormant: ", "not exploitable: ", "unknown: "} {
-		if rest, ok := strings.CutPrefix(v.Summary, head); ok {
+		if rest, ok := strings.CutPrefix(summary, head); ok {
 			return clean(rest)
 		}
 	}
-	return clean(v.Summary)
+	return clean(summary)
 }
 
 // reach says in a clause why a verdict is what it is, for a row of a list: that
 // it runs and is affected is the same in all that are exploitable.
-func reach(v azward.Verdict) string {
-	text := said(v)
+func reach(v store.VerdictRow) string {
+	text := saying(v.Summary)
 	if v.Exploitable == azward.Yes {
 		text, _, _ = strings.Cut(text, "; ")
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"sync"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/store"
@@ -33,70 +32,24 @@ type Coverage struct {
 	Estate bool `json:"estate"`
 }
 
-// maxGapVerdicts bounds how many unknown verdicts are asked for their gaps.
-const maxGapVerdicts = 20_000
-
 // Gaps gives what the newest estates could not read, what settles most first;
 // connection "" is all.
 func (w *Workspace) Gaps(ctx context.Context, connection string) ([]GapRow, error) {
-	sources, err := w.Sources(ctx)
+	state, err := w.state(ctx)
 	if err != nil {
 		return nil, err
 	}
-	key := connection
-	for _, s := range sources {
-		key += "\x00" + s.ID
-	}
-	rows, ok := w.gaps.get(key)
-	if ok {
-		return rows, nil
-	}
-	w.gaps.turn.Lock() // one counts, the others wait for it
-	defer w.gaps.turn.Unlock()
-	if rows, ok = w.gaps.get(key); ok {
-		return rows, nil
-	}
-	if rows, err = w.countGaps(ctx, connection); err == nil {
-		w.gaps.keep(key, rows)
-	}
-	return rows, err
-}
-
-// gapRows holds the last answers: they are the same until a scan ends, and each
-// looks at all unknown verdicts. The zero value is empty.
-type gapRows struct {
-	turn sync.Mutex // held while counting
-	mu   sync.Mutex
-	held map[string][]GapRow
-}
-
-func (g *gapRows) get(key string) ([]GapRow, bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	rows, ok := g.held[key]
-	return slices.Clone(rows), ok
-}
-
-func (g *gapRows) keep(key string, rows []GapRow) {
-	const most = 16 // connections that are asked for
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.held == nil || len(g.held) >= most {
-		g.held = map[string][]GapRow{}
-	}
-	g.held[key] = slices.Clone(rows)
-}
-
-func (w *Workspace) countGaps(ctx context.Context, connection string) ([]GapRow, error) {
 	kept, missing, err := w.Latest(ctx, connection)
 	if err != nil {
 		return nil, err
 	}
+	tally, err := w.gapTally(ctx, state, connection)
+	if err != nil {
+		return nil, err
+	}
 	rows := []GapRow{}
-	at := map[azward.Gap][]int{}
 	add := func(g azward.Gap, source string) {
-		at[g] = append(at[g], len(rows))
-		rows = append(rows, GapRow{Gap: g, Connection: source})
+		rows = append(rows, GapRow{Gap: g, Connection: source, Verdicts: tally[g].verdicts, Settles: tally[g].settles})
 	}
 	for _, g := range missing {
 		add(g, string(g.Scope))
@@ -106,23 +59,57 @@ func (w *Workspace) countGaps(ctx context.Context, connection string) ([]GapRow,
 			add(g, k.Scan.Source)
 		}
 	}
-	for v, err := range w.Store.Verdicts(ctx, store.Filter{Source: connection, Exploitable: []azward.Answer{azward.Unknown}, Limit: maxGapVerdicts}) {
-		if err != nil {
-			return nil, err
-		}
-		for _, g := range v.Gaps {
-			for _, n := range at[g] {
-				rows[n].Verdicts++
-				if len(v.Gaps) == 1 {
-					rows[n].Settles++
-				}
-			}
-		}
-	}
 	slices.SortStableFunc(rows, func(a, b GapRow) int {
 		return cmp.Or(cmp.Compare(b.Settles, a.Settles), cmp.Compare(b.Verdicts, a.Verdicts))
 	})
 	return rows, nil
+}
+
+// gapTallies count the unknown verdicts of a source that name each gap. Nobody
+// changes one.
+type gapTallies map[azward.Gap]gapCount
+
+// gapCount is how many name a gap, and how many of them no other.
+type gapCount struct{ verdicts, settles int }
+
+// gapTally adds up those of all sources, or of the named one.
+func (w *Workspace) gapTally(ctx context.Context, s *state, source string) (gapTallies, error) {
+	sum := gapTallies{}
+	for _, scan := range s.latest {
+		if source != "" && source != scan.Source {
+			continue
+		}
+		one, err := w.gaps.get(ctx, scan.Source, s.keys[scan.Source], func(ctx context.Context) (gapTallies, error) {
+			return w.countGaps(ctx, scan.Source)
+		})
+		if err != nil {
+			return nil, err
+		}
+		for g, n := range one {
+			before := sum[g]
+			sum[g] = gapCount{before.verdicts + n.verdicts, before.settles + n.settles}
+		}
+	}
+	return sum, nil
+}
+
+func (w *Workspace) countGaps(ctx context.Context, source string) (gapTallies, error) {
+	list, err := w.Store.GapCounts(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	tally := gapTallies{}
+	for _, c := range list {
+		for _, g := range c.Gaps {
+			n := tally[g]
+			n.verdicts += c.Verdicts
+			if len(c.Gaps) == 1 {
+				n.settles += c.Verdicts
+			}
+			tally[g] = n
+		}
+	}
+	return tally, nil
 }
 
 // Coverage gives for each connection how much was read.

@@ -5,10 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/azward/azward"
@@ -30,7 +30,7 @@ type Overview struct {
 	Funnel Funnel `json:"funnel"`
 	// Urgent are exploitable and conditional, not dismissed, the most urgent
 	// first.
-	Urgent []azward.Verdict `json:"urgent"`
+	Urgent []store.VerdictRow `json:"urgent"`
 	// Changes of the last scan of each source, the most urgent first, and how
 	// many there are of each kind.
 	Changes     []verdict.Change           `json:"changes"`
@@ -88,7 +88,7 @@ type GapGroup struct {
 
 // Overview gives the state of everything.
 func (w *Workspace) Overview(ctx context.Context) (Overview, error) {
-	o := Overview{Urgent: []azward.Verdict{}, Changes: []verdict.Change{}, ChangeKinds: map[verdict.ChangeKind]int{}, Gaps: []GapGroup{}}
+	o := Overview{Urgent: []store.VerdictRow{}, Gaps: []GapGroup{}}
 	var err error
 	if o.Sources, err = w.Sources(ctx); err != nil {
 		return o, err
@@ -101,15 +101,11 @@ func (w *Workspace) Overview(ctx context.Context) (Overview, error) {
 		return o, err
 	}
 	o.Urgent = page.Verdicts
-	for c, err := range w.changes(ctx) {
-		if err != nil {
-			return o, err
-		}
-		o.ChangeKinds[c.Kind]++
-		if len(o.Changes) < maxChanges {
-			o.Changes = append(o.Changes, c)
-		}
+	changed, err := w.lastChanges(ctx)
+	if err != nil {
+		return o, err
 	}
+	o.Changes, o.ChangeKinds = slices.Clone(changed.first), maps.Clone(changed.kinds)
 	kept, gaps, err := w.Latest(ctx, "")
 	if err != nil {
 		return o, err
@@ -119,6 +115,32 @@ func (w *Workspace) Overview(ctx context.Context) (Overview, error) {
 	}
 	o.GapCount, o.Gaps = len(gaps), group(gaps)
 	return o, nil
+}
+
+// changes is what the last scans found otherwise. Nobody changes it.
+type changes struct {
+	first []verdict.Change // the most urgent of each source
+	kinds map[verdict.ChangeKind]int
+}
+
+func (w *Workspace) lastChanges(ctx context.Context) (changes, error) {
+	s, err := w.state(ctx)
+	if err != nil {
+		return changes{}, err
+	}
+	return w.last.get(ctx, "", s.changed, func(ctx context.Context) (changes, error) {
+		c := changes{first: []verdict.Change{}, kinds: map[verdict.ChangeKind]int{}}
+		for one, err := range w.changes(ctx, s.sources) {
+			if err != nil {
+				return c, err
+			}
+			c.kinds[one.Kind]++
+			if len(c.first) < maxChanges {
+				c.first = append(c.first, one)
+			}
+		}
+		return c, nil
+	})
 }
 
 // group puts gaps together that one step closes, the largest groups first.
@@ -146,44 +168,58 @@ func group(gaps []azward.Gap) []GapGroup {
 }
 
 // Funnel adds up what the newest scan of each source counted when it was saved.
-// Where one did not, or is so old that some of its answers have aged, all
-// verdicts are counted anew; that is kept until a scan ends or the day is over.
+// Where one did not, or is so old that some of its answers have aged, its
+// verdicts are counted anew; that is kept until it is scanned or the day is over.
 func (w *Workspace) Funnel(ctx context.Context) (Funnel, error) {
-	scans, err := w.Sources(ctx)
+	s, err := w.state(ctx)
 	if err != nil {
 		return Funnel{}, err
 	}
-	key := w.now().Format(time.DateOnly)
 	var sum tally
-	saved := true
-	for _, s := range scans {
-		key += "\x00" + s.ID
-		var counts struct{ Funnel *Funnel }
-		if len(s.Counts) > 0 {
-			if err := json.Unmarshal(s.Counts, &counts); err != nil {
-				return Funnel{}, fmt.Errorf("read counts of scan %s: %w", s.ID, err)
-			}
+	for _, scan := range s.sources {
+		f, err := w.funnelOf(ctx, s, scan)
+		if err != nil {
+			return Funnel{}, err
 		}
-		// Files may be older than the scan of them.
-		if counts.Funnel == nil || len(counts.Funnel.Stages) != len(stageNames) || w.stale(s) || strings.Contains(s.Source, ":") {
-			saved = false
-			continue
-		}
-		sum.addFunnel(*counts.Funnel)
+		sum.addFunnel(f)
 	}
-	if saved {
-		return sum.funnel(maxReasons), nil
+	return sum.funnel(maxReasons), nil
+}
+
+// funnelOf is the funnel of one source, with all its reasons.
+func (w *Workspace) funnelOf(ctx context.Context, s *state, scan store.Scan) (Funnel, error) {
+	key := s.keys[scan.Source]
+	// Files may be older than the scan of them.
+	if w.stale(scan) || strings.Contains(scan.Source, ":") {
+		key += w.now().Format(time.DateOnly)
+	} else if saved, ok, err := savedFunnel(scan); err != nil || ok {
+		return saved, err
 	}
-	return w.funnel.get(key, func() (Funnel, error) {
+	return w.funnels.get(ctx, scan.Source, key, func(ctx context.Context) (Funnel, error) {
 		var t tally
-		for v, err := range w.Store.Verdicts(ctx, store.Filter{}) {
+		for v, err := range w.Store.Verdicts(ctx, store.Filter{Source: scan.Source}) {
 			if err != nil {
 				return Funnel{}, err
 			}
 			t.add(verdict.Aged(v, w.now()))
 		}
-		return t.funnel(maxReasons), nil
+		return t.funnel(math.MaxInt - 1), nil
 	})
+}
+
+// savedFunnel is what a scan counted itself; false where it did not.
+func savedFunnel(s store.Scan) (Funnel, bool, error) {
+	var counts struct{ Funnel *Funnel }
+	if len(s.Counts) == 0 {
+		return Funnel{}, false, nil
+	}
+	if err := json.Unmarshal(s.Counts, &counts); err != nil {
+		return Funnel{}, false, fmt.Errorf("read counts of scan %s: %w", s.ID, err)
+	}
+	if counts.Funnel == nil || len(counts.Funnel.Stages) != len(stageNames) {
+		return Funnel{}, false, nil
+	}
+	return *counts.Funnel, true, nil
 }
 
 // FunnelOf counts the verdicts of a scan, for its summary: under "funnel" in
@@ -194,27 +230,6 @@ func FunnelOf(verdicts []azward.Verdict) Funnel {
 		t.add(v)
 	}
 	return t.funnel(math.MaxInt - 1)
-}
-
-// counted keeps the last answer. The zero value is empty.
-type counted struct {
-	mu     sync.Mutex
-	key    string
-	funnel Funnel
-}
-
-func (c *counted) get(key string, count func() (Funnel, error)) (Funnel, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.key == key {
-		return c.funnel, nil
-	}
-	f, err := count()
-	if err != nil {
-		return f, err
-	}
-	c.key, c.funnel = key, f
-	return f, nil
 }
 
 // tally counts verdicts into the stages.

@@ -18,12 +18,12 @@ import (
 
 // Bounds of what one question costs.
 const (
-	DefaultPage = 50    // verdicts of a page
-	MaxPage     = 500   // the same, at most
-	maxLooked   = 5_000 // verdicts that one page, or one count, decodes at most
-	maxOthers   = 25    // other places of a vulnerability that are shown
-	maxReason   = 500   // characters of a dismissal's reason
-	maxBulk     = 500   // verdicts that one request dismisses
+	DefaultPage = 50  // verdicts of a page
+	MaxPage     = 500 // the same, at most
+	maxTries    = 3   // at a page whose verdicts are replaced meanwhile
+	maxOthers   = 25  // other places of a vulnerability that are shown
+	maxReason   = 500 // characters of a dismissal's reason
+	maxBulk     = 500 // verdicts that one request dismisses
 	maxDismiss  = 365 * 24 * time.Hour
 )
 
@@ -48,86 +48,107 @@ type VerdictQuery struct {
 
 // VerdictPage is a page of verdicts, the most urgent first.
 type VerdictPage struct {
-	Verdicts []azward.Verdict `json:"verdicts"`
-	// Next continues after this page; "" where it is the last. A page may be
-	// shorter than asked for, or empty, and have a Next: so much was looked at.
+	Verdicts []store.VerdictRow `json:"verdicts"`
+	// Next continues after this page; "" where it is the last.
 	Next string `json:"next,omitempty"`
 }
 
 // Verdicts gives one page.
 func (w *Workspace) Verdicts(ctx context.Context, q VerdictQuery) (VerdictPage, error) {
-	page := VerdictPage{Verdicts: []azward.Verdict{}}
-	size := min(cmp.Or(max(q.Size, 0), DefaultPage), MaxPage)
 	after, err := parseCursor(q.After)
 	if err != nil {
-		return page, err
+		return VerdictPage{}, err
 	}
-	wanted := q.Results
-	filter, err := w.saved(ctx, q.Filter)
+	for try := 1; ; try++ {
+		page, whole, err := w.page(ctx, q, after)
+		if err != nil || whole || try == maxTries { // what is missing then was settled since
+			return page, err
+		}
+	}
+}
+
+// picked is a verdict of a page.
+type picked struct {
+	*entry
+	in *selection
+}
+
+// page gives a page as of now; it is not whole where a scan that ended while it
+// was read has replaced verdicts.
+func (w *Workspace) page(ctx context.Context, q VerdictQuery, after store.Cursor) (page VerdictPage, whole bool, err error) {
+	page.Verdicts = []store.VerdictRow{}
+	s, err := w.state(ctx)
 	if err != nil {
-		return page, err
+		return page, false, err
 	}
-	filter.After = after
-	dismissed, err := w.Store.Dismissals(ctx)
+	shelves, err := w.shelvesOf(ctx, s, q.Source)
 	if err != nil {
-		return page, err
+		return page, false, err
 	}
-	// Dismissed and aged ones are left out here, so a page may take several looks.
-	for looked := 0; ; {
-		filter.Limit = size + 1
-		list := w.Store.Verdicts(ctx, filter)
-		if q.Dismissed == OnlyDismissed {
-			list = w.dismissedOf(ctx, filter, dismissed)
-		}
-		found := 0
-		for v, err := range list {
-			if err != nil {
-				return page, err
-			}
-			if len(page.Verdicts) == size || looked == maxLooked {
-				page.Next = formCursor(filter.After)
-				return page, nil
-			}
-			looked++
-			found++
-			filter.After = store.CursorOf(v) // before it ages: the store's order is that of the scan
-			if v = w.stand(v, dismissed); shown(v, q.Dismissed) && (len(wanted) == 0 || slices.Contains(wanted, v.Result)) {
-				page.Verdicts = append(page.Verdicts, v)
-			}
-		}
-		if found < filter.Limit {
-			return page, nil
+	size := pageSize(q.Size)
+	var found []picked
+	for _, one := range shelves {
+		chosen := one.choose(q, s.dismissals, w.now())
+		for _, e := range chosen.after(after, size+1) {
+			found = append(found, picked{e, chosen})
 		}
 	}
+	slices.SortStableFunc(found, func(a, b picked) int { return compareCursors(a.Cursor, b.Cursor) })
+	if len(found) > size {
+		found = found[:size]
+		page.Next = formCursor(found[size-1].Cursor)
+	}
+	page.Verdicts, err = w.rowsOf(ctx, found)
+	return page, len(page.Verdicts) == len(found), err
+}
+
+// rowsOf reads what was picked.
+func (w *Workspace) rowsOf(ctx context.Context, list []picked) ([]store.VerdictRow, error) {
+	ids := map[*shelf][]azward.VerdictID{}
+	for _, p := range list {
+		ids[p.in.shelf] = append(ids[p.in.shelf], p.ID)
+	}
+	read := map[*shelf]map[azward.VerdictID]*store.VerdictRow{}
+	for from, wanted := range ids {
+		found, err := from.read(ctx, w.Store, wanted)
+		if err != nil {
+			return nil, err
+		}
+		read[from] = found
+	}
+	rows := make([]store.VerdictRow, 0, len(list))
+	for _, p := range list {
+		if row, ok := read[p.in.shelf][p.ID]; ok {
+			rows = append(rows, p.in.stand(p.entry, *row))
+		}
+	}
+	return rows, nil
 }
 
 // CountVerdicts counts all that a query selects, by what they are now, whether
 // they are dismissed or not.
 func (w *Workspace) CountVerdicts(ctx context.Context, q VerdictQuery) (store.Counts, error) {
-	wanted := q.Results
-	q.Results = nil
-	counts := store.Counts{}
-	sources, err := w.Store.LatestScans(ctx)
+	s, err := w.state(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range sources {
-		if q.Source != "" && s.Source != q.Source {
-			continue
-		}
-		one := q.Filter
-		one.Source = s.Source
-		n, err := w.Store.CountVerdicts(ctx, one)
-		if err != nil {
-			return nil, err
-		}
-		for result, n := range n {
-			if w.stale(s) && result != azward.Exploitable && result != azward.Conditional {
-				result = azward.Undecided
+	shelves, err := w.shelvesOf(ctx, s, q.Source)
+	if err != nil {
+		return nil, err
+	}
+	var by [5]int // by rank
+	for _, one := range shelves {
+		chosen := one.choose(q, nil, w.now())
+		for i := range one.entries {
+			if e := &one.entries[i]; chosen.selects(e) {
+				by[chosen.stands(e)]++
 			}
-			if len(wanted) == 0 || slices.Contains(wanted, result) {
-				counts[result] += n
-			}
+		}
+	}
+	counts := store.Counts{}
+	for rank, n := range by {
+		if n > 0 {
+			counts[azward.Results()[rank]] = n
 		}
 	}
 	return counts, nil
@@ -136,89 +157,12 @@ func (w *Workspace) CountVerdicts(ctx context.Context, q VerdictQuery) (store.Co
 // stale says that what a scan did not find exploitable is not known any more.
 func (w *Workspace) stale(s store.Scan) bool { return w.now().Sub(s.StartedAt) > verdict.MaxAge }
 
-// saved is the filter that selects from the store at least what stands as
-// wanted now: a No that has aged is kept as a No and is unknown.
-func (w *Workspace) saved(ctx context.Context, f store.Filter) (store.Filter, error) {
-	f.Limit = 0
-	if !slices.Contains(f.Results, azward.Undecided) {
-		return f, nil
-	}
-	sources, err := w.Store.LatestScans(ctx)
-	if err != nil {
-		return f, err
-	}
-	// Files may be older than the scan of them.
-	if slices.ContainsFunc(sources, func(s store.Scan) bool { return w.stale(s) || strings.Contains(s.Source, ":") }) {
-		f.Results = append(slices.Clone(f.Results), azward.Dormant, azward.NotExploitable)
-	}
-	return f, nil
-}
-
-// dismissedOf reads those that somebody dismissed, instead of looking for them
-// among all.
-func (w *Workspace) dismissedOf(ctx context.Context, f store.Filter, dismissed map[azward.VerdictID]azward.Dismissal) iter.Seq2[azward.Verdict, error] {
-	return func(yield func(azward.Verdict, error) bool) {
-		var list []azward.Verdict
-		for id := range dismissed {
-			v, err := w.Store.Verdict(ctx, id)
-			if azward.KindOf(err) == azward.KindNotFound && err != nil {
-				continue // settled since
-			}
-			if err != nil {
-				yield(v, err)
-				return
-			}
-			at := store.CursorOf(v)
-			after := at.Order > f.After.Order || at.Order == f.After.Order && at.ID > f.After.ID
-			if after && selects(f, v) {
-				list = append(list, v)
-			}
-		}
-		slices.SortFunc(list, func(a, b azward.Verdict) int { // as the store's, for the cursor
-			return cmp.Or(strings.Compare(a.Order(), b.Order()), strings.Compare(string(a.ID), string(b.ID)))
-		})
-		for _, v := range list {
-			if !yield(v, nil) {
-				return
-			}
-		}
-	}
-}
-
-// selects says whether a filter selects a verdict; its source is not asked.
-func selects(f store.Filter, v azward.Verdict) bool {
-	names := append([]string{v.Vulnerability, v.Finding.ID}, v.Finding.Aliases...)
-	named := func(match func(string) bool) bool { return slices.ContainsFunc(names, match) }
-	text := strings.ToLower(f.Text)
-	switch {
-	case len(f.Exploitable) > 0 && !slices.Contains(f.Exploitable, v.Exploitable),
-		len(f.Results) > 0 && !slices.Contains(f.Results, v.Result),
-		v.Finding.Severity.Rank() < f.MinSeverity.Rank(),
-		f.Known && !v.Finding.KEV && !v.Finding.Malicious,
-		f.Vulnerability != "" && !named(func(n string) bool { return strings.EqualFold(n, f.Vulnerability) }),
-		f.Workload != "" && !v.Workload.ID.Within(f.Workload):
-		return false
-	}
-	return text == "" || named(func(n string) bool { return strings.Contains(strings.ToLower(n), text) }) ||
-		strings.Contains(strings.ToLower(v.Finding.PURL), text) || strings.Contains(strings.ToLower(string(v.Workload.ID)), text)
-}
-
 // stand is a verdict as it stands now.
 func (w *Workspace) stand(v azward.Verdict, dismissed map[azward.VerdictID]azward.Dismissal) azward.Verdict {
 	if d, ok := dismissed[v.ID]; ok {
 		v = verdict.Dismiss(v, d, w.now())
 	}
 	return verdict.Aged(v, w.now())
-}
-
-func shown(v azward.Verdict, hidden Hidden) bool {
-	switch hidden {
-	case WithDismissed:
-		return true
-	case OnlyDismissed:
-		return v.Dismissed != nil
-	}
-	return v.Dismissed == nil
 }
 
 // A cursor is written as "ORDER.ID".
@@ -246,11 +190,11 @@ func (w *Workspace) Verdict(ctx context.Context, id azward.VerdictID) (azward.Ve
 	if err != nil {
 		return v, err
 	}
-	dismissed, err := w.Store.Dismissals(ctx)
+	s, err := w.state(ctx)
 	if err != nil {
 		return v, err
 	}
-	return w.stand(v, dismissed), nil
+	return w.stand(v, s.dismissals), nil
 }
 
 // Surroundings is what stands beside a verdict.
@@ -262,8 +206,8 @@ type Surroundings struct {
 	Settings []exposure.Counterfactual `json:"settings"`
 	// Others are the same vulnerability elsewhere, the most urgent first; More
 	// says that there are more of them.
-	Others []azward.Verdict `json:"others"`
-	More   bool             `json:"more,omitempty"`
+	Others []store.VerdictRow `json:"others"`
+	More   bool               `json:"more,omitempty"`
 	// Change is what the last scan found otherwise; nil for nothing.
 	Change *verdict.Change `json:"change,omitempty"`
 	// Missing is what would settle an unknown verdict, the most useful first.
@@ -275,16 +219,14 @@ type Surroundings struct {
 type Missing struct {
 	azward.Gap
 	// Verdicts that are unknown and name this gap, and of them those that name
-	// no other: closing it settles these. AtLeast says that not all were
-	// looked at.
-	Verdicts int  `json:"verdicts"`
-	Settles  int  `json:"settles"`
-	AtLeast  bool `json:"atLeast,omitempty"`
+	// no other: closing it settles these.
+	Verdicts int `json:"verdicts"`
+	Settles  int `json:"settles"`
 }
 
 // Around gives what stands beside a verdict.
 func (w *Workspace) Around(ctx context.Context, v azward.Verdict) (Surroundings, error) {
-	s := Surroundings{Settings: []exposure.Counterfactual{}, Others: []azward.Verdict{}, Missing: []Missing{}, Gaps: []azward.Gap{}}
+	s := Surroundings{Settings: []exposure.Counterfactual{}, Others: []store.VerdictRow{}, Missing: []Missing{}, Gaps: []azward.Gap{}}
 	if err := w.exposed(ctx, v, &s); err != nil {
 		return s, err
 	}
@@ -292,10 +234,14 @@ func (w *Workspace) Around(ctx context.Context, v azward.Verdict) (Surroundings,
 	if err != nil {
 		return s, err
 	}
-	s.Others = slices.DeleteFunc(page.Verdicts, func(o azward.Verdict) bool { return o.ID == v.ID })
+	s.Others = slices.DeleteFunc(page.Verdicts, func(o store.VerdictRow) bool { return o.ID == v.ID })
 	s.More = page.Next != "" || len(s.Others) > maxOthers
 	s.Others = s.Others[:min(len(s.Others), maxOthers)]
-	for c, err := range w.changes(ctx) {
+	sources, err := w.Sources(ctx)
+	if err != nil {
+		return s, err
+	}
+	for c, err := range w.changes(ctx, sources) {
 		if err != nil {
 			return s, err
 		}
@@ -332,18 +278,20 @@ func (w *Workspace) exposed(ctx context.Context, v azward.Verdict, s *Surroundin
 	return nil
 }
 
-// changes yields what the last scans found otherwise.
-func (w *Workspace) changes(ctx context.Context) iter.Seq2[verdict.Change, error] {
+// changes yields what the last scans of sources found otherwise.
+func (w *Workspace) changes(ctx context.Context, sources []store.Scan) iter.Seq2[verdict.Change, error] {
 	return func(yield func(verdict.Change, error) bool) {
-		for raw, err := range w.Store.Changes(ctx, "") {
-			var c verdict.Change
-			if err == nil {
-				if err = json.Unmarshal(raw, &c); err != nil {
-					err = fmt.Errorf("read change: %w", err)
+		for _, s := range sources {
+			for raw, err := range w.Store.Changes(ctx, s.Source) {
+				var c verdict.Change
+				if err == nil {
+					if err = json.Unmarshal(raw, &c); err != nil {
+						err = fmt.Errorf("read change: %w", err)
+					}
 				}
-			}
-			if !yield(c, err) || err != nil {
-				return
+				if !yield(c, err) || err != nil {
+					return
+				}
 			}
 		}
 	}
@@ -358,23 +306,17 @@ func (w *Workspace) missing(ctx context.Context, v azward.Verdict) ([]Missing, e
 	if len(list) == 0 || v.Exploitable != azward.Unknown {
 		return list, nil
 	}
-	looked := 0
-	for other, err := range w.Store.Verdicts(ctx, store.Filter{Exploitable: []azward.Answer{azward.Unknown}, Limit: maxLooked}) {
-		if err != nil {
-			return nil, err
-		}
-		looked++
-		for i := range list {
-			if slices.Contains(other.Gaps, list[i].Gap) {
-				list[i].Verdicts++
-				if len(other.Gaps) == 1 {
-					list[i].Settles++
-				}
-			}
-		}
+	state, err := w.state(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tally, err := w.gapTally(ctx, state, "")
+	if err != nil {
+		return nil, err
 	}
 	for i := range list {
-		list[i].AtLeast = looked == maxLooked
+		n := tally[list[i].Gap]
+		list[i].Verdicts, list[i].Settles = n.verdicts, n.settles
 	}
 	slices.SortStableFunc(list, func(a, b Missing) int {
 		return cmp.Or(cmp.Compare(b.Settles, a.Settles), cmp.Compare(b.Verdicts, a.Verdicts))

@@ -367,6 +367,7 @@ func BenchmarkFunnelOf10000Verdicts(b *testing.B) {
 	for i := range 10_000 {
 		all = append(all, decided(fmt.Sprint("w", i/100), fmt.Sprint("CVE-", i%100), azward.Results()[i%5]))
 	}
+	connected(b, kept, "prod")
 	saved(b, kept, day, all...)
 	for b.Loop() {
 		w := &workspace.Workspace{Store: kept, Now: func() time.Time { return day }}

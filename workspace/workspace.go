@@ -10,7 +10,6 @@ import (
 	"io"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/azward/azward"
@@ -38,6 +37,17 @@ type Verdicts interface {
 	Dismiss(ctx context.Context, id azward.VerdictID, d azward.Dismissal) error
 	Reopen(ctx context.Context, id azward.VerdictID) error
 	Changes(ctx context.Context, source string) iter.Seq2[[]byte, error]
+	Lists
+}
+
+// Lists keeps what verdicts are listed by.
+type Lists interface {
+	// Version is another once anybody has written anything.
+	Version(ctx context.Context) (int64, error)
+	Entries(ctx context.Context, source string) iter.Seq2[store.Entry, error]
+	Rows(ctx context.Context, source string, ids []azward.VerdictID) (map[azward.VerdictID]store.VerdictRow, error)
+	GapCounts(ctx context.Context, source string) ([]store.GapsCount, error)
+	ChangedBy(ctx context.Context, source string) (string, error)
 }
 
 // Scans keeps the runs, and the estates that they were decided from.
@@ -79,11 +89,14 @@ type Workspace struct {
 	Profiles Profiles
 
 	posture postures
+	states  states
+	shelves latest[*shelf]
 	estates estates
 	index   index
 	views   views
-	gaps    gapRows
-	funnel  counted
+	gaps    latest[gapTallies]
+	funnels latest[Funnel]
+	last    latest[changes]
 }
 
 // now is the time of an answer.
@@ -98,16 +111,9 @@ func (w *Workspace) now() time.Time {
 // newest scan that gave verdicts, by the source's name. Scans of connections
 // that were removed are history, and no source.
 func (w *Workspace) Sources(ctx context.Context) ([]store.Scan, error) {
-	scans, err := w.Store.LatestScans(ctx)
+	s, err := w.state(ctx)
 	if err != nil {
 		return nil, err
 	}
-	connections, err := w.Store.Connections(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(scans, func(s store.Scan) bool {
-		// A connection's name has no colon; "file:PATH" names files.
-		return !strings.Contains(s.Source, ":") && !slices.ContainsFunc(connections, func(c store.Connection) bool { return c.Name == s.Source })
-	}), nil
+	return slices.Clone(s.sources), nil
 }

@@ -62,7 +62,7 @@ func estateOf(t *testing.T, at time.Time, resources ...string) *estate.Estate {
 	return b.Build()
 }
 
-func connected(t *testing.T, kept *sqlite.Store, name string) {
+func connected(t testing.TB, kept *sqlite.Store, name string) {
 	t.Helper()
 	c := store.Connection{Name: name, Kind: store.KindAzure, Cloud: "public", Auth: store.AuthAzureCLI, CreatedAt: day, UpdatedAt: day}
 	if err := kept.AddConnection(t.Context(), c); err != nil {

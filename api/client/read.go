@@ -11,6 +11,7 @@ import (
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/exposure"
+	"github.com/azward/azward/store"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -62,8 +63,9 @@ type VerdictQuery struct {
 	Dismissed     string // "with" or "only"
 }
 
-// Verdicts yields the verdicts of now, the most urgent first.
-func (c *Client) Verdicts(ctx context.Context, q VerdictQuery) iter.Seq2[azward.Verdict, error] {
+// Verdicts yields the verdicts of now, the most urgent first, as lists show
+// them; [Client.Verdict] gives one with what it rests on.
+func (c *Client) Verdicts(ctx context.Context, q VerdictQuery) iter.Seq2[store.VerdictRow, error] {
 	query := url.Values{}
 	results := make([]string, len(q.Results))
 	for i, r := range q.Results {
@@ -79,7 +81,7 @@ func (c *Client) Verdicts(ctx context.Context, q VerdictQuery) iter.Seq2[azward.
 	if q.Known {
 		query.Set("known", "true")
 	}
-	return list[azward.Verdict](ctx, c, "/verdicts", query)
+	return list[store.VerdictRow](ctx, c, "/verdicts", query)
 }
 
 // Verdict reads one.

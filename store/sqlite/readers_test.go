@@ -79,7 +79,7 @@ func TestRowsOfAnOlderStore(t *testing.T) {
 		}
 	})
 	type lists struct {
-		Rows    map[azward.VerdictID]store.Row
+		Rows    map[azward.VerdictID]store.VerdictRow
 		Entries map[azward.VerdictID]store.Entry
 		Gaps    []store.GapsCount
 	}

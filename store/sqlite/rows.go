@@ -91,8 +91,8 @@ const maxAsked = 500
 
 // Rows gives what lists show of verdicts of a source. Those that are not there
 // any more are left out.
-func (s *Store) Rows(ctx context.Context, source string, ids []azward.VerdictID) (map[azward.VerdictID]store.Row, error) {
-	found := make(map[azward.VerdictID]store.Row, len(ids))
+func (s *Store) Rows(ctx context.Context, source string, ids []azward.VerdictID) (map[azward.VerdictID]store.VerdictRow, error) {
+	found := make(map[azward.VerdictID]store.VerdictRow, len(ids))
 	for some := range slices.Chunk(ids, maxAsked) {
 		if err := s.rows(ctx, source, some, found); err != nil {
 			return nil, err
@@ -101,7 +101,7 @@ func (s *Store) Rows(ctx context.Context, source string, ids []azward.VerdictID)
 	return found, nil
 }
 
-func (s *Store) rows(ctx context.Context, source string, ids []azward.VerdictID, into map[azward.VerdictID]store.Row) (err error) {
+func (s *Store) rows(ctx context.Context, source string, ids []azward.VerdictID, into map[azward.VerdictID]store.VerdictRow) (err error) {
 	args := make([]any, 0, 1+len(ids))
 	args = append(args, source)
 	for _, id := range ids {
@@ -118,7 +118,7 @@ func (s *Store) rows(ctx context.Context, source string, ids []azward.VerdictID,
 		if err := rows.Scan(&raw); err != nil {
 			return s.explain("list verdicts", err)
 		}
-		var row store.Row
+		var row store.VerdictRow
 		if err := json.Unmarshal(raw, &row); err != nil {
 			return s.damaged("row of verdict", err)
 		}
@@ -146,6 +146,16 @@ func (s *Store) GapCounts(ctx context.Context, source string) (list []store.Gaps
 		list = append(list, c)
 	}
 	return list, s.explain("count gaps", rows.Err())
+}
+
+// ChangedBy gives the scan that saved the changes of a source; "" where there
+// are none.
+func (s *Store) ChangedBy(ctx context.Context, source string) (scan string, err error) {
+	err = s.db.QueryRowContext(ctx, `SELECT scan_id FROM changes WHERE source = ? ORDER BY place LIMIT 1`, source).Scan(&scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return scan, s.explain("find changes", err)
 }
 
 const createRows = `CREATE TABLE verdict_rows (
