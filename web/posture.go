@@ -271,8 +271,7 @@ type rulesPage struct {
 
 type ruleRow struct {
 	workspace.PostureRule
-	URL  string
-	Name string // of the example
+	URL string
 }
 
 func (s *Site) postureRules(w http.ResponseWriter, r *http.Request) error {
@@ -288,11 +287,7 @@ func (s *Site) postureRules(w http.ResponseWriter, r *http.Request) error {
 	list.next(found.Next)
 	v := rulesPage{postureList: list, Shown: counted(len(found.Rules), "rule") + " on this page, " + thousands(found.Total) + " in all"}
 	for _, one := range found.Rules {
-		row := ruleRow{PostureRule: one, URL: ruleURL(one.ID)}
-		if one.Example != "" {
-			row.Name = workspace.SubjectName(one.Example)
-		}
-		v.Rules = append(v.Rules, row)
+		v.Rules = append(v.Rules, ruleRow{one, ruleURL(one.ID)})
 	}
 	return s.render(w, r, http.StatusOK, "posture-rules", page{Title: "Rules", Section: "posture", Data: v})
 }

@@ -7,7 +7,9 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/policy"
@@ -40,7 +42,8 @@ type itemLink struct{ Name, URL string }
 type findingRow struct {
 	workspace.PostureFinding
 	URL, ResourceURL string
-	Name             string
+	Says             string // the reason, where the properties do not say the same
+	Asked            bool   // the properties stand with what they were compared to
 	Decided          []decision
 	More             int // that are not shown
 	Because          []string
@@ -54,6 +57,7 @@ type decision struct {
 	Expected          json.RawMessage
 	Answer            azward.Answer
 	Reason            string
+	Of, OfURL         string // the resource that has it, where it is another
 }
 
 const (
@@ -62,19 +66,34 @@ const (
 )
 
 func findingRowOf(f workspace.PostureFinding, most int) findingRow {
-	row := findingRow{PostureFinding: f, URL: findingURL(f.Rule, f.Resource), ResourceURL: subjectURL(f.Resource), Name: workspace.SubjectName(f.Resource), Because: f.Rank.Reasons}
+	row := findingRow{PostureFinding: f, URL: findingURL(f.Rule, f.Resource), ResourceURL: subjectURL(f.Resource), Because: f.Rank.Reasons, Says: f.Reason}
+	cited := 0
 	for i, c := range f.Comparisons {
-		if i == most {
-			row.More = len(f.Comparisons) - most
-			break
+		d := decisionOf(c)
+		row.Asked = row.Asked || d.Operator != ""
+		// What was cited stands in the same order.
+		if cited < len(f.Evidence) && f.Evidence[cited].Property == c.Path && c.Path != "" {
+			if of := f.Evidence[cited].Resource; of != f.Resource {
+				d.Of, d.OfURL = workspace.SubjectName(of), subjectURL(of)
+			}
+			cited++
 		}
-		row.Decided = append(row.Decided, decisionOf(c))
+		if i < most {
+			row.Decided = append(row.Decided, d)
+		}
+	}
+	row.More = max(0, len(f.Comparisons)-most)
+	if len(row.Decided) > 0 && strings.HasPrefix(f.Reason, row.Decided[0].Property) {
+		row.Says = ""
 	}
 	return row
 }
 
 func decisionOf(c report.PostureComparison) decision {
 	d := decision{Property: cmp.Or(c.Field, c.Path), Pointer: c.Path, Value: c.Value, Answer: c.Answer, Reason: c.Reason}
+	if string(c.Value) == "null" {
+		d.Value = nil
+	}
 	if c.Operator != "" && c.Operator != "read" {
 		d.Operator, d.Expected = c.Operator, c.Expected
 	}
@@ -138,6 +157,28 @@ func remedies(r report.PostureRemedy) []remedyText {
 	return list
 }
 
+// plainID are IDs that a shell takes as they are between quotes.
+var plainID = regexp.MustCompile(`^[A-Za-z0-9/_.()-]+$`)
+
+// remediesFor are commands for one resource: what they call $ID, $GROUP and
+// $NAME is set before them.
+func remediesFor(r report.PostureRemedy, id azward.ResourceID) []remedyText {
+	list := remedies(r)
+	if len(list) == 0 || list[0].Text != r.CLI || !plainID.MatchString(string(id)) {
+		return list
+	}
+	set := ""
+	for _, v := range []struct{ name, value string }{{"ID", string(id)}, {"GROUP", id.ResourceGroup()}, {"NAME", id.Name()}} {
+		// Of a part of something, the name may be meant of either.
+		if v.value == "" || !strings.Contains(r.CLI, "$"+v.name) || v.name == "NAME" && strings.Count(id.Type(), "/") > 1 {
+			continue
+		}
+		set += v.name + `="` + v.value + "\"\n"
+	}
+	list[0].Text = set + r.CLI
+	return list
+}
+
 func itemLinks(frameworks []string) []itemLink {
 	list := make([]itemLink, 0, len(frameworks))
 	for _, f := range frameworks {
@@ -176,7 +217,7 @@ func (s *Site) postureFinding(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := findingPage{
-		findingRow: findingRowOf(found, maxDecisions), Rationale: rule.Rationale, Remedies: remedies(found.Remedy), Items: itemLinks(found.Frameworks),
+		findingRow: findingRowOf(found, maxDecisions), Rationale: rule.Rationale, Remedies: remediesFor(found.Remedy, found.Resource), Items: itemLinks(found.Frameworks),
 		RuleURL: ruleURL(found.Rule), Facts: found.Evidence[:min(len(found.Evidence), maxFactsShown)], Unread: found.Gaps, Alike: differings(found.Defender),
 	}
 	return s.render(w, r, http.StatusOK, "posture-finding", page{Title: found.Title, Section: "posture", Data: v})

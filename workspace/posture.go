@@ -70,6 +70,7 @@ type PostureResult struct {
 	Blast int `json:"blast,omitempty"`
 	// Because are the reasons of both, in the order in which they count.
 	Because    []string                   `json:"because,omitempty"`
+	Class      string                     `json:"class,omitempty"` // of the farthest source that reaches it
 	Suppressed *report.PostureSuppression `json:"suppressed,omitempty"`
 }
 
@@ -89,6 +90,7 @@ type judged struct {
 	rule     *heldRule
 	resource azward.ResourceID
 	key      string // of the resource, in lower case
+	name     string // of the resource, as people know it
 	kind     string // type of the resource
 	reason   string
 	result   uint8 // place in PostureResults; of a suppressed one what it was
@@ -96,6 +98,7 @@ type judged struct {
 	blast    uint8
 	urgency  uint16 // see rank
 	aside    *report.PostureSuppression
+	class    string // how far the farthest source is away that reaches it
 	because  []string
 }
 
@@ -108,13 +111,13 @@ func (j *judged) word() string {
 
 func (j *judged) row(connection string) PostureResult {
 	return PostureResult{
-		Rule: j.rule.ID, Title: j.rule.Title, Severity: j.rule.Severity, Engine: j.rule.Engine, Resource: j.resource, Name: SubjectName(j.resource),
+		Rule: j.rule.ID, Title: j.rule.Title, Severity: j.rule.Severity, Engine: j.rule.Engine, Resource: j.resource, Name: j.name,
 		Type: j.kind, Connection: connection, Result: j.word(), Reason: j.reason, Exposed: exposedWords[j.exposed], Blast: int(j.blast),
-		Because: j.because, Suppressed: j.aside,
+		Because: j.because, Class: j.class, Suppressed: j.aside,
 	}
 }
 
-// SubjectName names what is judged.
+// SubjectName names what is judged by its ID.
 func SubjectName(id azward.ResourceID) string {
 	switch {
 	case id == "/":

@@ -15,6 +15,7 @@ import (
 // PostureFinding is one result with what decided it.
 type PostureFinding struct {
 	report.Posture
+	Name       string `json:"name"` // of the resource, as people know it
 	Connection string `json:"connection"`
 	Scan       string `json:"scan"`
 	// Defender are the recommendations of Defender for Cloud that ask the same of
@@ -86,15 +87,12 @@ func (p *posture) explain(rows []PostureResult) []PostureFinding {
 		return nil
 	}
 	var found []PostureFinding
-	ranker := policy.NewChecker(p.kept.Estate, p.at)
 	take := func(one report.Posture) {
 		row := wanted[one.Rule+placeMark+string(one.Resource.Key())]
-		if one.Result != PosturePass {
-			ranker.Rank(&one)
-		}
+		one.Rank = row.rank()
 		one.Result, one.Suppressed = row.Result, row.Suppressed
 		found = append(found, PostureFinding{
-			Posture: one, Connection: p.kept.Scan.Source, Scan: p.kept.Scan.ID, Defender: p.alike(one.Rule, one.Resource),
+			Posture: one, Name: row.Name, Connection: p.kept.Scan.Source, Scan: p.kept.Scan.ID, Defender: p.alike(one.Rule, one.Resource),
 		})
 	}
 	has := func(rule string, id azward.ResourceID) bool {
@@ -125,6 +123,17 @@ func (p *posture) explain(rows []PostureResult) []PostureFinding {
 		}
 	}
 	return found
+}
+
+func (r *PostureResult) rank() report.PostureRank {
+	rank := report.PostureRank{Class: r.Class, Blast: r.Blast, Reasons: r.Because}
+	switch r.Exposed {
+	case exposedWords[exposedYes]:
+		rank.Exposed = azward.Yes
+	case exposedWords[exposedNo]:
+		rank.Exposed = azward.No
+	}
+	return rank
 }
 
 // alike are Defender's recommendations that ask what a rule asks, of the

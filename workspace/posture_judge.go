@@ -3,11 +3,13 @@ package workspace
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/estate"
 	"github.com/azward/azward/policy"
 	"github.com/azward/azward/policy/azurepolicy"
 	"github.com/azward/azward/report"
@@ -24,7 +26,7 @@ func (w *Workspace) judge(ctx context.Context, k Kept, at time.Time) (*posture, 
 		return nil, err
 	}
 	p := &posture{kept: k, at: at, profile: profile, counts: map[*heldRule]PostureCounts{}, unheld: map[*heldRule]int{}, byID: map[string]*heldRule{}}
-	j := judging{posture: p, ranker: policy.NewChecker(k.Estate, at), keys: map[azward.ResourceID]string{}}
+	j := judging{posture: p, ranker: policy.NewChecker(k.Estate, at), names: map[azward.ResourceID][2]string{}}
 	j.hold()
 	checker := policy.NewChecker(k.Estate, at)
 	checker.Lifecycle = profile.Lifecycle
@@ -68,8 +70,8 @@ type judging struct {
 	ranker   *policy.Checker
 	byRule   map[string]*heldRule
 	byPolicy map[*azurepolicy.Policy]*heldRule
-	keys     map[azward.ResourceID]string // one copy of each
-	passes   int                          // among the rows
+	names    map[azward.ResourceID][2]string // key and name, one copy of each
+	passes   int                             // among the rows
 }
 
 func (j *judging) hold() {
@@ -116,7 +118,7 @@ func (j *judging) take(rule *heldRule, p report.Posture) {
 	}
 	j.ranker.Rank(&p)
 	one := judged{
-		rule: rule, resource: p.Resource, kind: p.Type, reason: reasonOf(&p), exposed: exposedOf(&p), aside: p.Suppressed, because: p.Rank.Reasons,
+		rule: rule, resource: p.Resource, kind: p.Type, class: p.Rank.Class, reason: reasonOf(&p), exposed: exposedOf(&p), aside: p.Suppressed, because: p.Rank.Reasons,
 		blast: uint8(min(max(p.Rank.Blast, 0), 4)), //nolint:gosec // 0 to 4
 	}
 	if at := slices.Index(PostureResults(), result); at >= 0 {
@@ -128,17 +130,38 @@ func (j *judging) take(rule *heldRule, p report.Posture) {
 }
 
 func (j *judging) add(one judged) {
-	key, ok := j.keys[one.resource]
+	named, ok := j.names[one.resource]
 	if !ok {
-		key = string(one.resource.Key())
-		j.keys[one.resource] = key
+		named = [2]string{string(one.resource.Key()), nameOf(j.posture.kept.Estate, one.resource)}
+		j.names[one.resource] = named
 	}
-	one.key, one.urgency = key, one.rank()
+	one.key, one.name, one.urgency = named[0], named[1], one.rank()
 	c := j.posture.counts[one.rule]
 	c.add(&one)
 	j.posture.counts[one.rule] = c
 	j.posture.rows = append(j.posture.rows, one)
 }
+
+// maxShownName bounds a name that somebody chose, in bytes.
+const maxShownName = 200
+
+// nameOf names what is judged: a subscription and things of the directory by
+// their display name, since their ID says nothing to people.
+func nameOf(e *estate.Estate, id azward.ResourceID) string {
+	r, ok := e.Resource(id)
+	if !ok || id.Subscription() != "" && !strings.EqualFold(r.Type, subscriptionType) {
+		return SubjectName(id)
+	}
+	for _, at := range []string{"/displayName", "/properties/displayName", "/name", "/principalDisplayName"} {
+		var name string
+		if raw, ok := r.At(at); ok && json.Unmarshal(raw, &name) == nil && name != "" && len(name) <= maxShownName {
+			return name
+		}
+	}
+	return SubjectName(id)
+}
+
+const subscriptionType = "Microsoft.Resources/subscriptions"
 
 func exposedOf(p *report.Posture) uint8 {
 	switch {

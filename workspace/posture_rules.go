@@ -23,8 +23,9 @@ type PostureRule struct {
 	Counts     PostureCounts   `json:"counts"`
 	// Example is the resource of the most urgent result that does not pass, and
 	// Reason what decided it.
-	Example azward.ResourceID `json:"example,omitempty"`
-	Reason  string            `json:"reason,omitempty"`
+	Example     azward.ResourceID `json:"example,omitempty"`
+	ExampleName string            `json:"exampleName,omitempty"`
+	Reason      string            `json:"reason,omitempty"`
 
 	first *judged
 	place string
@@ -96,7 +97,7 @@ func countRules(list []*posture, q PostureQuery) []PostureRule {
 			if wanted.row(j) {
 				hit[r.ID] = true
 				if r.first == nil || comparePlaces(*j, *r.first) < 0 {
-					r.first, r.Example, r.Reason = j, j.resource, j.reason
+					r.first, r.Example, r.ExampleName, r.Reason = j, j.resource, j.name, j.reason
 				}
 			}
 		}

@@ -23,7 +23,8 @@ type PostureSummary struct {
 	Score      int                `json:"score"`
 	Frameworks []PostureFramework `json:"frameworks"`
 	Families   []PostureFamily    `json:"families"`
-	// Urgent are what fails and the internet reaches, the most urgent first.
+	// Urgent are what fails and the internet reaches, the first of each rule, the
+	// most urgent first.
 	Urgent       []PostureResult      `json:"urgent"`
 	Trends       []PostureTrend       `json:"trends"`
 	Defender     PostureDefender      `json:"defender"`
@@ -130,9 +131,35 @@ func (w *Workspace) Posture(ctx context.Context, connection string) (PostureSumm
 	if s.Trends, err = w.postureTrends(ctx, connection); err != nil {
 		return s, err
 	}
-	urgent, err := w.PostureResults(ctx, PostureQuery{Connection: connection, Results: []string{PostureFail}, Exposed: true, Size: maxExposedShown})
-	s.Urgent = urgent.Results
-	return s, err
+	s.Urgent = urgent(list, maxExposedShown)
+	return s, nil
+}
+
+// urgent are what fails and the internet reaches, one of each rule, the most
+// urgent first.
+func urgent(list []*posture, most int) []PostureResult {
+	type located struct {
+		row  *judged
+		from string
+	}
+	var found []located
+	seen := map[string]bool{}
+	for _, p := range list {
+		n := 0
+		for i := 0; i < len(p.rows) && n < most; i++ {
+			if j := &p.rows[i]; j.word() == PostureFail && j.exposed == exposedYes && !seen[j.rule.ID] {
+				seen[j.rule.ID] = true
+				found = append(found, located{j, p.kept.Scan.Source})
+				n++
+			}
+		}
+	}
+	slices.SortStableFunc(found, func(a, b located) int { return comparePlaces(*a.row, *b.row) })
+	rows := []PostureResult{}
+	for _, f := range found[:min(len(found), most)] {
+		rows = append(rows, f.row.row(f.from))
+	}
+	return rows
 }
 
 func (s *PostureSummary) add(p *posture) {
