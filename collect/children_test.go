@@ -31,6 +31,10 @@ var family = []struct{ id, body string }{
 	{"Microsoft.Cdn/profiles/afd/originGroups/g/origins/o", `"properties":{"hostName":"shop.azurewebsites.net"}`},
 	{"Microsoft.Network/firewallPolicies/p", `"properties":{}`},
 	{"Microsoft.Network/firewallPolicies/p/ruleCollectionGroups/r", `"properties":{"priority":100}`},
+	{"Microsoft.Network/networkSecurityPerimeters/nsp", `"location":"westeurope","properties":{}`},
+	{"Microsoft.Network/networkSecurityPerimeters/nsp/profiles/data", `"properties":{"accessRulesVersion":"1"}`},
+	{"Microsoft.Network/networkSecurityPerimeters/nsp/profiles/data/accessRules/office", `"properties":{"direction":"Inbound","addressPrefixes":["203.0.113.0/24"]}`},
+	{"Microsoft.Network/networkSecurityPerimeters/nsp/resourceAssociations/sql", `"properties":{"accessMode":"Enforced"}`},
 	{"Microsoft.ManagedIdentity/userAssignedIdentities/i", `"properties":{}`},
 	{"Microsoft.ManagedIdentity/userAssignedIdentities/i/federatedIdentityCredentials/f", `"properties":{"issuer":"https://x","subject":"s"}`},
 	{"Microsoft.App/containerApps/many", `"properties":{"runningStatus":"Running","configuration":{"activeRevisionsMode":"Multiple"}}`},
@@ -67,6 +71,7 @@ func TestChildrenAreRead(t *testing.T) {
 			for _, childType := range []string{
 				"Microsoft.Compute/virtualMachineScaleSets/virtualMachines", "Microsoft.Web/sites/slots", "Microsoft.Sql/servers/firewallRules",
 				"Microsoft.Cdn/profiles/originGroups/origins", "Microsoft.Network/firewallPolicies/ruleCollectionGroups",
+				"Microsoft.Network/networkSecurityPerimeters/resourceAssociations", "Microsoft.Network/networkSecurityPerimeters/profiles/accessRules",
 			} {
 				if got := status(e, production, childType); got != estate.ListingComplete {
 					t.Errorf("%s is %q", childType, got)

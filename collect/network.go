@@ -4,7 +4,10 @@ import (
 	"slices"
 )
 
-const networkVersion = "2024-05-01"
+const (
+	networkVersion   = "2024-05-01"
+	perimeterVersion = "2024-07-01" // the first that is no preview
+)
 
 // Subnets, peerings, rules and routes stand in their parents' bodies.
 //
@@ -19,6 +22,19 @@ var network = service{name: "network", kinds: slices.Concat(
 		{
 			resourceType: "Microsoft.Network/firewallPolicies", version: networkVersion, decisive: true,
 			children: []child{{resourceType: "Microsoft.Network/firewallPolicies/ruleCollectionGroups", path: "ruleCollectionGroups"}},
+		},
+		// Within a perimeter its access rules hold beside a service's own firewall,
+		// or in place of it.
+		// Source: https://learn.microsoft.com/rest/api/networkmanager/network-security-perimeters
+		{
+			resourceType: "Microsoft.Network/networkSecurityPerimeters", version: perimeterVersion, decisive: true,
+			children: []child{
+				{resourceType: "Microsoft.Network/networkSecurityPerimeters/resourceAssociations", path: "resourceAssociations"},
+				{
+					resourceType: "Microsoft.Network/networkSecurityPerimeters/profiles", path: "profiles",
+					children: []child{{resourceType: "Microsoft.Network/networkSecurityPerimeters/profiles/accessRules", path: "accessRules"}},
+				},
+			},
 		},
 		{resourceType: "Microsoft.Network/azureFirewalls", version: networkVersion, decisive: true, children: []child{diagnostics}},
 		{resourceType: "Microsoft.Network/applicationGateways", version: networkVersion, decisive: true, children: []child{diagnostics}},
