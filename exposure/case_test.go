@@ -182,6 +182,7 @@ var listed = []string{
 	"Microsoft.Cdn/profiles", "Microsoft.ApiManagement/service", "Microsoft.Network/publicIPAddresses",
 	"Microsoft.Network/networkInterfaces", "Microsoft.Network/networkSecurityGroups", "Microsoft.Network/virtualNetworks",
 	firewallGroups, ruleSnapshotType, "Microsoft.Network/connections",
+	perimeterAssociation, perimeterRules,
 	sqlFirewallType, sqlRuleType, "Microsoft.DBforPostgreSQL/flexibleServers/firewallRules", "Microsoft.DBforMySQL/flexibleServers/firewallRules",
 	"Microsoft.Cache/redis/firewallRules", "Microsoft.EventHub/namespaces/networkRuleSets", "Microsoft.ServiceBus/namespaces/networkRuleSets",
 	appType, jobType, groupType, originType, endpointType, routeType, "Microsoft.Cdn/profiles/endpoints", apiType, backendType,

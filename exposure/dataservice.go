@@ -50,10 +50,13 @@ func always(ports string) func(*estate.Resource) string {
 // platformOf says how machines inside a network reach a service of this type.
 func platformOf(r *estate.Resource) (platform, bool) {
 	key := strings.ToLower(r.Type)
-	if d, ok := dataServices[key]; ok {
-		return d.platform(r), true
-	}
 	p, ok := platforms[key]
+	if d, data := dataServices[key]; data {
+		p, ok = d.platform(r), true
+	}
+	if p.public != nil && perimetered[key] {
+		p.public = calledWith(p.public)
+	}
 	return p, ok
 }
 

@@ -40,6 +40,11 @@ func Endpoints(e *estate.Estate) []Exposure {
 }
 
 func publicEndpoint(e *estate.Estate, r *estate.Resource) ([]*way, closing) {
+	return withPerimeter(e, r, func() ([]*way, closing) { return ownEndpoint(e, r) })
+}
+
+// ownEndpoint is the public endpoint by the service's own switch and rules.
+func ownEndpoint(e *estate.Estate, r *estate.Resource) ([]*way, closing) {
 	if d, ok := dataServices[strings.ToLower(r.Type)]; ok {
 		return d.ways(e, r), closing{}
 	}
@@ -100,6 +105,9 @@ func switchAt(r *estate.Resource, pointer string, value *string, unset azward.An
 		h.Evidence = []azward.Evidence{r.Evidence(pointer, h.Summary)}
 	case value != nil && strings.EqualFold(*value, "Disabled"):
 		h.Answer, h.Summary = azward.No, "public network access is disabled"
+		h.Evidence = []azward.Evidence{r.Evidence(pointer, h.Summary)}
+	case value != nil && strings.EqualFold(*value, "SecuredByPerimeter") && inPerimeters(r.Type):
+		h.Answer, h.Summary = azward.No, "public network access is left to a network security perimeter"
 		h.Evidence = []azward.Evidence{r.Evidence(pointer, h.Summary)}
 	case value != nil && *value != "":
 		h.Summary = fmt.Sprintf("public network access is %q, which azward does not model", *value)

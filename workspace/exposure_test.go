@@ -1,10 +1,13 @@
 package workspace_test
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/estate"
 	"github.com/azward/azward/exposure"
+	"github.com/azward/azward/store"
 )
 
 // TestExposureOfDataServiceNamesSettings: the page of a database tells what
@@ -14,8 +17,22 @@ func TestExposureOfDataServiceNamesSettings(t *testing.T) {
 	w, kept := open(t)
 	connected(t, kept, "prod")
 	const id = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg/providers/Microsoft.DocumentDB/databaseAccounts/orders"
-	scanned(t, kept, "s1", "prod", day, `{"id":"`+id+`","name":"orders","type":"Microsoft.DocumentDB/databaseAccounts","properties":{
-		"publicNetworkAccess":"Enabled","ipRules":[],"isVirtualNetworkFilterEnabled":false,"virtualNetworkRules":[],"privateEndpointConnections":[]}}`)
+	var b estate.Builder
+	if err := b.AddARM(json.RawMessage(`{"id":"`+id+`","name":"orders","type":"Microsoft.DocumentDB/databaseAccounts","properties":{
+		"publicNetworkAccess":"Enabled","ipRules":[],"isVirtualNetworkFilterEnabled":false,"virtualNetworkRules":[],"privateEndpointConnections":[]}}`),
+		estate.Provenance{Source: azward.SourceARM, APIVersion: "2024-05-01", ReadAt: day}); err != nil {
+		t.Fatal(err)
+	}
+	b.AddListing(estate.Listing{Scope: "/", Type: estate.AllTypes, Status: estate.ListingComplete, ReadAt: day})
+	if err := kept.BeginScan(t.Context(), "s1", "prod", day); err != nil {
+		t.Fatal(err)
+	}
+	if err := kept.SaveEstate(t.Context(), "s1", b.Build().Write); err != nil {
+		t.Fatal(err)
+	}
+	if err := kept.FinishScan(t.Context(), "s1", store.Outcome{State: store.ScanComplete, FinishedAt: day}); err != nil {
+		t.Fatal(err)
+	}
 	x, err := w.Exposure(t.Context(), azward.ResourceID(id))
 	if err != nil {
 		t.Fatal(err)
