@@ -94,7 +94,7 @@ func (h *hubServer) openWork(ctx context.Context) (err error) {
 	}
 	h.health, h.metrics = &health{store: h.kept}, newMetrics(h.kept, h.log)
 	h.pool = jobs.New(jobs.Options{
-		Store: h.kept, Runners: h.traces.wrapRunners(h.app.runners()), Workers: h.flags.workers, Log: h.log, Ended: h.metrics.ended,
+		Store: h.kept, Runners: h.traces.wrapRunners(h.app.runners()), Workers: h.flags.workers, Log: h.log, Ended: h.jobEnded,
 	})
 	return nil
 }
@@ -133,7 +133,7 @@ func (h *hubServer) mount(ctx context.Context, o *hub.Options) error {
 	if err != nil {
 		return err
 	}
-	shown := &workspace.Workspace{Store: h.kept, Dir: h.dir}
+	shown := &workspace.Workspace{Store: h.kept, Dir: h.dir, Profiles: hubProfiles{h.app}}
 	h.shown = shown
 	site, err := web.New(web.Options{Workspace: shown, Connections: connections, Jobs: h.pool, Access: h.access, Views: h.kept, Audit: h.access.Audit, Log: h.log})
 	if err != nil {
@@ -177,6 +177,7 @@ func (h *hubServer) run(ctx context.Context) (err error) {
 		return err
 	}
 	h.health.working.Store(true)
+	h.warmPosture()
 	h.log.Info("the hub listens", "address", h.listener.Addr().String(), "url", h.access.PublicURL().String())
 	// Told to stop this early, it stops as at any other time.
 	if err := h.welcome(ctx); err != nil && ctx.Err() == nil {
