@@ -170,6 +170,7 @@ type resourcePage struct {
 	History    workspace.History
 	MapURL     string
 	Verdicts   string // URL of the workload's verdicts
+	Posture    postureBrief
 }
 
 type neighbourGroup struct {
@@ -200,7 +201,7 @@ func (s *Site) resource(w http.ResponseWriter, r *http.Request) error {
 	if found.Workload != nil {
 		v.Verdicts = listURL(verdictFilters{Workload: string(found.Workload.ID), Dismissed: workspace.WithDismissed}.query())
 	}
-	for _, fill := range []func(*http.Request, azward.ResourceID, *resourcePage) error{s.exposed, s.beside, s.past} {
+	for _, fill := range []func(*http.Request, azward.ResourceID, *resourcePage) error{s.exposed, s.beside, s.past, s.rulesOf} {
 		if err := fill(r, id, &v); err != nil {
 			return err
 		}

@@ -20,6 +20,8 @@ type overviewPage struct {
 	NoIndex     *problem // why there are none
 	Images      int      // that the scans read, and packages in them
 	Packages    int
+
+	Misconfigured postureBrief
 }
 
 // stageView is a stage of the funnel as it is drawn.
@@ -59,6 +61,9 @@ func (s *Site) overview(w http.ResponseWriter, r *http.Request) error {
 		if n := found.ChangeKinds[kind]; n > 0 {
 			view.ChangeKinds = append(view.ChangeKinds, changeCount{kind, n})
 		}
+	}
+	if view.Misconfigured, err = s.urgentPosture(r); err != nil {
+		return err
 	}
 	return s.render(w, r, http.StatusOK, "overview", page{Title: "Overview", Section: "overview", Data: view})
 }

@@ -15,7 +15,7 @@ import (
 // postureFilters is what the URL of a list of rules or results says, checked.
 type postureFilters struct {
 	Text, Framework, Rule, Type, Category string
-	Subscription, Connection              string
+	Subscription, Connection, Resource    string
 	Results                               []string
 	Severity                              azward.Severity
 	Exposed                               bool
@@ -26,12 +26,17 @@ func readPostureFilters(q url.Values) (postureFilters, error) {
 	f := postureFilters{
 		Text: strings.TrimSpace(q.Get("q")), Framework: q.Get("framework"), Rule: q.Get("rule"), Type: q.Get("type"), Category: q.Get("category"),
 		Subscription: q.Get("subscription"), Connection: q.Get("connection"), Severity: azward.Severity(q.Get("severity")), Exposed: q.Get("exposed") != "",
-		Suppressed: workspace.Hidden(q.Get("suppressed")),
+		Suppressed: workspace.Hidden(q.Get("suppressed")), Resource: q.Get("resource"),
 	}
 	const op = "read filters"
 	for _, text := range []string{f.Text, f.Framework, f.Rule, f.Type, f.Category, f.Subscription, f.Connection} {
 		if len(text) > maxText {
 			return f, badForm(op, "what is searched for is longer than 200 bytes", "search for less")
+		}
+	}
+	if f.Resource != "" {
+		if _, err := judgedID(f.Resource); err != nil {
+			return f, err
 		}
 	}
 	for _, word := range q["result"] {
@@ -58,7 +63,7 @@ func (f postureFilters) query() url.Values {
 	q := url.Values{}
 	for name, value := range map[string]string{
 		"q": f.Text, "framework": f.Framework, "rule": f.Rule, "type": f.Type, "category": f.Category, "subscription": f.Subscription,
-		"connection": f.Connection, "severity": string(f.Severity), "suppressed": string(f.Suppressed),
+		"connection": f.Connection, "severity": string(f.Severity), "suppressed": string(f.Suppressed), "resource": f.Resource,
 	} {
 		if value != "" {
 			q.Set(name, value)
@@ -78,7 +83,8 @@ func (f postureFilters) ask(after string) workspace.PostureQuery {
 		Text: f.Text, Framework: f.Framework, Rule: f.Rule, Type: f.Type, Category: f.Category, Connection: f.Connection, Results: f.Results,
 		MinSeverity: f.Severity, Exposed: f.Exposed, Suppressed: f.Suppressed, After: after,
 	}
-	if f.Subscription != "" {
+	q.Resource = azward.ResourceID(f.Resource)
+	if f.Subscription != "" && f.Resource == "" {
 		q.Resource = azward.ResourceID("/subscriptions/" + f.Subscription)
 	}
 	return q

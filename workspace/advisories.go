@@ -145,8 +145,10 @@ func (x *index) release(held *opened) {
 	}
 }
 
-// Close closes the advisory index, once nobody reads it any more.
+// Close ends what is evaluated in the background, and closes the advisory
+// index, once nobody reads it any more.
 func (w *Workspace) Close() error {
+	w.posture.close()
 	w.index.mu.Lock()
 	defer w.index.mu.Unlock()
 	return w.index.retire()

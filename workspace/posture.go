@@ -2,6 +2,7 @@ package workspace
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -208,6 +209,9 @@ type postures struct {
 	held map[string]*evaluation
 	turn sync.Mutex // one estate is evaluated at once
 	busy sync.WaitGroup
+
+	closing sync.Mutex
+	closed  bool
 }
 
 type evaluation struct {
@@ -238,14 +242,50 @@ func (w *Workspace) postures(ctx context.Context, connection string) ([]*posture
 	return found, gaps, nil
 }
 
-// WarmPosture begins to evaluate what is not evaluated yet, and tells whether
-// all is.
-func (w *Workspace) WarmPosture(ctx context.Context) (ready bool, err error) {
-	waiting, _, err := w.evaluations(ctx, "")
-	if err != nil {
-		return false, err
+// WarmPosture begins to evaluate what is not evaluated yet, so that nobody has
+// to wait for it, and returns at once. Failed, which may be nil, is told of an
+// error.
+func (w *Workspace) WarmPosture(ctx context.Context, failed func(error)) {
+	if !w.posture.begin() {
+		return
 	}
-	return !slices.ContainsFunc(waiting, func(e *evaluation) bool { return !e.done() }), nil
+	go func() {
+		defer w.posture.busy.Done()
+		if _, _, err := w.evaluations(context.WithoutCancel(ctx), ""); err != nil && failed != nil {
+			failed(err)
+		}
+	}()
+}
+
+// begin counts work in, unless the workspace is closed.
+func (p *postures) begin() bool {
+	p.closing.Lock()
+	defer p.closing.Unlock()
+	if p.closed {
+		return false
+	}
+	p.busy.Add(1)
+	return true
+}
+
+// close waits for what is under way, which ends early.
+func (p *postures) close() {
+	p.closing.Lock()
+	p.closed = true
+	p.closing.Unlock()
+	p.busy.Wait()
+}
+
+var errClosed = errors.New("the workspace is closed")
+
+// going is nil while evaluations go on.
+func (p *postures) going() error {
+	p.closing.Lock()
+	defer p.closing.Unlock()
+	if p.closed {
+		return errClosed
+	}
+	return nil
 }
 
 func (e *evaluation) done() bool {
@@ -287,8 +327,10 @@ func (w *Workspace) evaluations(ctx context.Context, connection string) ([]*eval
 			if p.held == nil {
 				p.held = map[string]*evaluation{}
 			}
+			if !p.begin() {
+				return nil, nil, errClosed
+			}
 			p.held[key] = e
-			p.busy.Add(1)
 			go w.evaluate(context.WithoutCancel(ctx), key, e, k, at)
 		}
 		if connection == "" || k.Scan.Source == connection {

@@ -31,6 +31,9 @@ func (w *Workspace) judge(ctx context.Context, k Kept, at time.Time) (*posture, 
 	checker := policy.NewChecker(k.Estate, at)
 	checker.Lifecycle = profile.Lifecycle
 	for r := range checker.Check(profile.Rules) {
+		if err := w.posture.going(); err != nil {
+			return nil, err
+		}
 		held := j.byRule[r.Rule.ID]
 		if r.State == azurepolicy.Pass {
 			j.pass(held, r.Resource.ID, r.Resource.TypeKey())
@@ -39,6 +42,9 @@ func (w *Workspace) judge(ctx context.Context, k Kept, at time.Time) (*posture, 
 		j.take(held, r.Posture())
 	}
 	for r := range azurepolicy.NewChecker(k.Estate, at).Check(profile.Policies) {
+		if err := w.posture.going(); err != nil {
+			return nil, err
+		}
 		held := j.byPolicy[r.Policy]
 		if held == nil {
 			continue // an override's variant; assigned policies are no profile's
