@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -16,9 +18,11 @@ import (
 	"github.com/azward/azward"
 	"github.com/azward/azward/connect"
 	"github.com/azward/azward/estate"
+	"github.com/azward/azward/report"
 	"github.com/azward/azward/seal"
 	"github.com/azward/azward/store"
 	"github.com/azward/azward/store/sqlite"
+	"github.com/azward/azward/workspace"
 )
 
 const (
@@ -47,20 +51,32 @@ func fillLarge(t testing.TB, s *sqlite.Store, verdicts, resources int) {
 			id, i, i/250, i%250+1)), estate.Provenance{Source: azward.SourceARM, ReadAt: now}))
 	}
 	must(s.SaveEstate(t.Context(), "large-1", b.Build().Write))
+	tally := make([]azward.Verdict, verdicts) // what they are counted by
+	for i := range tally {
+		v := largeVerdict(i, now)
+		for n := range v.Conditions {
+			v.Conditions[n].Evidence = nil
+		}
+		tally[i] = v
+	}
+	counts, err := json.Marshal(map[string]any{"verdicts": report.CountOf(tally), "funnel": workspace.FunnelOf(tally)})
+	must(err)
 	must(s.SaveVerdicts(t.Context(), "large-1", func(yield func(store.Decided, error) bool) {
 		for i := range verdicts {
 			if !yield(store.Decided{Verdict: largeVerdict(i, now)}, nil) {
 				return
 			}
 		}
-	}, store.Outcome{State: store.ScanComplete, FinishedAt: now.Add(time.Second)}))
+	}, store.Outcome{State: store.ScanComplete, FinishedAt: now.Add(time.Second), Counts: counts}))
 }
 
-// largeVerdict is one of many: 1,000 workloads, one of 500 exploitable.
+// largeVerdict is one of many: 1,000 workloads of 25 images with 100
+// vulnerabilities each, one of 500 exploitable.
 func largeVerdict(i int, now time.Time) azward.Verdict {
 	severities := []azward.Severity{azward.SeverityCritical, azward.SeverityHigh, azward.SeverityMedium, azward.SeverityLow}
 	id := azward.ResourceID(fmt.Sprintf("%s/providers/Microsoft.ContainerInstance/containerGroups/app%04d", largeGroup, i%1000))
-	cve := fmt.Sprintf("CVE-2024-%05d", i/1000)
+	image := i % 1000 / 40
+	cve, purl := fmt.Sprintf("CVE-2024-%05d", 100*image+i/1000), fmt.Sprintf("pkg:npm/package%02d@4.17.%d", i/1000, image)
 	result := azward.Results()[1+i%4]
 	if i%500 == 0 {
 		result = azward.Exploitable
@@ -70,21 +86,25 @@ func largeVerdict(i int, now time.Time) azward.Verdict {
 	}[result]
 	fact := azward.Evidence{Resource: id, Property: "/properties/ipAddress/type", Value: json.RawMessage(`"Public"`), Source: azward.SourceARM, ReadAt: now, Meaning: "it has a public address"}
 	v := azward.Verdict{
-		ID: azward.NewVerdictID(id, "registry.example/app", cve, "pkg:npm/lodash@4.17.4"), Exploitable: answer, Result: result, Confidence: azward.ConfidenceHigh,
+		ID: azward.NewVerdictID(id, "registry.example/app", cve, purl), Exploitable: answer, Result: result, Confidence: azward.ConfidenceHigh,
 		Profile: "network/none/none", Vulnerability: cve, Image: "registry.example/app@sha256:" + strings.Repeat("0", 64), Summary: "the internet reaches it on tcp 8080", DecidedAt: now,
 		Workload: azward.Workload{ID: id, Kind: azward.ContainerGroup, Name: id.Name()}, Gaps: []azward.Gap{},
-		Finding:  azward.Finding{ID: cve, Aliases: []string{}, PURL: "pkg:npm/lodash@4.17.4", Severity: severities[i%4], CVSS: 9.8, FixedIn: []string{"4.17.5"}, EPSS: float64(i%1000) / 1000, Affected: azward.Yes},
+		Finding:  azward.Finding{ID: cve, Aliases: []string{}, PURL: purl, Severity: severities[i%4], CVSS: 9.8, FixedIn: []string{"4.17.5"}, EPSS: float64(i%1000) / 1000, Affected: azward.Yes},
 		Priority: azward.Priority{Reasons: []string{"the internet reaches it"}},
 	}
 	for _, c := range []azward.ConditionID{azward.Deployed, azward.Affected, azward.Reachable, azward.Prerequisites} {
 		v.Conditions = append(v.Conditions, azward.Condition{ID: c, Answer: azward.Yes, Summary: "it holds: " + string(c), Evidence: []azward.Evidence{fact, fact}})
 	}
+	if result == azward.Undecided {
+		v.Gaps = []azward.Gap{{Scope: largeGroup, Kind: azward.GapDenied, Reads: "routeTables", Needs: "Microsoft.Network/routeTables/read", Remedy: "azward doctor " + largeSource}}
+	}
 	return v
 }
 
 // BenchmarkServe is a hub in a process of its own that fifty readers ask while
-// it scans: how long a page takes for all but the slowest twentieth, and how
-// much memory the process has held at most.
+// it scans: how long a page takes for all but the slowest twentieth, how much
+// processor time the hub takes for one, scans included, and how much memory it
+// has held at most. A path with a verb is another one for each reader.
 func BenchmarkServe(b *testing.B) {
 	const verdicts, resources, readers = 100_000, 5_000, 50
 	data := simulated(b)
@@ -118,6 +138,9 @@ func BenchmarkServe(b *testing.B) {
 		{"api_verdicts_filtered", "/api/v1/verdicts?severity=high&result=exploitable,conditional"},
 		{"api_verdicts_workload", "/api/v1/verdicts?workload=" + largeGroup + "/providers/Microsoft.ContainerInstance/containerGroups/app0042"},
 		{"api_verdicts_search", "/api/v1/verdicts?search=app0042"},
+		{"api_verdicts_searches", "/api/v1/verdicts?search=app%04d"},
+		{"api_verdicts_workloads", "/api/v1/verdicts?workload=" + largeGroup + "/providers/Microsoft.ContainerInstance/containerGroups/app%04d"},
+		{"api_verdicts_vulnerabilities", "/api/v1/verdicts?vulnerability=cve-2024-%05d"},
 		{"api_verdicts_search_nothing", "/api/v1/verdicts?search=nothing-like-it"},
 		{"api_counts", "/api/v1/verdicts/counts"},
 		{"api_resources", "/api/v1/resources"},
@@ -127,23 +150,34 @@ func BenchmarkServe(b *testing.B) {
 		{"page_verdicts", "/verdicts"},
 		{"page_verdicts_filtered", "/verdicts?result=exploitable&severity=high"},
 		{"page_verdicts_search", "/verdicts?q=app0042"},
+		{"page_verdicts_searches", "/verdicts?q=app%04d"},
 		{"page_scans", "/scans"},
 		{"page_estate", "/estate"},
+		{"page_estate_search", "/estate?q=nic04"},
+		{"page_registries", "/registries"},
+		{"page_integrations", "/integrations"},
 	} {
 		b.Run(fmt.Sprintf("%s/verdicts=%d/resources=%d/readers=%d", page.name, verdicts, resources, readers), func(b *testing.B) {
-			if status, text := admin.send(b, http.MethodGet, page.path, "", ""); status == http.StatusNotFound {
-				b.Skip("there is no such page")
-			} else if status != http.StatusOK {
+			path := func(reader int) string {
+				if !strings.Contains(page.path, "%") {
+					return page.path
+				}
+				return fmt.Sprintf(page.path, reader*20)
+			}
+			if status, text := admin.send(b, http.MethodGet, path(0), "", ""); status != http.StatusOK {
 				b.Fatalf("%d %s", status, text)
 			}
 			var all []time.Duration
+			before := processorTime(b, hub.Process.Pid)
 			for b.Loop() {
-				all = append(all, readAtOnce(b, hub.url+page.path, tokens)...)
+				all = append(all, readAtOnce(b, hub.url, path, tokens)...)
 			}
+			spent := processorTime(b, hub.Process.Pid) - before
 			slices.Sort(all)
 			b.ReportMetric(float64(all[len(all)*95/100].Microseconds())/1000, "p95-ms")
 			b.ReportMetric(float64(all[len(all)/2].Microseconds())/1000, "p50-ms")
 			b.ReportMetric(float64(len(all))/b.Elapsed().Seconds(), "pages/s")
+			b.ReportMetric(float64(spent.Microseconds())/1000/float64(len(all)), "cpu-ms/page")
 			b.ReportMetric(resident(b, hub.Process.Pid), "peak-MB")
 		})
 	}
@@ -174,7 +208,7 @@ func scanOverAndOver(b *testing.B, admin *browser) (stop func() int) {
 }
 
 // readAtOnce has the reader of each token ask twice, all at once.
-func readAtOnce(b *testing.B, url string, tokens []string) []time.Duration {
+func readAtOnce(b *testing.B, url string, path func(reader int) string, tokens []string) []time.Duration {
 	b.Helper()
 	const each = 2
 	took := make([]time.Duration, len(tokens)*each)
@@ -183,7 +217,7 @@ func readAtOnce(b *testing.B, url string, tokens []string) []time.Duration {
 		wait.Go(func() {
 			for n := range each {
 				began := time.Now()
-				if err := readOnce(b.Context(), url, token); err != nil {
+				if err := readOnce(b.Context(), url+path(i), token); err != nil {
 					b.Error(err)
 					return
 				}
@@ -215,6 +249,28 @@ func readOnce(ctx context.Context, url, token string) error {
 		err = fmt.Errorf("%s: %s", url, response.Status)
 	}
 	return err
+}
+
+// processorTime is what a process has spent so far, with its threads.
+//
+// Source: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+func processorTime(b *testing.B, pid int) time.Duration {
+	b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		b.Skip("only Linux says how much time a process has spent: ", err)
+	}
+	const tick = time.Second / 100 // USER_HZ
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	var spent time.Duration
+	for _, at := range []int{11, 12} { // user and system, behind the state
+		n, err := strconv.Atoi(fields[at])
+		if err != nil {
+			b.Fatal(err)
+		}
+		spent += time.Duration(n) * tick
+	}
+	return spent
 }
 
 // resident is the most memory that a process has held, in MB.
