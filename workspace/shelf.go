@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -19,26 +21,32 @@ import (
 const maxShelfRows = 2_000
 
 // shelf is what the verdicts of a source are found by, in the order of lists.
-// It takes some 120 bytes a verdict. The source's next scan makes another one.
+// It takes some 130 bytes a verdict. The source's next scan makes another one.
 type shelf struct {
 	source    string
-	entries   []entry
+	marks     []mark
+	entries   []entry  // in the same order
 	names     []string // that occur
 	workloads []azward.ResourceKey
 
-	mu   sync.Mutex
-	rows map[azward.VerdictID]*store.VerdictRow // that were read before; nobody changes them
+	mu     sync.Mutex
+	rows   map[azward.VerdictID]*store.VerdictRow // that were read before; nobody changes them
+	counts map[string]counted                     // by query
+}
+
+// mark is what filters look at first. It is small: they look at all of them.
+type mark struct {
+	names, workload int32 // places in the shelf's lists
+	exploitable     int8  // an [azward.Answer]
+	result          int8  // its rank
+	severity        int8  // its rank
+	known           bool
 }
 
 type entry struct {
 	store.Cursor
-	footing         [16]byte
-	oldest          int64 // in nanoseconds since 1970; 0 where nothing tells
-	names, workload int32 // places in the shelf's lists
-	exploitable     azward.Answer
-	result          int8 // its rank
-	severity        int8 // its rank
-	known           bool
+	footing [16]byte
+	oldest  int64 // in nanoseconds since 1970; 0 where nothing tells
 }
 
 // shelves are those of all sources, or of the named one.
@@ -62,24 +70,35 @@ func (w *Workspace) shelvesOf(ctx context.Context, s *state, source string) ([]*
 func (w *Workspace) fillShelf(ctx context.Context, source string) (*shelf, error) {
 	s := &shelf{source: source}
 	names, workloads := map[string]int32{}, map[azward.ResourceKey]int32{}
+	type both struct {
+		mark
+		entry
+	}
+	var list []both
 	for found, err := range w.Store.Entries(ctx, source) {
 		if err != nil {
 			return nil, err
 		}
-		e := entry{
-			Cursor: found.Cursor, exploitable: found.Exploitable, result: int8(found.Result.Rank()), severity: int8(found.Severity), //nolint:gosec // ranks are one digit
-			known: found.Known(), names: place(names, &s.names, found.Names), workload: place(workloads, &s.workloads, found.Workload),
+		one := both{
+			mark{
+				names: place(names, &s.names, found.Names), workload: place(workloads, &s.workloads, found.Workload),
+				exploitable: int8(found.Exploitable), result: int8(found.Result.Rank()), severity: int8(found.Severity), known: found.Known(), //nolint:gosec // ranks are one digit
+			},
+			entry{Cursor: found.Cursor},
 		}
 		if !found.Oldest.IsZero() {
-			e.oldest = found.Oldest.UnixNano()
+			one.oldest = found.Oldest.UnixNano()
 		}
 		if raw, err := hex.DecodeString(found.Footing); err == nil {
-			copy(e.footing[:], raw)
+			copy(one.footing[:], raw)
 		}
-		s.entries = append(s.entries, e)
+		list = append(list, one)
 	}
-	slices.SortFunc(s.entries, func(a, b entry) int { return compareCursors(a.Cursor, b.Cursor) })
-	s.entries = slices.Clip(s.entries)
+	slices.SortFunc(list, func(a, b both) int { return compareCursors(a.Cursor, b.Cursor) })
+	s.marks, s.entries = make([]mark, len(list)), make([]entry, len(list))
+	for i, one := range list {
+		s.marks[i], s.entries[i] = one.mark, one.entry
+	}
 	return s, nil
 }
 
@@ -98,16 +117,14 @@ func compareCursors(a, b store.Cursor) int {
 	return cmp.Or(strings.Compare(a.Order, b.Order), strings.Compare(string(a.ID), string(b.ID)))
 }
 
-// resultOf is the result of a rank.
-func resultOf(rank int8) azward.Result { return azward.Results()[rank] }
-
 // selection is a query, made ready for one shelf.
 type selection struct {
 	*shelf
 	query      VerdictQuery
 	results    [5]bool // by rank
-	now        time.Time
-	names      []bool // that are wanted; nil for all
+	severity   int8    // this and above
+	now        int64   // in nanoseconds since 1970
+	names      []bool  // that are wanted; nil for all
 	workloads  []bool
 	text       []bool // workloads that have the text; nil where none is asked for
 	named      []bool // names that have it
@@ -115,7 +132,7 @@ type selection struct {
 }
 
 func (s *shelf) choose(q VerdictQuery, dismissals map[azward.VerdictID]azward.Dismissal, now time.Time) *selection {
-	c := &selection{shelf: s, query: q, now: now, dismissals: dismissals}
+	c := &selection{shelf: s, query: q, severity: int8(q.MinSeverity.Rank()), now: now.UnixNano(), dismissals: dismissals} //nolint:gosec // a digit
 	for rank, r := range azward.Results() {
 		c.results[rank] = len(q.Results) == 0 || slices.Contains(q.Results, r)
 	}
@@ -159,8 +176,9 @@ func those[T any](list []T, wanted func(T) bool) []bool {
 	return marks
 }
 
-// after yields the first that are selected behind a place, at most so many.
-func (c *selection) after(at store.Cursor, most int) []*entry {
+// after gives the places of the first that are selected behind a cursor, at
+// most so many.
+func (c *selection) after(at store.Cursor, most int) []int {
 	from := 0
 	if at != (store.Cursor{}) {
 		var exact bool
@@ -168,10 +186,10 @@ func (c *selection) after(at store.Cursor, most int) []*entry {
 			from++
 		}
 	}
-	var found []*entry
-	for i := from; i < len(c.entries) && len(found) < most; i++ {
-		if e := &c.entries[i]; c.selects(e) && c.shows(e) {
-			found = append(found, e)
+	var found []int
+	for i := from; i < len(c.marks) && len(found) < most; i++ {
+		if c.selects(i) && c.shows(i) {
+			found = append(found, i)
 		}
 	}
 	return found
@@ -179,56 +197,91 @@ func (c *selection) after(at store.Cursor, most int) []*entry {
 
 // selects says whether the filter wants a verdict as it stands now; whether it
 // is dismissed is not asked.
-func (c *selection) selects(e *entry) bool {
-	q := &c.query
+func (c *selection) selects(i int) bool {
+	m := &c.marks[i]
 	switch {
-	case !c.results[c.stands(e)],
-		int(e.severity) < q.MinSeverity.Rank(),
-		q.Known && !e.known,
-		c.names != nil && !c.names[e.names],
-		c.workloads != nil && !c.workloads[e.workload],
-		c.text != nil && !c.text[e.workload] && !c.named[e.names]:
+	case m.severity < c.severity,
+		c.query.Known && !m.known,
+		c.names != nil && !c.names[m.names],
+		c.workloads != nil && !c.workloads[m.workload],
+		c.text != nil && !c.text[m.workload] && !c.named[m.names]:
 		return false
 	}
-	return len(q.Exploitable) == 0 || slices.Contains(q.Exploitable, c.answers(e))
+	result, answer := c.stands(i)
+	return c.results[result] && (len(c.query.Exploitable) == 0 || slices.Contains(c.query.Exploitable, answer))
 }
 
-// aged says that a No has become too old to be one. It is what [verdict.Aged]
-// says of the verdict.
-func (c *selection) aged(e *entry) bool {
-	return e.exploitable == azward.No && e.oldest != 0 && c.now.UnixNano()-e.oldest > int64(verdict.MaxAge)
-}
-
-// stands is the rank of the result now.
-func (c *selection) stands(e *entry) int {
-	if c.aged(e) {
-		return azward.Undecided.Rank()
+// stands is the rank of the result now, and the answer: a No that is too old is
+// none, as [verdict.Aged] has it.
+func (c *selection) stands(i int) (result int8, answer azward.Answer) {
+	m := &c.marks[i]
+	if answer = azward.Answer(m.exploitable); answer == azward.No {
+		if old := c.entries[i].oldest; old != 0 && c.now-old > int64(verdict.MaxAge) {
+			return int8(azward.Undecided.Rank()), azward.Unknown //nolint:gosec // a digit
+		}
 	}
-	return int(e.result)
+	return m.result, answer
 }
 
-func (c *selection) answers(e *entry) azward.Answer {
-	if c.aged(e) {
-		return azward.Unknown
+// counted is how many a query selects, by rank of the result, until something
+// ages.
+type counted struct {
+	by    [5]int
+	until int64 // in nanoseconds since 1970
+}
+
+// maxShelfCounts bounds the counts that a shelf keeps, at some 300 bytes each.
+const maxShelfCounts = 500
+
+func (s *shelf) count(q VerdictQuery, now time.Time) [5]int {
+	q.After, q.Size, q.Dismissed, q.Source = "", 0, "", ""
+	q.Filter.After, q.Limit = store.Cursor{}, 0
+	key := fmt.Sprintf("%+v", q)
+	s.mu.Lock()
+	defer s.mu.Unlock() // one counts, and others may ask for the same
+	if kept, ok := s.counts[key]; ok && now.UnixNano() < kept.until {
+		return kept.by
 	}
-	return e.exploitable
+	fresh := s.choose(q, nil, now).count()
+	if s.counts == nil || len(s.counts) >= maxShelfCounts {
+		s.counts = map[string]counted{}
+	}
+	s.counts[key] = fresh
+	return fresh.by
+}
+
+func (c *selection) count() counted {
+	n := counted{until: math.MaxInt64}
+	for i := range c.marks {
+		if azward.Answer(c.marks[i].exploitable) == azward.No {
+			if ages := c.entries[i].oldest + int64(verdict.MaxAge) + 1; ages > c.now {
+				n.until = min(n.until, ages)
+			}
+		}
+		if c.selects(i) {
+			result, _ := c.stands(i)
+			n.by[result]++
+		}
+	}
+	return n
 }
 
 // dismissed gives the dismissal of a verdict that holds now, as
 // [verdict.Dismiss] finds it.
-func (c *selection) dismissed(e *entry) (azward.Dismissal, bool) {
+func (c *selection) dismissed(i int) (azward.Dismissal, bool) {
 	if len(c.dismissals) == 0 {
 		return azward.Dismissal{}, false
 	}
+	e := &c.entries[i]
 	d, ok := c.dismissals[e.ID]
-	return d, ok && c.now.Before(d.Until) && d.Footing == hex.EncodeToString(e.footing[:])
+	return d, ok && c.now < d.Until.UnixNano() && d.Footing == hex.EncodeToString(e.footing[:])
 }
 
-func (c *selection) shows(e *entry) bool {
+func (c *selection) shows(i int) bool {
 	if c.query.Dismissed == WithDismissed {
 		return true
 	}
-	_, dismissed := c.dismissed(e)
+	_, dismissed := c.dismissed(i)
 	return dismissed == (c.query.Dismissed == OnlyDismissed)
 }
 
@@ -265,15 +318,15 @@ func (s *shelf) read(ctx context.Context, from Store, ids []azward.VerdictID) (m
 }
 
 // stand is a row as it stands now.
-func (c *selection) stand(e *entry, row store.VerdictRow) store.VerdictRow {
-	if d, ok := c.dismissed(e); ok {
+func (c *selection) stand(i int, row store.VerdictRow) store.VerdictRow {
+	if d, ok := c.dismissed(i); ok {
 		row.Dismissed = &d
 	}
 	v := azward.Verdict{Exploitable: row.Exploitable, Result: row.Result, Confidence: row.Confidence, Summary: row.Summary, Workload: row.Workload}
-	if e.oldest != 0 {
-		v.Basis.Oldest = time.Unix(0, e.oldest).UTC()
+	if old := c.entries[i].oldest; old != 0 {
+		v.Basis.Oldest = time.Unix(0, old).UTC()
 	}
-	v = verdict.Aged(v, c.now)
+	v = verdict.Aged(v, time.Unix(0, c.now).UTC())
 	row.Exploitable, row.Result, row.Confidence, row.Summary, row.Stale = v.Exploitable, v.Result, v.Confidence, v.Summary, v.Stale
 	return row
 }

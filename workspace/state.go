@@ -45,6 +45,7 @@ func (w *Workspace) state(ctx context.Context) (*state, error) {
 	h.held, h.version = s, version
 	names := s.names()
 	w.shelves.only(names)
+	w.listings.only(names)
 	w.gaps.only(names)
 	w.funnels.only(names)
 	return s, nil

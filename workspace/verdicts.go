@@ -69,8 +69,9 @@ func (w *Workspace) Verdicts(ctx context.Context, q VerdictQuery) (VerdictPage, 
 
 // picked is a verdict of a page.
 type picked struct {
-	*entry
+	store.Cursor
 	in *selection
+	at int // in its shelf
 }
 
 // page gives a page as of now; it is not whole where a scan that ended while it
@@ -89,8 +90,8 @@ func (w *Workspace) page(ctx context.Context, q VerdictQuery, after store.Cursor
 	var found []picked
 	for _, one := range shelves {
 		chosen := one.choose(q, s.dismissals, w.now())
-		for _, e := range chosen.after(after, size+1) {
-			found = append(found, picked{e, chosen})
+		for _, at := range chosen.after(after, size+1) {
+			found = append(found, picked{one.entries[at].Cursor, chosen, at})
 		}
 	}
 	slices.SortStableFunc(found, func(a, b picked) int { return compareCursors(a.Cursor, b.Cursor) })
@@ -119,7 +120,7 @@ func (w *Workspace) rowsOf(ctx context.Context, list []picked) ([]store.VerdictR
 	rows := make([]store.VerdictRow, 0, len(list))
 	for _, p := range list {
 		if row, ok := read[p.in.shelf][p.ID]; ok {
-			rows = append(rows, p.in.stand(p.entry, *row))
+			rows = append(rows, p.in.stand(p.at, *row))
 		}
 	}
 	return rows, nil
@@ -138,11 +139,8 @@ func (w *Workspace) CountVerdicts(ctx context.Context, q VerdictQuery) (store.Co
 	}
 	var by [5]int // by rank
 	for _, one := range shelves {
-		chosen := one.choose(q, nil, w.now())
-		for i := range one.entries {
-			if e := &one.entries[i]; chosen.selects(e) {
-				by[chosen.stands(e)]++
-			}
+		for rank, n := range one.count(q, w.now()) {
+			by[rank] += n
 		}
 	}
 	counts := store.Counts{}

@@ -88,15 +88,16 @@ type Workspace struct {
 	// alone.
 	Profiles Profiles
 
-	posture postures
-	states  states
-	shelves latest[*shelf]
-	estates estates
-	index   index
-	views   views
-	gaps    latest[gapTallies]
-	funnels latest[Funnel]
-	last    latest[changes]
+	posture  postures
+	states   states
+	shelves  latest[*shelf]
+	estates  estates
+	listings latest[*listing]
+	index    index
+	views    views
+	gaps     latest[gapTallies]
+	funnels  latest[Funnel]
+	last     latest[changes]
 }
 
 // now is the time of an answer.
