@@ -34,6 +34,7 @@ type Connections interface {
 	Remove(ctx context.Context, name string) error
 	Examine(ctx context.Context, name string) ([]connect.Check, error)
 	Try(ctx context.Context, name string) ([]connect.Check, error)
+	IsRegistry(ctx context.Context, host string) (bool, error)
 }
 
 // Jobs does work in the background; *jobs.Pool does.
@@ -44,6 +45,12 @@ type Jobs interface {
 	Log(ctx context.Context, id string, after, limit int) ([]store.JobLine, error)
 	Watch(ctx context.Context, id string) iter.Seq2[store.Job, error]
 	Cancel(ctx context.Context, id, by string) (store.Job, error)
+	Schedules(ctx context.Context) ([]store.Schedule, error)
+	Schedule(ctx context.Context, name string) (store.Schedule, error)
+	AddSchedule(ctx context.Context, s store.Schedule) (store.Schedule, error)
+	ChangeSchedule(ctx context.Context, s, was store.Schedule) (store.Schedule, error)
+	RemoveSchedule(ctx context.Context, was store.Schedule) error
+	RunSchedule(ctx context.Context, name, by string) (job store.Job, added bool, err error)
 }
 
 // Access knows users and tokens, and keeps the audit log and the answers to
@@ -66,13 +73,14 @@ type Access interface {
 	FinishRequest(ctx context.Context, r access.Request, reply *access.Reply) error
 }
 
-// Options are what the API is made of; all but Log and Now are required to
+// Options are what the API is made of; all but Retention, Log and Now are required to
 // answer requests.
 type Options struct {
 	Workspace   *workspace.Workspace
 	Connections Connections
 	Jobs        Jobs
 	Access      Access
+	Retention   Retention        // nil keeps everything
 	Log         *slog.Logger     // nil discards
 	Now         func() time.Time // nil is time.Now
 }
@@ -110,6 +118,8 @@ func (a *API) register() {
 	a.connectionRoutes()
 	a.scanRoutes()
 	a.jobRoutes()
+	a.scheduleRoutes()
+	a.retentionRoutes()
 	a.resourceRoutes()
 	a.registryRoutes()
 	a.verdictRoutes()

@@ -22,6 +22,8 @@ func (a *API) registryRoutes() {
 	handle(a, "list-images", a.listImages)
 	handle(a, "get-image", a.getImage)
 	handle(a, "list-findings", a.listFindings)
+	handle(a, "scan-registry", a.startRegistry)
+	handle(a, "scan-image", a.startImage)
 }
 
 func (a *API) listRegistries(ctx context.Context, in *Paging) (*body[Page[workspace.Registry]], error) {

@@ -23,12 +23,14 @@ const (
 	tagConnections = "Connections"
 	tagScans       = "Scans"
 	tagJobs        = "Jobs"
+	tagSchedules   = "Schedules"
 	tagResources   = "Resources"
 	tagRegistries  = "Registries"
 	tagVerdicts    = "Verdicts"
 	tagExposure    = "Exposure"
 	tagCoverage    = "Coverage"
 	tagAccess      = "Access"
+	tagSettings    = "Settings"
 )
 
 func tags() []*huma.Tag {
@@ -36,12 +38,14 @@ func tags() []*huma.Tag {
 		{Name: tagConnections, Description: "Tenants that azward reads."},
 		{Name: tagScans, Description: "Runs from reading to verdicts."},
 		{Name: tagJobs, Description: "Work under way, and what became of it."},
+		{Name: tagSchedules, Description: "Jobs that start by themselves."},
 		{Name: tagResources, Description: "What the newest scan of each connection found."},
 		{Name: tagRegistries, Description: "Container registries with their images and findings."},
 		{Name: tagVerdicts, Description: "Whether one vulnerability is exploitable in one workload, with the proof."},
 		{Name: tagExposure, Description: "Who can reach what, and which rule decides."},
 		{Name: tagCoverage, Description: "What was read, what was not, and how old it is."},
 		{Name: tagAccess, Description: "Users, tokens and the audit log."},
+		{Name: tagSettings, Description: "How the hub works."},
 	}
 }
 
@@ -74,6 +78,17 @@ func routes() map[string]route {
 		"get-log":    {get, "/jobs/{id}/log", viewer, 0, tagJobs, "Read a job's log", "", false},
 		"cancel-job": {post, "/jobs/{id}/cancel", operator, 0, tagJobs, "Cancel a job", "", false},
 
+		"list-schedules":  {get, "/schedules", viewer, 0, tagSchedules, "List schedules", "", false},
+		"create-schedule": {post, "/schedules", operator, created, tagSchedules, "Add a schedule", "A cron text that is wrong is refused with the place of the mistake. Registries that were never read, and that no connection's cloud has, are for administrators.", false},
+		"get-schedule":    {get, "/schedules/{name}", viewer, 0, tagSchedules, "Show a schedule", "", false},
+		"update-schedule": {put, "/schedules/{name}", operator, 0, tagSchedules, "Change a schedule", "Those of azward.yaml and of the hub itself cannot be changed.", false},
+		"delete-schedule": {remove, "/schedules/{name}", operator, http.StatusNoContent, tagSchedules, "Remove a schedule", "Its jobs stay. Those of azward.yaml and of the hub itself cannot be removed.", false},
+		"run-schedule":    {post, "/schedules/{name}/run", operator, accepted, tagSchedules, "Run a schedule now", "When it runs next stays. Answers the job to follow.", false},
+
+		"get-retention":   {get, "/settings/retention", viewer, 0, tagSettings, "Show what is kept, and for how long", "", true},
+		"set-retention":   {put, "/settings/retention", admin, 0, tagSettings, "Change what is kept, and for how long", "Nothing goes before the next housekeeping. With dryRun nothing is changed, and the answer says what would go.", false},
+		"apply-retention": {post, "/settings/retention/apply", admin, accepted, tagSettings, "Let go of what is not kept", "Housekeeping does so daily. Answers the job to follow.", false},
+
 		"search-resources": {get, "/resources", viewer, 0, tagResources, "Search resources", "By ID, without case.", false},
 		"count-resources":  {get, "/resources/types", viewer, 0, tagResources, "Count resources by type", "By connection and subscription.", false},
 		"get-resource":     {get, "/resource", viewer, 0, tagResources, "Show a resource", "With its document as Azure returned it, and what is not known of it.", true},
@@ -87,6 +102,8 @@ func routes() map[string]route {
 		"get-timeline":      {get, registryHost + "/timeline", viewer, 0, tagRegistries, "Show a repository over time", "What each version fixed, brought and brought back.", false},
 		"list-images":       {get, registryHost + "/images", viewer, 0, tagRegistries, "List images", "By digest.", false},
 		"get-image":         {get, registryHost + "/image", viewer, 0, tagRegistries, "Show an image", "Layers, findings, what to change, and where it runs.", false},
+		"scan-registry":     {post, registryHost + "/scan", operator, accepted, tagRegistries, "Read a registry", "Answers the job to follow; the one that is under way where there is one. A registry that was never read, and that no connection's cloud has, is for administrators.", false},
+		"scan-image":        {post, "/images/scan", operator, accepted, tagRegistries, "Read an image", "Its layers are read anew, and it stands in its registry's list afterwards. Answers the job to follow.", false},
 		"list-findings":     {get, "/findings", viewer, 0, tagRegistries, "List findings", "Vulnerabilities of packages in images, the known exploited and most severe first.", false},
 
 		"get-overview":     {get, "/overview", viewer, 0, tagVerdicts, "Show the overview", "The funnel from all findings to the exploitable, and what is urgent.", false},

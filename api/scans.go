@@ -4,14 +4,9 @@ import (
 	"context"
 	"time"
 
-	"github.com/azward/azward/access"
-	"github.com/azward/azward/jobs"
 	"github.com/azward/azward/store"
 	"github.com/azward/azward/workspace"
 )
-
-// scanJob is the kind of job that reads a connection.
-const scanJob = "scan"
 
 func (a *API) scanRoutes() {
 	handle(a, "list-scans", a.listScans)
@@ -62,24 +57,7 @@ type startedJob struct {
 }
 
 func (a *API) startScan(ctx context.Context, in *struct{ Body NewScan }) (*startedJob, error) {
-	c, err := a.Connections.Show(ctx, in.Body.Connection)
-	if err != nil {
-		return nil, err
-	}
-	who, err := access.Check(ctx, access.Operator, "start a scan")
-	if err != nil {
-		return nil, err
-	}
-	job, added, err := a.Jobs.Enqueue(ctx, jobs.Request{Kind: scanJob, Subject: c.Name, By: who.Name})
-	if err != nil {
-		return nil, err
-	}
-	if added {
-		if err := a.Access.Audit(ctx, "scan.start", c.Name, nil, map[string]string{"job": job.ID}); err != nil {
-			return nil, err
-		}
-	}
-	return &startedJob{Prefix + "/jobs/" + job.ID, jobOf(job)}, nil
+	return a.start(ctx, workspace.ScanJob, in.Body.Connection)
 }
 
 func (a *API) getScan(ctx context.Context, in *struct {

@@ -27,6 +27,7 @@ import (
 	"github.com/azward/azward/image"
 	"github.com/azward/azward/jobs"
 	"github.com/azward/azward/registry"
+	"github.com/azward/azward/retention"
 	"github.com/azward/azward/scan"
 	"github.com/azward/azward/seal"
 	"github.com/azward/azward/store"
@@ -74,7 +75,7 @@ func newWorld(t testing.TB) *world {
 	t.Cleanup(func() { w.ok(w.store.Close()) })
 	w.access, err = access.New(access.Options{Store: w.store, PublicURL: "http://localhost:8484"})
 	w.ok(err)
-	w.pool = jobs.New(jobs.Options{Store: w.store, Runners: map[string]jobs.Runner{"scan": {Run: w.run}}})
+	w.pool = jobs.New(jobs.Options{Store: w.store, Runners: map[string]jobs.Runner{"scan": {Run: w.run}, "registry": {Run: w.run}, "image": {Run: w.run}, "housekeeping": {Run: w.run}}, Workers: 8})
 	w.ok(w.pool.Start(context.Background()))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -84,7 +85,7 @@ func newWorld(t testing.TB) *world {
 	shown := &workspace.Workspace{Store: w.store, Dir: w.dir}
 	t.Cleanup(func() { w.ok(shown.Close()) })
 	handler, err := api.New(api.Options{
-		Workspace: shown, Jobs: w.pool, Access: w.access,
+		Workspace: shown, Jobs: w.pool, Access: w.access, Retention: &retention.Keeper{Store: w.store, Audit: w.access.Audit},
 		Connections: connect.Connections{Store: w.store, Sealer: seal.Box{Provider: seal.File(filepath.Join(w.dir, store.KeyFile))}},
 	})
 	w.ok(err)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/azward/azward"
+	"github.com/azward/azward/azure"
 	"github.com/azward/azward/seal"
 	"github.com/azward/azward/store"
 )
@@ -132,6 +133,27 @@ func (c Connections) List(ctx context.Context) ([]store.Connection, error) {
 // Show returns one connection. Its secret stays sealed.
 func (c Connections) Show(ctx context.Context, name string) (store.Connection, error) {
 	return c.Store.Connection(ctx, name)
+}
+
+// IsRegistry says that a login server is one of Azure's registries: of its own
+// clouds, or of a connection's. A connection whose cloud's file cannot be read
+// counts for nothing.
+func (c Connections) IsRegistry(ctx context.Context, host string) (bool, error) {
+	for _, name := range []string{"public", "usgovernment", "china"} {
+		if cloud, err := azure.Named(name); err == nil && cloud.IsRegistry(host) {
+			return true, nil
+		}
+	}
+	list, err := c.List(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, connection := range list {
+		if cloud, err := CloudOf(connection); err == nil && cloud.IsRegistry(host) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // Remove forgets a connection, its secret and its verdicts. Nothing changes in

@@ -53,6 +53,9 @@ type Scan struct {
 	// Running names digests that run, by repository: they are read although no
 	// tag may name them any longer.
 	Running map[string][]azward.Digest
+	// Named are digests to read, by repository, whatever tags name: with them,
+	// tags that select nothing are no error.
+	Named map[string][]azward.Digest
 	// Workers is the number of requests, and of images, at once; 0 means 8.
 	Workers int
 	// Again reads images that are known already, too.
@@ -180,7 +183,7 @@ func (r *run) nothing(repositories []string, tags []store.Tag) error {
 	switch {
 	case len(r.Repositories) > 0 && len(repositories) == 0:
 		e.Cause = fmt.Sprintf("it has no repository %.200s", strings.Join(r.Repositories, " or "))
-	case len(r.Tags) > 0 && len(tags) == 0:
+	case len(r.Tags) > 0 && len(tags) == 0 && len(r.Named) == 0:
 		e.Cause = fmt.Sprintf("it has no tag %.200s", strings.Join(r.Tags, " or "))
 	default:
 		return nil
@@ -263,6 +266,11 @@ func (r *run) places(l store.Listing) []place {
 			for _, d := range digests {
 				distinct[place{repository, d}] = true
 			}
+		}
+	}
+	for repository, digests := range r.Named {
+		for _, d := range digests {
+			distinct[place{repository, d}] = true
 		}
 	}
 	list := make([]place, 0, len(distinct))

@@ -5,6 +5,8 @@ package retention
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +27,12 @@ type Store interface {
 	SweepJobLogs(context.Context, store.Sweep) (store.Swept, error)
 	SweepAudit(context.Context, store.Sweep) (store.Swept, error)
 }
+
+// Job is the kind of the job that applies it, and Subject what that is about.
+const (
+	Job     = "housekeeping"
+	Subject = "retention"
+)
 
 // Setting is the name under which the policy is kept.
 const Setting = "retention"
@@ -60,6 +68,13 @@ type Policy struct {
 	// By and At are of the last change in the hub.
 	By string    `json:"by,omitempty" doc:"Who changed it last."`
 	At time.Time `json:"at,omitzero" doc:"When it was changed last."`
+}
+
+// Tag is another for each version of a policy.
+func (p Policy) Tag() string {
+	const tagBytes = 12
+	sum := sha256.Sum256(fmt.Appendf(nil, "%+v %q %q %d", p.Retention, p.Origin, p.By, p.At.UnixNano()))
+	return hex.EncodeToString(sum[:tagBytes])
 }
 
 // Plan is what goes and what stays of each sort.
@@ -162,7 +177,7 @@ func changeable(now, was Policy) error {
 	switch {
 	case now.Origin == FromFile:
 		return &azward.Error{Kind: azward.KindConflict, Op: op, Cause: "azward.yaml says what is kept", Remedy: "change it there and apply it: azward config apply"}
-	case now.Retention != was.Retention || now.Origin != was.Origin || !now.At.Equal(was.At):
+	case now.Tag() != was.Tag():
 		return &azward.Error{Kind: azward.KindConflict, Op: op, Cause: "somebody else changed it meanwhile", Remedy: "look at it as it is now, and make the change again"}
 	}
 	return nil

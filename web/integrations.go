@@ -3,13 +3,9 @@ package web
 import (
 	"cmp"
 	"net/http"
-	"regexp"
-	"strings"
 
-	"github.com/azward/azward"
 	"github.com/azward/azward/access"
 	"github.com/azward/azward/connect"
-	"github.com/azward/azward/jobs"
 	"github.com/azward/azward/store"
 	"github.com/azward/azward/workspace"
 )
@@ -78,27 +74,10 @@ var checkNames = map[connect.CheckID]string{
 
 func checkName(id connect.CheckID) string { return cmp.Or(checkNames[id], string(id)) }
 
-// registryKind is the kind of job that reads a registry; its subject is the
-// login server.
-const registryKind = "registry"
-
-var loginServer = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?$`)
-
 func (s *Site) scanRegistry(w http.ResponseWriter, r *http.Request) error {
-	const op = "scan a registry"
-	host := strings.ToLower(strings.TrimSpace(r.PostForm.Get("host")))
-	if !loginServer.MatchString(host) {
-		return badForm(op, "a login server looks like contoso.azurecr.io", "az acr list --query \"[].loginServer\" prints yours")
-	}
-	if s.o.Jobs == nil {
-		return &azward.Error{Kind: azward.KindUnavailable, Op: op, Subject: host, Cause: "this hub does no work", Remedy: "azward registry scan " + host}
-	}
-	job, _, err := s.o.Jobs.Enqueue(r.Context(), jobs.Request{Kind: registryKind, Subject: host, By: who(r).Name})
-	if err != nil {
-		return err
-	}
-	if err := s.audit(r.Context(), "registry.scan", host, nil, map[string]string{"job": job.ID}); err != nil {
-		return err
-	}
-	return done(w, r, "/scans/jobs/"+job.ID, "")
+	return s.start(w, r, workspace.RegistryJob, "registry.scan", r.PostForm.Get("host"))
+}
+
+func (s *Site) scanImage(w http.ResponseWriter, r *http.Request) error {
+	return s.start(w, r, workspace.ImageJob, "image.scan", r.PostForm.Get("image"))
 }

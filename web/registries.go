@@ -36,7 +36,9 @@ func (s *Site) registries(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.render(w, r, http.StatusOK, "registries", page{Title: "Registries", Section: "registries", Data: list})
+	return s.render(w, r, http.StatusOK, "registries", page{Title: "Registries", Section: "registries", Data: map[string]any{
+		"List": list, "CanScan": s.o.Jobs != nil && who(r).Role.Allows(leastOf("POST /registries/scan")),
+	}})
 }
 
 // repositoryRow is a repository with what its newest images have.
@@ -211,6 +213,7 @@ type imagePage struct {
 	Host, HostURL string
 	OS            string
 	Estate        bool
+	CanScan       bool
 	Runs          []runRow
 	RunsMore      int
 	Findings      []workspace.Finding
@@ -243,7 +246,7 @@ func (s *Site) image(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := imagePage{ImageDetail: found, Host: host, HostURL: registryURL(host), Estate: view.Estate, Filter: r.URL.Query().Get("q"), OS: strings.TrimSpace(found.OS.ID + " " + found.OS.Version)}
+	v := imagePage{CanScan: s.o.Jobs != nil && who(r).Role.Allows(leastOf("POST /registries/images/scan")), ImageDetail: found, Host: host, HostURL: registryURL(host), Estate: view.Estate, Filter: r.URL.Query().Get("q"), OS: strings.TrimSpace(found.OS.ID + " " + found.OS.Version)}
 	v.Findings, v.FindingsMore = found.Found[:min(len(found.Found), findingsShown)], max(len(found.Found)-findingsShown, 0)
 	for _, run := range found.Image.Runs[:min(len(found.Image.Runs), runsShown)] {
 		v.Runs = append(v.Runs, runRow{run, resourceURL(run.Workload.ID), listURL(verdictFilters{Workload: string(run.Workload.ID), Dismissed: workspace.WithDismissed}.query())})

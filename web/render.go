@@ -104,7 +104,7 @@ func (s *Site) functions() template.FuncMap {
 			return len(raw) <= maxInline && (len(raw) == 0 || raw[0] != '{' && raw[0] != '[')
 		},
 		"value": fragment, "remedyParts": remedyParts, "scopeWord": scopeWord, "classWord": classWord, "clean": clean, "place": placeOf, "tail": tail, "tailOf": func(id string) string { return tail(azward.ResourceID(id)) }, "becomes": becomes,
-		"reach": reach, "said": said, "counted": counted, "cluster": cluster, "purlName": purlName, "purlVersion": purlVersion, "lineText": lineText, "changeWord": changeWord, "checkName": checkName, "becameFrom": becameFrom,
+		"jobWord": jobWord, "reach": reach, "said": said, "counted": counted, "cluster": cluster, "purlName": purlName, "purlVersion": purlVersion, "lineText": lineText, "changeWord": changeWord, "checkName": checkName, "becameFrom": becameFrom,
 	}
 }
 

@@ -69,6 +69,8 @@ func Routes() []Route {
 		{"GET /posture/framework", access.Viewer, "see a framework", (*Site).postureFramework},
 		{"GET /posture/export/{format}", access.Viewer, "export results", (*Site).exportPosture},
 
+		{"POST /registries/images/scan", access.Operator, "scan an image", (*Site).scanImage},
+
 		{"GET /settings", access.Viewer, "see your account", (*Site).account},
 		{"GET /settings/tokens", access.Viewer, "list tokens", (*Site).tokens},
 		{"POST /settings/tokens", access.Viewer, "make a token", (*Site).makeToken},
@@ -78,6 +80,8 @@ func Routes() []Route {
 		{"GET /settings/sign-in", access.Admin, "see how users sign in", (*Site).signInSettings},
 		{"GET /settings/advisories", access.Viewer, "see the advisory index", (*Site).advisories},
 		{"GET /settings/retention", access.Viewer, "see what is kept", (*Site).retention},
+		{"POST /settings/retention", access.Admin, "change what is kept", (*Site).setRetention},
+		{"POST /settings/retention/apply", access.Admin, "do the housekeeping", (*Site).applyRetention},
 		{"GET /settings/users", access.Admin, "list users", (*Site).users},
 		{"POST /settings/users", access.Admin, "add a user", (*Site).addUser},
 		{"POST /settings/users/{id}", access.Admin, "change a user", (*Site).changeUser},

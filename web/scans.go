@@ -2,10 +2,13 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -13,10 +16,8 @@ import (
 	"github.com/azward/azward/estate"
 	"github.com/azward/azward/jobs"
 	"github.com/azward/azward/store"
+	"github.com/azward/azward/workspace"
 )
-
-// scanKind is the kind of job that scans a connection.
-const scanKind = "scan"
 
 const (
 	scansShown = 50
@@ -31,7 +32,8 @@ type scansPage struct {
 	Failed      []jobView
 	Scans       []scanRow
 	Connections []string
-	Schedules   []store.Schedule
+	Schedules   []scheduleView
+	Targets     []choice // that a schedule can be about
 	CanScan     bool
 	HasJobs     bool
 }
@@ -112,13 +114,13 @@ func (s *Site) scans(w http.ResponseWriter, r *http.Request) error {
 	}
 	wait := 0
 	if s.o.Jobs != nil {
-		if view.Live, err = s.jobList(r, store.JobFilter{Kind: scanKind, States: []store.JobState{store.JobQueued, store.JobRunning}}); err != nil {
+		if view.Live, err = s.jobList(r, store.JobFilter{States: []store.JobState{store.JobQueued, store.JobRunning}}); err != nil {
 			return err
 		}
-		if view.Failed, err = s.jobList(r, store.JobFilter{Kind: scanKind, States: []store.JobState{store.JobFailed, store.JobCancelled, store.JobInterrupted}, Limit: jobsShown}); err != nil {
+		if view.Failed, err = s.jobList(r, store.JobFilter{States: []store.JobState{store.JobFailed, store.JobCancelled, store.JobInterrupted}, Limit: jobsShown}); err != nil {
 			return err
 		}
-		if view.Schedules, err = s.o.Jobs.Schedules(ctx); err != nil {
+		if err := s.schedules(ctx, &view); err != nil {
 			return err
 		}
 		if len(view.Live) > 0 {
@@ -126,6 +128,25 @@ func (s *Site) scans(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return s.render(w, r, http.StatusOK, "scans", page{Title: "Scans", Section: "scans", Refresh: wait, Data: view})
+}
+
+// schedules lists what starts by itself, and what could.
+func (s *Site) schedules(ctx context.Context, view *scansPage) error {
+	all, err := s.o.Jobs.Schedules(ctx)
+	if err != nil {
+		return err
+	}
+	for _, one := range all {
+		view.Schedules = append(view.Schedules, viewSchedule(one))
+	}
+	for _, name := range view.Connections {
+		view.Targets = append(view.Targets, choice{Value: workspace.ScanJob + " " + name, Name: "Scan " + name})
+	}
+	hosts, err := s.o.Workspace.Store.Registries(ctx)
+	for _, host := range slices.Sorted(maps.Keys(hosts)) {
+		view.Targets = append(view.Targets, choice{Value: workspace.RegistryJob + " " + host, Name: "Read registry " + host})
+	}
+	return err
 }
 
 func (s *Site) jobList(r *http.Request, f store.JobFilter) ([]jobView, error) {
@@ -255,37 +276,11 @@ func (s *Site) job(w http.ResponseWriter, r *http.Request) error {
 	if view.Live {
 		wait = refresh
 	}
-	return s.render(w, r, http.StatusOK, "job", page{Title: "Scan of " + clean(j.Subject), Section: "scans", Refresh: wait, Data: view})
+	return s.render(w, r, http.StatusOK, "job", page{Title: jobWord(j.Kind) + " " + clean(j.Subject), Section: "scans", Refresh: wait, Data: view})
 }
 
 func (s *Site) startScan(w http.ResponseWriter, r *http.Request) error {
-	pool, err := s.pool()
-	if err != nil {
-		return err
-	}
-	subject := r.PostForm.Get("connection")
-	known, err := s.o.Workspace.Store.Connections(r.Context())
-	if err != nil {
-		return err
-	}
-	found := false
-	for _, c := range known {
-		found = found || c.Name == subject
-	}
-	if !found {
-		return &azward.Error{Kind: azward.KindNotFound, Op: "start scan", Subject: fmt.Sprintf("%.60q", subject), Cause: "there is no such connection", Remedy: "choose one of the list, or connect a tenant first"}
-	}
-	j, added, err := pool.Enqueue(r.Context(), jobs.Request{Kind: scanKind, Subject: subject, By: who(r).Name})
-	if err != nil {
-		return err
-	}
-	text := "The scan of " + subject + " is queued."
-	if !added {
-		text = "A scan of " + subject + " was under way already: this is it."
-	} else if err := s.audit(r.Context(), "scan.start", subject, nil, map[string]string{"job": j.ID}); err != nil {
-		return err
-	}
-	return done(w, r, "/scans/jobs/"+j.ID, text)
+	return s.start(w, r, workspace.ScanJob, "scan.start", r.PostForm.Get("connection"))
 }
 
 func (s *Site) cancelScan(w http.ResponseWriter, r *http.Request) error {
@@ -297,10 +292,17 @@ func (s *Site) cancelScan(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.audit(r.Context(), "scan.cancel", j.Subject, nil, map[string]string{"job": j.ID}); err != nil {
+	if err := s.audit(r.Context(), j.Kind+".cancel", j.Subject, nil, map[string]string{"job": j.ID}); err != nil {
 		return err
 	}
-	return done(w, r, "/scans/jobs/"+j.ID, "The scan is being cancelled. What the scan before it found stands.")
+	return done(w, r, "/scans/jobs/"+j.ID, cancelled(j.Kind))
+}
+
+func cancelled(kind string) string {
+	if kind == workspace.ScanJob {
+		return "The scan is being cancelled. What the scan before it found stands."
+	}
+	return "It is being cancelled. What was done until now stays done."
 }
 
 // jobEvent is what the page's script puts into its fields.
@@ -395,49 +397,4 @@ func (e *eventWriter) send(event, id string, data any) {
 	if _, e.err = fmt.Fprintf(e.w, "%sevent: %s\ndata: %s\n\n", id, event, raw); e.err == nil {
 		e.err = e.c.Flush()
 	}
-}
-
-// schedule adds one for a connection, or changes the one that is named.
-func (s *Site) schedule(w http.ResponseWriter, r *http.Request) error {
-	pool, err := s.pool()
-	if err != nil {
-		return err
-	}
-	subject := r.PostForm.Get("connection")
-	const jitter = 10 * time.Minute // so that not everybody asks Azure at the full hour
-	kept, err := pool.SetSchedule(r.Context(), store.Schedule{
-		Name: cmp.Or(r.PostForm.Get("name"), "scan-"+subject), Kind: scanKind, Subject: subject, Cron: r.PostForm.Get("cron"), Jitter: jitter,
-		Paused: r.PostForm.Get("paused") != "", By: who(r).Name,
-	})
-	if err != nil {
-		return err
-	}
-	if err := s.audit(r.Context(), "schedule.set", kept.Name, nil, kept); err != nil {
-		return err
-	}
-	text := "The schedule " + kept.Name + " is saved."
-	if kept.Paused {
-		text = "The schedule " + kept.Name + " is paused."
-	}
-	return done(w, r, "/scans", text)
-}
-
-func (s *Site) removeSchedule(w http.ResponseWriter, r *http.Request) error {
-	pool, err := s.pool()
-	if err != nil {
-		return err
-	}
-	name := r.PostForm.Get("name")
-	was, err := pool.Schedule(r.Context(), name)
-	if err != nil {
-		return err
-	}
-	was.ManagedBy = "" // what the file or the hub looks after stays
-	if err := pool.RemoveSchedule(r.Context(), was); err != nil {
-		return err
-	}
-	if err := s.audit(r.Context(), "schedule.remove", name, was, nil); err != nil {
-		return err
-	}
-	return done(w, r, "/scans", "The schedule "+name+" is gone.")
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -35,6 +36,9 @@ type settingsPage struct {
 	Advisories *workspace.Advisories
 	NoIndex    *problem
 	Once       *once
+	Kept       *retentionForm
+
+	status int // of the answer; 0 is 200
 }
 
 // once is a secret that is shown this one time.
@@ -87,7 +91,7 @@ func (s *Site) settings(w http.ResponseWriter, r *http.Request, tab string, fill
 	if err := fill(control, &view); err != nil {
 		return err
 	}
-	return s.render(w, r, http.StatusOK, "settings", page{Title: "Settings", Section: "settings", Data: view})
+	return s.render(w, r, cmp.Or(view.status, http.StatusOK), "settings", page{Title: "Settings", Section: "settings", Data: view})
 }
 
 func (s *Site) account(w http.ResponseWriter, r *http.Request) error {
@@ -236,10 +240,6 @@ func (s *Site) removePasskey(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Site) signInSettings(w http.ResponseWriter, r *http.Request) error {
 	return s.settings(w, r, "signin", func(*access.Control, *settingsPage) error { return nil })
-}
-
-func (s *Site) retention(w http.ResponseWriter, r *http.Request) error {
-	return s.settings(w, r, "retention", func(*access.Control, *settingsPage) error { return nil })
 }
 
 func (s *Site) advisories(w http.ResponseWriter, r *http.Request) error {

@@ -21,6 +21,7 @@ import (
 	"github.com/azward/azward/connect"
 	"github.com/azward/azward/estate"
 	"github.com/azward/azward/jobs"
+	"github.com/azward/azward/retention"
 	"github.com/azward/azward/seal"
 	"github.com/azward/azward/store"
 	"github.com/azward/azward/store/sqlite"
@@ -55,7 +56,7 @@ func newHub(tb testing.TB, verdicts []azward.Verdict, run func(context.Context, 
 	if run == nil {
 		run = func(context.Context, store.Job, *jobs.Reporter) error { return nil }
 	}
-	pool := jobs.New(jobs.Options{Store: kept, Runners: map[string]jobs.Runner{"scan": {Run: run}}})
+	pool := jobs.New(jobs.Options{Store: kept, Runners: map[string]jobs.Runner{"scan": {Run: run}, "registry": {Run: run}, "image": {Run: run}, "housekeeping": {Run: run}}})
 	must(tb, pool.Start(tb.Context()))
 	tb.Cleanup(func() { must(tb, pool.Stop(context.WithoutCancel(tb.Context()))) })
 	ws := &workspace.Workspace{Store: kept, Dir: dir, Now: func() time.Time { return noon.Add(time.Hour) }}
@@ -64,7 +65,7 @@ func newHub(tb testing.TB, verdicts []azward.Verdict, run func(context.Context, 
 	h.admin, _, err = control.CreateUser(access.With(tb.Context(), access.Identity{UserID: "usr_first", Name: "first", Role: access.Admin}), "ada", access.Admin)
 	must(tb, err)
 	h.Site, err = web.New(web.Options{
-		Workspace: ws, Jobs: pool, Access: control, Views: kept, Audit: control.Audit, Now: func() time.Time { return noon.Add(time.Hour) },
+		Workspace: ws, Jobs: pool, Access: control, Views: kept, Retention: &retention.Keeper{Store: kept, Audit: control.Audit}, Audit: control.Audit, Now: func() time.Time { return noon.Add(time.Hour) },
 		Connections: connect.Connections{Store: kept, Sealer: seal.Box{Provider: seal.File(filepath.Join(dir, "key"))}},
 	})
 	must(tb, err)

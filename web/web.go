@@ -14,6 +14,7 @@ import (
 	"github.com/azward/azward/access"
 	"github.com/azward/azward/connect"
 	"github.com/azward/azward/jobs"
+	"github.com/azward/azward/retention"
 	"github.com/azward/azward/workspace"
 )
 
@@ -26,6 +27,8 @@ type Options struct {
 	// Connections are managed on the page of integrations; the zero value lets
 	// them be seen alone.
 	Connections connect.Connections
+	// Retention decides what is kept; nil keeps everything.
+	Retention *retention.Keeper
 	// Views keeps each user's saved filters; nil keeps none.
 	Views Views
 	// Audit notes what somebody changed here, see [access.Control.Audit]; nil

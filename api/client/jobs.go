@@ -99,3 +99,13 @@ func (c *Client) Follow(ctx context.Context, id string) iter.Seq2[Job, error] {
 }
 
 var errEnded = errors.New("the stream ended before the job")
+
+// ScanRegistry reads a registry, or gives the job that does.
+func (c *Client) ScanRegistry(ctx context.Context, host string) (Job, error) {
+	return post[Job](ctx, c, "/registries/"+url.PathEscape(host)+"/scan", nil)
+}
+
+// ScanImage reads one image of a registry, or gives the job that does.
+func (c *Client) ScanImage(ctx context.Context, reference string) (Job, error) {
+	return post[Job](ctx, c, "/images/scan", map[string]string{"image": reference})
+}

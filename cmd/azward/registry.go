@@ -31,6 +31,7 @@ type registryFlags struct {
 	platform           string
 	plainHTTP, again   bool
 	repositories, tags []string
+	named              map[string][]azward.Digest // not nil: these and tags alone, whatever runs
 	estate             []string
 	cluster            string
 	outputDir          string // for SBOMs, one a file
@@ -119,9 +120,13 @@ func (a *app) registryScan(ctx context.Context, host string, f registryFlags) er
 	}
 	transfers := &transfers{progress: &a.progress, follower: a.follower}
 	images.scanner = &image.Scanner{Cache: registry.Layers{Store: kept}, Platform: f.platform, Progress: transfers.layer}
+	running := deployed.running(host)
+	if f.named != nil {
+		running = nil
+	}
 	result, err := registry.Scan{
 		Client: client, Host: host, Images: images.scanner, Store: kept, At: start, Repositories: f.repositories, Tags: f.tags,
-		Running: deployed.running(host), Again: f.again, Progress: transfers.registry,
+		Running: running, Named: f.named, Again: f.again, Progress: transfers.registry,
 	}.Run(ctx)
 	a.progress.clear()
 	if err != nil {
@@ -133,6 +138,7 @@ func (a *app) registryScan(ctx context.Context, host string, f registryFlags) er
 	}
 	if gaps := len(result.Gaps); gaps > 0 && a.follower != nil {
 		a.follower.Partial(fmt.Sprintf("%d gaps in what was read", gaps))
+		a.sayFirst(result.Gaps)
 	}
 	s := registrySummary{Result: result, transfers: transfers, took: time.Since(start)}
 	if a.isDocument() {
@@ -144,6 +150,14 @@ func (a *app) registryScan(ctx context.Context, host string, f registryFlags) er
 		return err
 	}
 	return f.gate.judge(index, view.Images, len(result.Gaps)+len(view.Gaps))
+}
+
+// sayFirst tells of gaps where their table is not to be seen: in a job's log.
+func (a *app) sayFirst(gaps []azward.Gap) {
+	const told = 50
+	for _, g := range gaps[:min(len(gaps), told)] {
+		fmt.Fprintf(a.stderr, "%s: %s: %s\n", g.Scope, g.Reads, g.Error)
+	}
 }
 
 // signIn lets the images be read with a connection: the named one, or the only

@@ -11,6 +11,7 @@ import (
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/config"
+	"github.com/azward/azward/image"
 	"github.com/azward/azward/jobs"
 	"github.com/azward/azward/store"
 )
@@ -19,6 +20,7 @@ import (
 const (
 	scanJob     = "scan"     // a connection's name
 	registryJob = "registry" // a login server
+	imageJob    = "image"    // a reference in a registry
 )
 
 // scanAttempts is how often a scan is started that its process did not
@@ -34,6 +36,7 @@ func (a *app) runners() map[string]jobs.Runner {
 		// One at once: they share the lock of the data directory.
 		scanJob:     {Run: a.runScanJob, AtOnce: 1, Attempts: scanAttempts},
 		registryJob: {Run: a.runRegistryJob, AtOnce: 1, Attempts: scanAttempts},
+		imageJob:    {Run: a.runImageJob, AtOnce: 1, Attempts: scanAttempts},
 	}
 }
 
@@ -80,21 +83,52 @@ func (a *app) runRegistryJob(ctx context.Context, job store.Job, to *jobs.Report
 	if err != nil {
 		return err
 	}
-	kept, err := a.store(ctx)
+	f, err := a.registryOf(ctx, host)
 	if err != nil {
 		return err
+	}
+	return a.forJob(to).registryScan(ctx, host, f)
+}
+
+// registryOf is what azward.yaml says of a registry.
+func (a *app) registryOf(ctx context.Context, host string) (f registryFlags, err error) {
+	kept, err := a.store(ctx)
+	if err != nil {
+		return f, err
 	}
 	applied, err := config.Load(ctx, kept)
 	if err != nil {
-		return err
+		return f, err
 	}
-	var f registryFlags
 	for _, r := range applied.Registries {
 		if strings.EqualFold(r.LoginServer, host) {
 			f.connection, f.repositories = r.Connection, r.Repositories
 		}
 	}
-	return a.forJob(to).registryScan(ctx, host, f)
+	return f, nil
+}
+
+// noTag is a pattern that no tag is of: path.Match lets nothing pass a slash.
+const noTag = "/"
+
+// runImageJob reads one image anew, as a part of its registry's scan.
+func (a *app) runImageJob(ctx context.Context, job store.Job, to *jobs.Reporter) error {
+	ref, err := image.ParseReference(job.Subject)
+	if err != nil {
+		return err
+	}
+	if ref.Kind != image.KindRegistry {
+		return usageOf("image", job.Subject, "it is not in a registry", "name it as contoso.azurecr.io/shop/cart:1.4")
+	}
+	f, err := a.registryOf(ctx, ref.Registry)
+	if err != nil {
+		return err
+	}
+	f.repositories, f.tags, f.again, f.named = []string{ref.Repository}, []string{ref.Tag}, true, map[string][]azward.Digest{}
+	if ref.Digest != "" {
+		f.tags, f.named[ref.Repository] = []string{noTag}, []azward.Digest{ref.Digest}
+	}
+	return a.forJob(to).registryScan(ctx, ref.Registry, f)
 }
 
 // waitForScan takes the lock that keeps scans apart, as soon as another

@@ -15,6 +15,7 @@ import (
 	"github.com/azward/azward/api/aurora"
 	"github.com/azward/azward/hub"
 	"github.com/azward/azward/jobs"
+	"github.com/azward/azward/retention"
 	"github.com/azward/azward/store"
 	"github.com/azward/azward/store/sqlite"
 	"github.com/azward/azward/web"
@@ -40,7 +41,9 @@ type hubServer struct {
 	listener net.Listener
 	server   *hub.Server
 	access   *access.Control
-	release  func() error // of the data directory's lock
+	// retention decides what is kept.
+	retention *retention.Keeper
+	release   func() error // of the data directory's lock
 }
 
 // openHub opens the store, takes up what an earlier process left, and wires
@@ -93,8 +96,12 @@ func (h *hubServer) openWork(ctx context.Context) (err error) {
 		return err
 	}
 	h.health, h.metrics = &health{store: h.kept}, newMetrics(h.kept, h.log)
+	h.retention = h.keeper()
+	runners := h.app.runners()
+	// One at once, and again: each part of it is done or not.
+	runners[retention.Job] = jobs.Runner{Run: h.runHousekeeping, AtOnce: 1, Attempts: scanAttempts}
 	h.pool = jobs.New(jobs.Options{
-		Store: h.kept, Runners: h.traces.wrapRunners(h.app.runners()), Workers: h.flags.workers, Log: h.log, Ended: h.jobEnded,
+		Store: h.kept, Runners: h.traces.wrapRunners(runners), Workers: h.flags.workers, Log: h.log, Ended: h.jobEnded,
 	})
 	return nil
 }
@@ -135,11 +142,11 @@ func (h *hubServer) mount(ctx context.Context, o *hub.Options) error {
 	}
 	shown := &workspace.Workspace{Store: h.kept, Dir: h.dir, Profiles: hubProfiles{h.app}}
 	h.shown = shown
-	site, err := web.New(web.Options{Workspace: shown, Connections: connections, Jobs: h.pool, Access: h.access, Views: h.kept, Audit: h.access.Audit, Log: h.log})
+	site, err := web.New(web.Options{Workspace: shown, Connections: connections, Jobs: h.pool, Access: h.access, Views: h.kept, Retention: h.retention, Audit: h.access.Audit, Log: h.log})
 	if err != nil {
 		return err
 	}
-	if o.API, err = api.New(api.Options{Workspace: shown, Connections: connections, Jobs: h.pool, Access: h.access, Log: h.log}); err != nil {
+	if o.API, err = api.New(api.Options{Workspace: shown, Connections: connections, Jobs: h.pool, Access: h.access, Retention: h.retention, Log: h.log}); err != nil {
 		return err
 	}
 	o.Web, o.Pages = site, site
@@ -173,6 +180,9 @@ func sweep(ctx context.Context, dir string, kept *sqlite.Store, log *slog.Logger
 // run serves until ctx ends, and then stops in order.
 func (h *hubServer) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, h.close()) }()
+	if err := h.keepHouse(ctx); err != nil && ctx.Err() == nil {
+		h.log.Error("housekeeping has no schedule", "error", err)
+	}
 	if err := h.pool.Start(ctx); err != nil {
 		return err
 	}
