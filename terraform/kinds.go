@@ -13,6 +13,7 @@ const (
 	whole = iota
 	part
 	link
+	last // links to what links made
 )
 
 // kind maps one type of Terraform resource.
@@ -68,7 +69,7 @@ func init() { // a variable would refer to itself through idOf
 		"azurerm_public_ip":                       {id: inGroup(typeAddress), edit: publicAddress},
 		"azurerm_network_interface":               {id: inGroup(typeNIC), edit: networkInterface},
 		"azurerm_lb":                              {id: inGroup(typeBalancer), edit: balancer},
-		"azurerm_lb_backend_address_pool":         balancerPart("backendAddressPools", nothing),
+		"azurerm_lb_backend_address_pool":         balancerPart("backendAddressPools", balancerPool),
 		"azurerm_lb_rule":                         balancerPart("loadBalancingRules", balancerRule),
 		"azurerm_lb_nat_rule":                     balancerPart("inboundNatRules", balancerRule),
 		"azurerm_lb_nat_pool":                     balancerPart("inboundNatPools", natPool),
@@ -80,6 +81,9 @@ func init() { // a variable would refer to itself through idOf
 		"azurerm_firewall_policy":                       {id: inGroup(typePolicy), edit: firewallPolicy},
 		"azurerm_firewall_policy_rule_collection_group": {id: ruleCollectionGroupID, edit: ruleCollectionGroup},
 		"azurerm_ip_group":                              {id: inGroup(typeIPGroup), edit: ipGroup},
+		"azurerm_firewall_nat_rule_collection":          partOf("azure_firewall_name", typeFirewall, "natRuleCollections", classicRules(classicNAT)),
+		"azurerm_firewall_network_rule_collection":      partOf("azure_firewall_name", typeFirewall, "networkRuleCollections", classicRules(classicNetwork)),
+		"azurerm_firewall_application_rule_collection":  partOf("azure_firewall_name", typeFirewall, "applicationRuleCollections", classicRules(classicApplication)),
 
 		"azurerm_application_gateway":             {id: inGroup(typeGateway), edit: gateway},
 		"azurerm_web_application_firewall_policy": {id: inGroup(typeWAF), edit: wafPolicy},
@@ -88,24 +92,45 @@ func init() { // a variable would refer to itself through idOf
 		"azurerm_cdn_frontdoor_origin_group":      {pass: part, id: belowID("cdn_frontdoor_profile_id", typeProfile, "originGroups"), edit: empty},
 		"azurerm_cdn_frontdoor_origin":            {pass: link, id: belowID("cdn_frontdoor_origin_group_id", typeOriginGroup, "origins"), edit: frontDoorOrigin},
 		"azurerm_cdn_frontdoor_route":             {pass: link, id: belowID("cdn_frontdoor_endpoint_id", typeEndpoint, "routes"), edit: frontDoorRoute},
+		"azurerm_cdn_frontdoor_firewall_policy":   {id: inGroup(typeFrontDoorWAF), edit: frontDoorWAF},
+		"azurerm_cdn_frontdoor_security_policy":   {pass: link, id: belowID("cdn_frontdoor_profile_id", typeProfile, "securityPolicies"), edit: frontDoorSecurity},
+		"azurerm_cdn_frontdoor_custom_domain":     {pass: part, id: belowID("cdn_frontdoor_profile_id", typeProfile, "customDomains"), edit: customDomain},
+		"azurerm_cdn_frontdoor_rule_set":          {pass: part, id: belowID("cdn_frontdoor_profile_id", typeProfile, "ruleSets"), edit: empty},
 		"azurerm_api_management":                  {id: inGroup(typeAPIService), edit: apiManagement},
 		"azurerm_api_management_api":              {pass: part, id: inService("apis"), edit: managedAPI},
 		"azurerm_api_management_backend":          {pass: part, id: inService("backends"), edit: apiBackend},
+		"azurerm_api_management_policy":           policyOf(serviceOf),
+		"azurerm_api_management_api_policy":       policyOf(apiOf),
+		"azurerm_api_management_api_operation":    {pass: part, id: operationOf, edit: empty},
 		"azurerm_container_group":                 {id: inGroup("Microsoft.ContainerInstance/containerGroups"), edit: containerGroup},
 		"azurerm_private_endpoint":                {id: inGroup("Microsoft.Network/privateEndpoints"), edit: privateEndpoint},
 
-		"azurerm_service_plan":              {id: inGroup(typePlan), edit: servicePlan},
-		"azurerm_linux_web_app":             {pass: part, id: inGroup(typeSite), edit: site("app,linux")},
-		"azurerm_windows_web_app":           {pass: part, id: inGroup(typeSite), edit: site("app")},
-		"azurerm_linux_function_app":        {pass: part, id: inGroup(typeSite), edit: site("functionapp,linux")},
-		"azurerm_windows_function_app":      {pass: part, id: inGroup(typeSite), edit: site("functionapp")},
-		"azurerm_linux_web_app_slot":        {pass: link, id: slotID("app_service_id"), edit: site("app,linux")},
-		"azurerm_windows_web_app_slot":      {pass: link, id: slotID("app_service_id"), edit: site("app")},
-		"azurerm_linux_function_app_slot":   {pass: link, id: slotID("function_app_id"), edit: site("functionapp,linux")},
-		"azurerm_windows_function_app_slot": {pass: link, id: slotID("function_app_id"), edit: site("functionapp")},
-		"azurerm_container_app_environment": {id: inGroup(typeAppEnvironment), edit: appEnvironment},
-		"azurerm_container_app":             {pass: part, id: inGroup("Microsoft.App/containerApps"), edit: containerApp},
-		"azurerm_kubernetes_cluster":        {id: inGroup("Microsoft.ContainerService/managedClusters"), edit: cluster},
+		"azurerm_service_plan":                            {id: inGroup(typePlan), edit: servicePlan},
+		"azurerm_linux_web_app":                           {pass: part, id: inGroup(typeSite), edit: site("app,linux")},
+		"azurerm_windows_web_app":                         {pass: part, id: inGroup(typeSite), edit: site("app")},
+		"azurerm_linux_function_app":                      {pass: part, id: inGroup(typeSite), edit: site("functionapp,linux")},
+		"azurerm_windows_function_app":                    {pass: part, id: inGroup(typeSite), edit: site("functionapp")},
+		"azurerm_linux_web_app_slot":                      {pass: link, id: slotID("app_service_id"), edit: site("app,linux")},
+		"azurerm_windows_web_app_slot":                    {pass: link, id: slotID("app_service_id"), edit: site("app")},
+		"azurerm_linux_function_app_slot":                 {pass: link, id: slotID("function_app_id"), edit: site("functionapp,linux")},
+		"azurerm_windows_function_app_slot":               {pass: link, id: slotID("function_app_id"), edit: site("functionapp")},
+		"azurerm_container_app_environment":               {id: inGroup(typeAppEnvironment), edit: appEnvironment},
+		"azurerm_container_app":                           {pass: part, id: inGroup("Microsoft.App/containerApps"), edit: containerApp},
+		"azurerm_kubernetes_cluster":                      {id: inGroup(typeCluster), edit: cluster},
+		"azurerm_kubernetes_cluster_node_pool":            nodePool(),
+		"azurerm_cdn_frontdoor_custom_domain_association": domainLink(),
+		"azurerm_api_management_api_operation_policy":     policyOf(operationOf),
+		"azurerm_app_service_environment_v3":              {id: inGroup(typeASE), edit: environment},
+
+		"azurerm_virtual_hub":                        {id: inGroup(typeHub), edit: virtualHub},
+		"azurerm_virtual_hub_connection":             {pass: part, id: belowID("virtual_hub_id", typeHub, "hubVirtualNetworkConnections"), edit: hubConnection},
+		"azurerm_virtual_hub_route_table":            {pass: part, id: belowID("virtual_hub_id", typeHub, "hubRouteTables"), edit: empty},
+		"azurerm_virtual_hub_routing_intent":         {pass: part, id: belowID("virtual_hub_id", typeHub, "routingIntent"), edit: routingIntent},
+		"azurerm_virtual_network_gateway":            {id: inGroup(typeVPNGateway), edit: vpnGateway},
+		"azurerm_local_network_gateway":              {id: inGroup(typeLocalGateway), edit: localGateway},
+		"azurerm_virtual_network_gateway_connection": {pass: part, id: inGroup("Microsoft.Network/connections"), edit: gatewayConnection},
+		"azurerm_private_link_service":               {pass: part, id: inGroup("Microsoft.Network/privateLinkServices"), edit: linkService},
+		"azurerm_lb_backend_address_pool_address":    poolAddress(),
 
 		"azurerm_network_interface_application_gateway_backend_address_pool_association": listed("backend_address_pool_id", typeGateway+"/backendAddressPools", "applicationGatewayBackendAddressPools"),
 
@@ -130,6 +155,12 @@ var harmlessTypes = []string{
 	"azurerm_dns_", "azurerm_private_dns_", "azurerm_network_watcher", "azurerm_network_ddos_", "azurerm_managed_disk", "azurerm_disk_", "azurerm_backup_",
 	"azurerm_recovery_", "azurerm_consumption_", "azurerm_security_center_", "azurerm_availability_set", "azurerm_proximity_", "azurerm_ssh_public_key",
 	"azurerm_nat_gateway", "azurerm_subnet_nat_gateway", "azurerm_lb_probe", "azurerm_lb_outbound_rule", "azurerm_public_ip_prefix",
+	"azurerm_network_security_perimeter", "azurerm_virtual_wan", "azurerm_virtual_machine_extension", "azurerm_virtual_machine_data_disk",
+	"azurerm_virtual_machine_scale_set_extension", "azurerm_virtual_network_dns_servers", "azurerm_app_service_virtual_network_swift_connection",
+	"azurerm_eventhub", "azurerm_servicebus_", "azurerm_redis_", "azurerm_search_", "azurerm_cognitive_", "azurerm_maintenance_", "azurerm_shared_image",
+	"azurerm_container_app_environment_", "azurerm_container_app_custom_domain", "azurerm_cdn_frontdoor_rule", "azurerm_cdn_frontdoor_secret",
+	"azurerm_api_management_user", "azurerm_api_management_group", "azurerm_api_management_logger", "azurerm_api_management_diagnostic",
+	"azurerm_api_management_certificate", "azurerm_api_management_subscription",
 	"azuread_", "azapi_resource_action", "random_", "tls_", "null_", "local_", "time_", "terraform_", "external", "http", "archive_",
 }
 
@@ -239,19 +270,12 @@ func listed(to, toType, property string) kind {
 			p[property] = edit(held, id)
 		}
 	}
-	without := func(held []any, id azward.ResourceID) []any {
-		return slices.DeleteFunc(slices.Clone(held), func(one any) bool {
-			m, _ := one.(map[string]any)
-			s, _ := m["id"].(string)
-			return azward.ResourceID(s).Equal(id)
-		})
-	}
 	return kind{
 		pass: link,
 		edit: func(w *world, v values, _ azward.ResourceID) {
-			change(w, v, func(held []any, id azward.ResourceID) []any { return append(without(held, id), object(id)) })
+			change(w, v, func(held []any, id azward.ResourceID) []any { return append(withoutRef(held, id), object(id)) })
 		},
-		undo: func(w *world, v values) { change(w, v, without) },
+		undo: func(w *world, v values) { change(w, v, withoutRef) },
 	}
 }
 

@@ -201,6 +201,11 @@ func balancer(w *world, v values, id azward.ResourceID) {
 	w.only(v.c, id, "frontendIPConfigurations", "frontend_ip_configuration", fronts)
 }
 
+// balancerPool may name the network of its addresses.
+func balancerPool(v values) fields {
+	return fields{"virtualNetwork": object(v.ref("virtual_network_id", typeNetwork))}
+}
+
 // balancerRule is a load-balancing rule or an inbound NAT rule.
 func balancerRule(v values) fields {
 	f := fields{"protocol": v.text("protocol")}

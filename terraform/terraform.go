@@ -189,7 +189,7 @@ func (w *world) changes() {
 			w.remove(c)
 		}
 	}
-	for _, pass := range []int{whole, part, link} { // parts need what they are part of
+	for _, pass := range []int{whole, part, link, last} { // parts need what they are part of
 		for _, c := range w.plan.changes {
 			if c.Mode != "data" && (c.does("create") || c.does("update")) {
 				w.apply(c, pass)

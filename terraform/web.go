@@ -253,6 +253,10 @@ func cluster(w *world, v values, id azward.ResourceID) {
 		f["nodeResourceGroup"] = group
 	}
 	b := w.put(id, f)
+	for _, one := range v.blocks("default_node_pool") {
+		pools, _ := propertiesOf(b)["agentPoolProfiles"].([]any)
+		propertiesOf(b)["agentPoolProfiles"] = withPool(pools, one.text("name"), pool(one))
+	}
 	for _, n := range v.blocks("network_profile") {
 		profile, _ := propertiesOf(b)["networkProfile"].(map[string]any)
 		if profile == nil {
