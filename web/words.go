@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/exposure"
@@ -71,6 +72,9 @@ func splitPURL(purl string) (path, version string) {
 	return path, version
 }
 
+// stamp is a time as pages write it.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
+
 // classWord says from how far away in words.
 func classWord(c exposure.Class) string {
 	words := map[exposure.Class]string{
@@ -97,6 +101,9 @@ func changed(before, after json.RawMessage) []field {
 	slices.Sort(names)
 	var list []field
 	for _, name := range names {
+		if name == "updatedAt" { // when the entry was made
+			continue
+		}
 		f := field{name, shorten(was[name], maxLine), shorten(is[name], maxLine)}
 		if was[name] != is[name] {
 			list = append(list, f)
@@ -121,6 +128,9 @@ func properties(raw json.RawMessage) map[string]string {
 		var text string
 		if json.Unmarshal(value, &text) == nil {
 			out[name] = text
+			if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+				out[name] = stamp(at) // as times stand everywhere else
+			}
 		}
 	}
 	return out
