@@ -73,16 +73,17 @@ type Access interface {
 	FinishRequest(ctx context.Context, r access.Request, reply *access.Reply) error
 }
 
-// Options are what the API is made of; all but Retention, Log and Now are required to
+// Options are what the API is made of; all but Retention, Views, Log and Now are required to
 // answer requests.
 type Options struct {
 	Workspace   *workspace.Workspace
 	Connections Connections
 	Jobs        Jobs
 	Access      Access
-	Retention   Retention        // nil keeps everything
-	Log         *slog.Logger     // nil discards
-	Now         func() time.Time // nil is time.Now
+	Retention   Retention           // nil keeps everything
+	Views       workspace.ViewStore // nil keeps no views
+	Log         *slog.Logger        // nil discards
+	Now         func() time.Time    // nil is time.Now
 }
 
 // API answers what lies below [Prefix].
@@ -119,12 +120,14 @@ func (a *API) register() {
 	a.scanRoutes()
 	a.jobRoutes()
 	a.scheduleRoutes()
+	a.viewRoutes()
 	a.retentionRoutes()
 	a.resourceRoutes()
 	a.registryRoutes()
 	a.verdictRoutes()
 	a.exposureRoutes()
 	a.coverageRoutes()
+	a.postureRoutes()
 	a.accessRoutes()
 }
 

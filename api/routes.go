@@ -28,6 +28,7 @@ const (
 	tagRegistries  = "Registries"
 	tagVerdicts    = "Verdicts"
 	tagExposure    = "Exposure"
+	tagPosture     = "Posture"
 	tagCoverage    = "Coverage"
 	tagAccess      = "Access"
 	tagSettings    = "Settings"
@@ -43,6 +44,7 @@ func tags() []*huma.Tag {
 		{Name: tagRegistries, Description: "Container registries with their images and findings."},
 		{Name: tagVerdicts, Description: "Whether one vulnerability is exploitable in one workload, with the proof."},
 		{Name: tagExposure, Description: "Who can reach what, and which rule decides."},
+		{Name: tagPosture, Description: "What rules say of the newest estates, resource by resource."},
 		{Name: tagCoverage, Description: "What was read, what was not, and how old it is."},
 		{Name: tagAccess, Description: "Users, tokens and the audit log."},
 		{Name: tagSettings, Description: "How the hub works."},
@@ -119,6 +121,13 @@ func routes() map[string]route {
 		"get-exposure": {get, "/exposure", viewer, 0, tagExposure, "Show who reaches a workload or service", "Its path, the ladder of source classes, and the settings that would close or open it.", false},
 		"get-picture":  {get, "/exposure/picture", viewer, 0, tagExposure, "Draw the path to a workload or service", "", false},
 		"check-flow":   {get, "/exposure/check", viewer, 0, tagExposure, "Check one flow", "May it pass, and which rule decides.", false},
+
+		"get-posture":          {get, "/posture", viewer, 0, tagPosture, "Show the posture", "Counts, frameworks, trend, and what is misconfigured and exposed. The first answer after a scan waits for the evaluation.", false},
+		"get-framework":        {get, "/posture/framework", viewer, 0, tagPosture, "Show a framework", "Item by item, with why no rule decides one.", false},
+		"list-rules":           {get, "/posture/rules", viewer, 0, tagPosture, "List rules", "What fails most urgently first; counts are of all results of a rule that the filters select.", false},
+		"get-rule":             {get, "/posture/rules/{id}", viewer, 0, tagPosture, "Show a rule", "With rationale, remedy and what it reads.", false},
+		"list-posture-results": {get, "/posture/results", viewer, 0, tagPosture, "List results of rules", "By severity, then by who reaches the resource, then by what follows from a take-over.", false},
+		"get-posture-result":   {get, "/posture/result", viewer, 0, tagPosture, "Show a result", "With the properties that decided, and the evidence.", false},
 
 		"get-coverage":   {get, "/coverage", viewer, 0, tagCoverage, "Show coverage", "", false},
 		"list-gaps":      {get, "/gaps", viewer, 0, tagCoverage, "List gaps", "What could not be read with the command that gives it, what settles most first.", false},
