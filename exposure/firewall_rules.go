@@ -197,7 +197,11 @@ func (f *firewall) pass(region netset.Region, from, to netset.Addrs, protocol ne
 	case from.Subset(publicAddrs):
 		return ruling{hop: f.hop(azward.No, nil, firewallDefault)}
 	}
-	return f.byName(region, to, protocol)
+	r := f.byName(region, to, protocol)
+	if r.hop.Answer == azward.Yes && no.hop.Answer != azward.Yes {
+		return no // a network rule before them may deny it
+	}
+	return r
 }
 
 // natPart is what of a region one NAT rule takes.
