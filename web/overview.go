@@ -15,6 +15,7 @@ import (
 type overviewPage struct {
 	workspace.Overview
 	Stages      []stageView
+	Logarithmic bool // the heights of the stages
 	ChangeKinds []changeCount
 	Advisories  *workspace.Advisories
 	NoIndex     *problem // why there are none
@@ -41,7 +42,8 @@ func (s *Site) overview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	view := overviewPage{Overview: found, Stages: stages(found.Funnel)}
+	view := overviewPage{Overview: found}
+	view.Stages, view.Logarithmic = stages(found.Funnel)
 	if known, err := s.o.Workspace.Advisories(r.Context()); err == nil {
 		view.Advisories = &known
 	} else {
@@ -68,19 +70,27 @@ func (s *Site) overview(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, r, http.StatusOK, "overview", page{Title: "Overview", Section: "overview", Data: view})
 }
 
-// stages makes the funnel ready to draw. Heights are on a logarithmic scale:
-// from a hundred thousand to ten, any other shows one stage alone.
-func stages(f workspace.Funnel) []stageView {
+// leastShare is how small a share of the first stage can be drawn as it is.
+const leastShare = 0.05
+
+// stages makes the funnel ready to draw. Heights are on a logarithmic scale
+// where a stage keeps so few that any other would show one stage alone.
+func stages(f workspace.Funnel) (list []stageView, logarithmic bool) {
 	words := map[string][3]string{
 		workspace.StageFindings:    {"Findings", "vulnerabilities in the images of workloads", "/verdicts?dismissed=with"},
 		workspace.StageDeployed:    {"Deployed", "the image runs, and the version is affected", "/verdicts?dismissed=with"},
 		workspace.StageReachable:   {"Reachable", "an attacker can send it packets, or it is not known", "/verdicts?result=exploitable&result=conditional&result=unknown&result=dormant&dismissed=with"},
 		workspace.StageExploitable: {"Exploitable", "all conditions hold, each with its proof", "/verdicts?result=exploitable&dismissed=with"},
 	}
-	var list []stageView
+	for _, stage := range f.Stages {
+		logarithmic = logarithmic || stage.Count > 0 && float64(stage.Count) < leastShare*float64(f.Stages[0].Count)
+	}
 	height := func(i int) float64 {
 		if i >= len(f.Stages) || f.Stages[i].Count == 0 {
 			return 0
+		}
+		if !logarithmic {
+			return float64(f.Stages[i].Count) / float64(f.Stages[0].Count)
 		}
 		return math.Log1p(float64(f.Stages[i].Count)) / math.Log1p(float64(f.Stages[0].Count))
 	}
@@ -92,7 +102,7 @@ func stages(f workspace.Funnel) []stageView {
 		}
 		list = append(list, stageView{Stage: stage, Title: word[0], Says: word[1], Link: word[2], Shape: shape(height(i), next, i == len(f.Stages)-1)})
 	}
-	return list
+	return list, logarithmic
 }
 
 // shape draws one stage: as high as it is at its left, as the next at its right.

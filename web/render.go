@@ -92,9 +92,9 @@ const maxFragment = 16 << 10
 
 func (s *Site) functions() template.FuncMap {
 	return template.FuncMap{
-		"asset": s.assets.url, "icon": icon, "bars": bars, "args": args,
+		"asset": s.assets.url, "piece": s.pieces.write, "icon": icon, "bars": bars, "args": args,
 		"resultWord": resultWord, "answerClass": answerClass, "answerIcon": answerIcon, "sourceWord": sourceWord,
-		"stamp":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") },
+		"stamp":    stamp,
 		"day":      func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
 		"sentence": func(text any) string { return sentence(clean(text)) },
 		"exact":    func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
@@ -127,6 +127,9 @@ func (s *Site) parse(files fs.FS) error {
 	base, err := template.New("layout").Funcs(s.functions()).ParseFS(files, "templates/layout.html", "templates/components*.html")
 	if err != nil {
 		return fmt.Errorf("parse layout: %w", err)
+	}
+	if s.pieces.templates, err = base.Clone(); err != nil {
+		return fmt.Errorf("parse pieces: %w", err)
 	}
 	names, err := fs.Glob(files, "templates/*.html")
 	if err != nil {
@@ -168,7 +171,10 @@ func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, name s
 		return fmt.Errorf("write page %s: %w", name, err)
 	}
 	// Nothing of ours turns the direction of writing, wherever a name stands.
-	out := bytes.Map(visible, body.Bytes())
+	out := body.Bytes()
+	if !allVisible(out) {
+		out = bytes.Map(visible, out)
+	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
@@ -198,7 +204,7 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 func statusWord(status int) string {
 	words := map[int]string{
 		http.StatusBadRequest: "That cannot be", http.StatusUnprocessableEntity: "That cannot be", http.StatusUnauthorized: "Not let in",
-		http.StatusForbidden: "Not for your role", http.StatusNotFound: "Nothing here", http.StatusConflict: "Not now",
+		http.StatusForbidden: "Not allowed", http.StatusNotFound: "Nothing here", http.StatusConflict: "Not now",
 		http.StatusPreconditionFailed: "It changed meanwhile", http.StatusTooManyRequests: "Too much at once",
 	}
 	if status >= http.StatusInternalServerError {
@@ -261,13 +267,41 @@ func shorten(text string, most int) string {
 
 // clean takes out what would turn the direction of writing or hide characters:
 // names come from somebody else's resources.
-func clean(text any) string { return strings.Map(visible, fmt.Sprint(text)) }
+func clean(text any) string {
+	s, ok := text.(string)
+	if !ok {
+		s = fmt.Sprint(text)
+	}
+	if allVisible(s) {
+		return s
+	}
+	return strings.Map(visible, s)
+}
 
 func visible(r rune) rune {
 	if r != '\n' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 		return '\uFFFD'
 	}
 	return r
+}
+
+// allVisible says that [visible] would change nothing.
+func allVisible[T string | []byte](text T) bool {
+	for i := 0; i < len(text); {
+		if c := text[i]; c < utf8.RuneSelf {
+			if c < ' ' && c != '\n' || c == 0x7f {
+				return false
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(string(text[i:min(len(text), i+utf8.UTFMax)]))
+		if r == utf8.RuneError && size == 1 || visible(r) != r {
+			return false
+		}
+		i += size
+	}
+	return true
 }
 
 // ago says how long before now t was, in one unit.
