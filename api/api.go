@@ -120,7 +120,6 @@ func (a *API) register() {
 	a.scanRoutes()
 	a.jobRoutes()
 	a.scheduleRoutes()
-	a.viewRoutes()
 	a.retentionRoutes()
 	a.resourceRoutes()
 	a.registryRoutes()
