@@ -80,10 +80,9 @@ type Options struct {
 	Connections Connections
 	Jobs        Jobs
 	Access      Access
-	Retention   Retention           // nil keeps everything
-	Views       workspace.ViewStore // nil keeps no views
-	Log         *slog.Logger        // nil discards
-	Now         func() time.Time    // nil is time.Now
+	Retention   Retention        // nil keeps everything
+	Log         *slog.Logger     // nil discards
+	Now         func() time.Time // nil is time.Now
 }
 
 // API answers what lies below [Prefix].
