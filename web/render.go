@@ -92,7 +92,7 @@ const maxFragment = 16 << 10
 
 func (s *Site) functions() template.FuncMap {
 	return template.FuncMap{
-		"asset": s.assets.url, "piece": s.pieces.write, "icon": icon, "bars": bars, "args": args,
+		"asset": s.assets.url, "icon": icon, "bars": bars, "args": args,
 		"resultWord": resultWord, "answerClass": answerClass, "answerIcon": answerIcon, "sourceWord": sourceWord,
 		"stamp":    stamp,
 		"day":      func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
@@ -124,11 +124,12 @@ func args(pairs ...any) (map[string]any, error) {
 
 // parse makes one template for each page: layout, components and the page.
 func (s *Site) parse(files fs.FS) error {
-	base, err := template.New("layout").Funcs(s.functions()).ParseFS(files, "templates/layout.html", "templates/components*.html")
+	kept := &pieces{}
+	base, err := template.New("layout").Funcs(s.functions()).Funcs(kept.functions()).ParseFS(files, "templates/layout.html", "templates/components*.html")
 	if err != nil {
 		return fmt.Errorf("parse layout: %w", err)
 	}
-	if s.pieces.templates, err = base.Clone(); err != nil {
+	if kept.templates, err = base.Clone(); err != nil {
 		return fmt.Errorf("parse pieces: %w", err)
 	}
 	names, err := fs.Glob(files, "templates/*.html")
