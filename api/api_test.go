@@ -55,6 +55,8 @@ func TestEverythingCanBeRead(t *testing.T) {
 	w.ok(err)
 	_, err = w.as(access.Operator).AddSchedule(t.Context(), client.ScheduleSettings{Name: "nightly", Kind: "scan", Subject: "prod", Cron: "@daily"})
 	w.ok(err)
+	_, err = w.as(access.Admin).SaveView(t.Context(), "urgent", client.ViewFilters{Known: true}, false)
+	w.ok(err)
 	asked := map[string]string{ // by operation, path and query
 		"list-connections": "/connections", "get-connection": "/connections/prod", "preview-removal": "/connections/prod/removal",
 		"list-scans": "/scans?connection=prod", "get-scan": "/scans/scan-2",
@@ -67,7 +69,7 @@ func TestEverythingCanBeRead(t *testing.T) {
 		"get-overview": "/overview", "list-verdicts": "/verdicts?severity=low&search=lodash&dismissed=with", "count-verdicts": "/verdicts/counts", "get-verdict": "/verdicts/" + string(v.ID),
 		"get-proof": "/verdicts/" + string(v.ID) + "/proof", "explain-verdict": "/verdicts/" + string(v.ID) + "/explanation",
 		"get-exposure": "/exposure?id=" + cart, "get-picture": "/exposure/picture?id=" + cart, "check-flow": "/exposure/check?from=internet&to=" + cart + "&port=8080",
-		"list-schedules": "/schedules", "get-schedule": "/schedules/nightly", "get-retention": "/settings/retention",
+		"list-schedules": "/schedules", "list-views": "/verdicts/views", "get-schedule": "/schedules/nightly", "get-retention": "/settings/retention",
 		"get-coverage": "/coverage", "list-gaps": "/gaps", "get-advisories": "/advisories",
 		"list-audit": "/audit?action=user", "list-tokens": "/tokens?all=true", "get-self": "/me", "list-users": "/users", "get-user": "/users/" + user,
 	}

@@ -85,7 +85,7 @@ func newWorld(t testing.TB) *world {
 	shown := &workspace.Workspace{Store: w.store, Dir: w.dir}
 	t.Cleanup(func() { w.ok(shown.Close()) })
 	handler, err := api.New(api.Options{
-		Workspace: shown, Jobs: w.pool, Access: w.access, Retention: &retention.Keeper{Store: w.store, Audit: w.access.Audit},
+		Workspace: shown, Jobs: w.pool, Access: w.access, Views: w.store, Retention: &retention.Keeper{Store: w.store, Audit: w.access.Audit},
 		Connections: connect.Connections{Store: w.store, Sealer: seal.Box{Provider: seal.File(filepath.Join(w.dir, store.KeyFile))}},
 	})
 	w.ok(err)

@@ -199,7 +199,7 @@ func (s *Site) resource(w http.ResponseWriter, r *http.Request) error {
 		v.MapURL = mapURL(found.ID)
 	}
 	if found.Workload != nil {
-		v.Verdicts = listURL(verdictFilters{Workload: string(found.Workload.ID), Dismissed: workspace.WithDismissed}.query())
+		v.Verdicts = listURL(workspace.Filters{Workload: string(found.Workload.ID), Dismissed: workspace.WithDismissed}.Query())
 	}
 	for _, fill := range []func(*http.Request, azward.ResourceID, *resourcePage) error{s.exposed, s.beside, s.past, s.rulesOf} {
 		if err := fill(r, id, &v); err != nil {

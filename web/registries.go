@@ -249,7 +249,7 @@ func (s *Site) image(w http.ResponseWriter, r *http.Request) error {
 	v := imagePage{CanScan: s.o.Jobs != nil && who(r).Role.Allows(leastOf("POST /registries/images/scan")), ImageDetail: found, Host: host, HostURL: registryURL(host), Estate: view.Estate, Filter: r.URL.Query().Get("q"), OS: strings.TrimSpace(found.OS.ID + " " + found.OS.Version)}
 	v.Findings, v.FindingsMore = found.Found[:min(len(found.Found), findingsShown)], max(len(found.Found)-findingsShown, 0)
 	for _, run := range found.Image.Runs[:min(len(found.Image.Runs), runsShown)] {
-		v.Runs = append(v.Runs, runRow{run, resourceURL(run.Workload.ID), listURL(verdictFilters{Workload: string(run.Workload.ID), Dismissed: workspace.WithDismissed}.query())})
+		v.Runs = append(v.Runs, runRow{run, resourceURL(run.Workload.ID), listURL(workspace.Filters{Workload: string(run.Workload.ID), Dismissed: workspace.WithDismissed}.Query())})
 	}
 	v.RunsMore = max(len(found.Image.Runs)-runsShown, 0)
 	for n, l := range found.Layers {

@@ -62,8 +62,8 @@ func (s *Site) verdict(w http.ResponseWriter, r *http.Request) error {
 	view := verdictPage{
 		V: v, Around: around, CanDismiss: who(r).Role.Allows(leastOf("POST /verdicts/dismiss")), Back: r.URL.RequestURI(), Until: expiries(),
 		Formats:  []choice{{Value: "html", Name: "Page (HTML)"}, {Value: "markdown", Name: "Markdown"}, {Value: "json", Name: "JSON"}, {Value: "proof", Name: "Proof, to replay offline"}},
-		CVEURL:   listURL(verdictFilters{CVE: v.Vulnerability, Dismissed: workspace.WithDismissed}.query()),
-		PlaceURL: listURL(verdictFilters{Workload: string(v.Workload.ID), Dismissed: workspace.WithDismissed}.query()),
+		CVEURL:   listURL(workspace.Filters{CVE: v.Vulnerability, Dismissed: workspace.WithDismissed}.Query()),
+		PlaceURL: listURL(workspace.Filters{Workload: string(v.Workload.ID), Dismissed: workspace.WithDismissed}.Query()),
 	}
 	for _, c := range v.Conditions {
 		one := conditionView{Condition: c, Open: decides(v, c)}

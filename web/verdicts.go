@@ -6,81 +6,11 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/azward/azward"
-	"github.com/azward/azward/store"
+	"github.com/azward/azward/access"
 	"github.com/azward/azward/workspace"
 )
-
-// verdictFilters is what the URL of the list says, checked. Its form in the URL
-// is the same as the one of saved views.
-type verdictFilters struct {
-	Text      string
-	Results   []azward.Result
-	Severity  azward.Severity
-	Known     bool
-	Source    string
-	Workload  string
-	CVE       string
-	Dismissed workspace.Hidden
-}
-
-// maxText bounds what is searched for, in bytes.
-const maxText = 200
-
-func readFilters(q url.Values) (verdictFilters, error) {
-	f := verdictFilters{
-		Text: strings.TrimSpace(q.Get("q")), Severity: azward.Severity(q.Get("severity")), Known: q.Get("known") != "",
-		Source: q.Get("source"), Workload: q.Get("workload"), CVE: q.Get("cve"), Dismissed: workspace.Hidden(q.Get("dismissed")),
-	}
-	const op = "read filters"
-	if len(f.Text) > maxText || len(f.CVE) > maxText || len(f.Source) > maxText {
-		return f, badForm(op, "what is searched for is longer than 200 bytes", "search for less")
-	}
-	for _, text := range q["result"] {
-		r := azward.Result(text)
-		if !slices.Contains(azward.Results(), r) {
-			return f, badForm(op, "there is no such result", "use exploitable, conditional, unknown, dormant or not-exploitable")
-		}
-		if !slices.Contains(f.Results, r) {
-			f.Results = append(f.Results, r)
-		}
-	}
-	if f.Severity != "" && f.Severity.Rank() == 0 {
-		return f, badForm(op, "there is no such severity", "use low, medium, high or critical")
-	}
-	if f.Workload != "" {
-		if _, err := azward.ParseResourceID(f.Workload); err != nil {
-			return f, err
-		}
-	}
-	switch f.Dismissed {
-	case workspace.HideDismissed, workspace.WithDismissed, workspace.OnlyDismissed:
-	default:
-		return f, badForm(op, "dismissed verdicts are hidden, shown with the others, or shown alone", "leave dismissed out, or use with or only")
-	}
-	return f, nil
-}
-
-// query writes the filters as the URL has them, always in the same order.
-func (f verdictFilters) query() url.Values {
-	q := url.Values{}
-	for name, value := range map[string]string{
-		"q": f.Text, "severity": string(f.Severity), "source": f.Source, "workload": f.Workload, "cve": f.CVE, "dismissed": string(f.Dismissed),
-	} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	for _, r := range f.Results {
-		q.Add("result", string(r))
-	}
-	if f.Known {
-		q.Set("known", "1")
-	}
-	return q
-}
 
 func listURL(q url.Values) string {
 	if len(q) == 0 {
@@ -89,17 +19,11 @@ func listURL(q url.Values) string {
 	return "/verdicts?" + q.Encode()
 }
 
-func (f verdictFilters) ask(after string) workspace.VerdictQuery {
-	return workspace.VerdictQuery{
-		Filter: store.Filter{
-			Source: f.Source, Results: f.Results, MinSeverity: f.Severity, Vulnerability: f.CVE, Workload: azward.ResourceID(f.Workload), Text: f.Text, Known: f.Known,
-		},
-		Dismissed: f.Dismissed, After: after,
-	}
-}
+// maxText bounds what is searched for, in bytes.
+const maxText = 200
 
 type verdictsPage struct {
-	Filters    verdictFilters
+	Filters    workspace.Filters
 	Results    []resultChip
 	Severities []azward.Severity
 	Sources    []string
@@ -112,6 +36,8 @@ type verdictsPage struct {
 	Any        bool // there is a verdict at all
 	Views      []viewLink
 	CanKeep    bool // views can be saved
+	CanShare   bool
+	CanTidy    bool // shared views of others can be removed
 	CanDismiss bool
 	Back       string
 	Until      []choice
@@ -126,6 +52,9 @@ type resultChip struct {
 type viewLink struct {
 	Name, URL string
 	On        bool
+	Own       bool // and can be removed
+	Shared    bool
+	Owner     string // who shares it
 }
 
 // choice is one entry of a select.
@@ -135,19 +64,19 @@ type choice struct {
 }
 
 func (s *Site) verdicts(w http.ResponseWriter, r *http.Request) error {
-	filters, err := readFilters(r.URL.Query())
+	filters, err := workspace.ReadFilters(r.URL.Query())
 	if err != nil {
 		return err
 	}
 	after := r.URL.Query().Get("after")
 	ws := s.o.Workspace
-	found, err := ws.Verdicts(r.Context(), filters.ask(after))
+	found, err := ws.Verdicts(r.Context(), filters.Ask(after))
 	if err != nil {
 		return err
 	}
 	all := filters
 	all.Results = nil
-	counts, err := ws.CountVerdicts(r.Context(), all.ask(""))
+	counts, err := ws.CountVerdicts(r.Context(), all.Ask(""))
 	if err != nil {
 		return err
 	}
@@ -155,7 +84,7 @@ func (s *Site) verdicts(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	q := filters.query()
+	q := filters.Query()
 	view := verdictsPage{
 		Filters: filters, Page: found, Query: q.Encode(), Filtered: len(q) > 0, Back: r.URL.RequestURI(), CanDismiss: who(r).Role.Allows(leastOf("POST /verdicts/dismiss")),
 		Severities: []azward.Severity{azward.SeverityLow, azward.SeverityMedium, azward.SeverityHigh, azward.SeverityCritical}, Until: expiries(),
@@ -180,7 +109,7 @@ func (s *Site) verdicts(w http.ResponseWriter, r *http.Request) error {
 		view.First = listURL(q)
 	}
 	if found.Next != "" {
-		next := filters.query()
+		next := filters.Query()
 		next.Set("after", found.Next)
 		view.Next = listURL(next)
 	}
@@ -188,92 +117,59 @@ func (s *Site) verdicts(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	view.CanKeep = s.o.Views != nil
+	view.CanShare, view.CanTidy = who(r).Role.Allows(access.Operator), who(r).Role.Allows(access.Admin)
 	return s.render(w, r, http.StatusOK, "verdicts", page{Title: "Verdicts", Section: "verdicts", Data: view})
 }
 
-// ready are views that everybody has.
-func ready() []viewLink {
-	return []viewLink{
-		{Name: "All", URL: "/verdicts"},
-		{Name: "To act on", URL: "/verdicts?result=exploitable&result=conditional"},
-		{Name: "Known exploited", URL: "/verdicts?known=1"},
-		{Name: "To find out", URL: "/verdicts?result=unknown"},
-		{Name: "Dismissed", URL: "/verdicts?dismissed=only"},
-	}
-}
-
-// views are those of everybody, then the user's own.
+// views are those of everybody, then the user's own and those that others share.
 func (s *Site) views(ctx context.Context, user, query string) ([]viewLink, error) {
-	list := ready()
-	for i, v := range list {
-		_, q, _ := strings.Cut(v.URL, "?")
-		list[i].On = q == query
+	var list []viewLink
+	for _, v := range workspace.ReadyViews() {
+		list = append(list, viewLink{Name: v.Name, URL: listURL(v.Filters.Query()), On: v.Filters.Query().Encode() == query})
 	}
 	if s.o.Views == nil {
 		return list, nil
 	}
-	kept, err := s.o.Views.Views(ctx, user)
+	kept, err := workspace.SavedViews{Store: s.o.Views}.List(ctx, user)
 	if err != nil {
 		return nil, err
 	}
 	for _, v := range kept {
-		q, err := url.ParseQuery(v.Query)
-		if err != nil {
-			continue // of another version: the name is shown no more
-		}
-		list = append(list, viewLink{Name: v.Name, URL: listURL(q), On: q.Encode() == query})
+		q := v.Filters.Query()
+		list = append(list, viewLink{Name: v.Name, URL: listURL(q), On: q.Encode() == query, Own: v.Own, Shared: v.Shared, Owner: v.Owner})
 	}
 	return list, nil
 }
 
-// own says that a view is the user's, and can be removed.
-func (v viewLink) Own() bool {
-	return !slices.ContainsFunc(ready(), func(o viewLink) bool { return o.Name == v.Name })
-}
-
-// Views keeps the saved filters of users.
-type Views interface {
-	Views(ctx context.Context, user string) ([]store.View, error)
-	SaveView(ctx context.Context, v store.View) error
-	RemoveView(ctx context.Context, user, name string) error
-}
-
-const (
-	maxViewName = 40 // characters
-	maxViews    = 20 // of one user
-)
-
 func (s *Site) saveView(w http.ResponseWriter, r *http.Request) error {
 	const op = "save view"
-	name := strings.TrimSpace(r.PostForm.Get("name"))
+	if s.o.Views == nil {
+		return badForm(op, "this hub keeps no views", "bookmark the page: its filters are in the address")
+	}
 	q, err := url.ParseQuery(r.PostForm.Get("query"))
 	if err != nil {
 		return badForm(op, "its filters are broken", "set the filters again, then save them")
 	}
-	filters, err := readFilters(q)
+	filters, err := workspace.ReadFilters(q)
 	if err != nil {
 		return err
 	}
-	back := listURL(filters.query())
-	switch {
-	case s.o.Views == nil:
-		return badForm(op, "this hub keeps no views", "bookmark the page: its filters are in the address")
-	case name == "" || len([]rune(name)) > maxViewName:
-		return badForm(op, "its name is empty or longer than 40 characters", "give it a short name")
-	case !viewLink{Name: name}.Own():
-		return badForm(op, "there is a view of this name for everybody", "give it another name")
+	shared := r.PostForm.Get("shared") != ""
+	if shared {
+		if _, err := access.Check(r.Context(), access.Operator, "share a view"); err != nil {
+			return err
+		}
 	}
-	kept, err := s.o.Views.Views(r.Context(), who(r).UserID)
+	was, kept, err := workspace.SavedViews{Store: s.o.Views}.Save(r.Context(), who(r).UserID, workspace.NewView{Name: r.PostForm.Get("name"), Filters: filters, Shared: shared})
 	if err != nil {
 		return err
 	}
-	if len(kept) >= maxViews && !slices.ContainsFunc(kept, func(v store.View) bool { return v.Name == name }) {
-		return badForm(op, "you have 20 views", "remove one first")
+	if kept.Shared || was != nil && was.Shared { // what is everybody's is everybody's business
+		if err := s.audit(r.Context(), "view.share", kept.Name, was, kept); err != nil {
+			return err
+		}
 	}
-	if err := s.o.Views.SaveView(r.Context(), store.View{User: who(r).UserID, Name: name, Query: filters.query().Encode()}); err != nil {
-		return err
-	}
-	return done(w, r, back, "The view “"+name+"” is saved.")
+	return done(w, r, listURL(filters.Query()), "The view “"+kept.Name+"” is saved.")
 }
 
 func (s *Site) removeView(w http.ResponseWriter, r *http.Request) error {
@@ -281,8 +177,14 @@ func (s *Site) removeView(w http.ResponseWriter, r *http.Request) error {
 	if s.o.Views == nil {
 		return notFound("view " + name)
 	}
-	if err := s.o.Views.RemoveView(r.Context(), who(r).UserID, name); err != nil {
+	was, err := workspace.SavedViews{Store: s.o.Views}.Remove(r.Context(), who(r).UserID, name, who(r).Role.Allows(access.Admin))
+	if err != nil {
 		return err
+	}
+	if was.Shared {
+		if err := s.audit(r.Context(), "view.remove", name, was, nil); err != nil {
+			return err
+		}
 	}
 	return done(w, r, cmp.Or(r.PostForm.Get("back"), "/verdicts"), "The view “"+name+"” is gone.")
 }

@@ -30,7 +30,7 @@ type Options struct {
 	// Retention decides what is kept; nil keeps everything.
 	Retention *retention.Keeper
 	// Views keeps each user's saved filters; nil keeps none.
-	Views Views
+	Views workspace.ViewStore
 	// Audit notes what somebody changed here, see [access.Control.Audit]; nil
 	// notes nothing.
 	Audit func(ctx context.Context, action, subject string, before, after any) error

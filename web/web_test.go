@@ -246,7 +246,7 @@ func TestSavedViews(t *testing.T) {
 	}
 	kept, err := h.kept.Views(t.Context(), h.admin.ID)
 	must(t, err)
-	if diff := cmp.Diff([]store.View{{User: h.admin.ID, Name: "mine", Query: "result=exploitable&severity=high"}}, kept); diff != "" {
+	if diff := cmp.Diff([]store.View{{User: h.admin.ID, Owner: "ada", Name: "mine", Query: "result=exploitable&severity=high"}}, kept); diff != "" {
 		t.Errorf("kept views (-want +got):\n%s", diff)
 	}
 	if body := h.get(t, "/verdicts?severity=high&result=exploitable"); !strings.Contains(body, `aria-current="true">mine`) {

@@ -146,7 +146,7 @@ func (h *hubServer) mount(ctx context.Context, o *hub.Options) error {
 	if err != nil {
 		return err
 	}
-	if o.API, err = api.New(api.Options{Workspace: shown, Connections: connections, Jobs: h.pool, Access: h.access, Retention: h.retention, Log: h.log}); err != nil {
+	if o.API, err = api.New(api.Options{Workspace: shown, Connections: connections, Jobs: h.pool, Access: h.access, Views: h.kept, Retention: h.retention, Log: h.log}); err != nil {
 		return err
 	}
 	o.Web, o.Pages = site, site

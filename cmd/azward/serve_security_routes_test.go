@@ -290,14 +290,16 @@ func documented(m mounted) string {
 		return "change one's own password, passkeys and sessions (in a browser, never with a token)"
 	case has("/users"):
 		return "add, invite, change, disable and sign out users"
+	case !read && has("/settings/retention"):
+		return "change what is kept and do the housekeeping; remove shared views of others; send the hub to registries that it never read"
 	case has("/tokens", "/verdicts/views", "/me") || m.path == "/settings":
-		return "save views of one's own; make, list and revoke one's own tokens"
+		return "save views of one's own, see shared ones; make, list and revoke one's own tokens"
 	case has("/disconnect", "/connected-accounts") || m.method == http.MethodDelete && has("/connections/"):
 		return "name files of the server in a connection; disconnect"
 	case has("/dismiss", "/reopen"):
 		return "dismiss and reopen verdicts"
-	case !read && has("/scans", "/jobs", "/registries/scan", "/schedules"):
-		return "start, schedule and cancel scans"
+	case !read && has("/scan", "/jobs", "/schedules"):
+		return "start, schedule and cancel scans, of Azure's registries and those that the hub knows, too; share views"
 	case has("/integrations/azure", "/azure/login") || !read && has("/azure-subscriptions", "/connections") || has("/integrations/connections/{name}/test"):
 		return "add, change, test and examine connections"
 	case read && has("/connections", "/integrations", "/scans", "/jobs", "/metrics", "/azure/", "/azure-subscriptions"):
