@@ -70,6 +70,8 @@ func TestEverythingCanBeRead(t *testing.T) {
 		"get-proof": "/verdicts/" + string(v.ID) + "/proof", "explain-verdict": "/verdicts/" + string(v.ID) + "/explanation",
 		"get-exposure": "/exposure?id=" + cart, "get-picture": "/exposure/picture?id=" + cart, "check-flow": "/exposure/check?from=internet&to=" + cart + "&port=8080",
 		"list-schedules": "/schedules", "list-views": "/verdicts/views", "get-schedule": "/schedules/nightly", "get-retention": "/settings/retention",
+		"get-posture": "/posture?connection=prod", "get-framework": "/posture/framework?name=MCSB", "list-rules": "/posture/rules?framework=MCSB&limit=3", "get-rule": "/posture/rules/container-group-private-address",
+		"list-posture-results": "/posture/results?result=fail,unknown&exposed=true&suppressed=with", "get-posture-result": "/posture/result?rule=container-group-private-address&resource=" + cart,
 		"get-coverage": "/coverage", "list-gaps": "/gaps", "get-advisories": "/advisories",
 		"list-audit": "/audit?action=user", "list-tokens": "/tokens?all=true", "get-self": "/me", "list-users": "/users", "get-user": "/users/" + user,
 	}
