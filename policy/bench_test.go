@@ -3,7 +3,6 @@ package policy_test
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/azward/azward"
@@ -63,39 +62,6 @@ func parse(tb testing.TB, text string) []*policy.Rule {
 
 func rule(id, test string) string {
 	return "  - {id: " + id + ", title: T, severity: low, types: [Microsoft.Storage/storageAccounts], " + test + "}\n"
-}
-
-// BenchmarkRule is one rule on a resource of 2 KB whose document is decoded.
-func BenchmarkRule(b *testing.B) {
-	e := benchEstate(b, 1)
-	for name, test := range map[string]string{
-		"one_property": "passes_when: resource.properties.supportsHttpsTrafficOnly == true",
-		"three":        `passes_when: 'resource.properties.publicNetworkAccess.is("Disabled") || resource.properties.networkAcls.defaultAction.is("Deny") || resource.kind == "X"'`,
-		"walk_2":       `fails_when: 'resource.properties.networkAcls.ipRules.exists(r, is_any_address(r.value))'`,
-		"time":         `passes_when: 'now - time(resource.properties.creationTime) > days(90)'`,
-	} {
-		b.Run(name+"/bytes="+fmt.Sprint(len(account(0))), func(b *testing.B) {
-			const copies = 100 // of the rule, so that finding the resource does not count
-			var text strings.Builder
-			text.WriteString("rules:\n")
-			for i := range copies {
-				text.WriteString(rule(fmt.Sprintf("r%d", i), test))
-			}
-			rules := parse(b, text.String())
-			c := policy.NewChecker(e, policy.CaseTime)
-			b.ReportAllocs()
-			n := 0
-			for b.Loop() {
-				for range c.Check(rules) {
-					n++
-				}
-			}
-			if n == 0 {
-				b.Fatal("nothing was evaluated")
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/rule")
-		})
-	}
 }
 
 // BenchmarkRules are all rules of ours on storage accounts.

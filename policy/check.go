@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/interpreter"
 
 	"github.com/azward/azward"
@@ -304,8 +305,8 @@ func (c *Checker) one(rule *Rule, o *object, yield func(Result) bool) bool {
 // judge evaluates one rule on one resource.
 func (c *Checker) judge(rule *Rule, o *object) Result {
 	r := &c.run
-	r.subject = &subject{o}
-	r.reads, r.proof, r.gaps, r.steps, r.folds, r.operand = r.reads[:0], nil, nil, 0, r.folds[:0], 0
+	r.subject = subject{o}
+	r.reads, r.proof, r.gaps, r.steps = r.reads[:0], nil, nil, 0
 	out := Result{Rule: rule, Resource: o.resource()}
 	if rule.applies != nil {
 		answer, why := r.eval(rule.applies)
@@ -339,7 +340,7 @@ func (c *Checker) judge(rule *Rule, o *object) Result {
 
 // eval gives the answer of a condition, and why there is none.
 func (r *run) eval(p *program) (azward.Answer, string) {
-	v, _, err := p.Eval(r)
+	v, err := r.exec(p)
 	if r.steps > maxSteps && v != types.True && v != types.False {
 		return azward.Unknown, fmt.Sprintf("the condition costs too much: %v", errCostly)
 	}
@@ -360,6 +361,30 @@ func (r *run) eval(p *program) (azward.Answer, string) {
 		return azward.Unknown, r.whyUnknown()
 	}
 	return azward.Unknown, fmt.Sprintf("the condition gives %s, not true or false", v.Type().TypeName())
+}
+
+// exec evaluates a condition. One whose costs are not counted goes without
+// what CEL sets up for each evaluation.
+func (r *run) exec(p *program) (v ref.Val, err error) {
+	if p.nested {
+		v, _, err = p.whole.Eval(r)
+		return v, err
+	}
+	if r.frame == nil {
+		if r.frame, err = interpreter.NewExecutionFrame(r); err != nil {
+			return nil, err
+		}
+	}
+	defer func() {
+		if bug := recover(); bug != nil { // as CEL has it
+			r.frame, err = nil, fmt.Errorf("internal error: %v", bug)
+		}
+	}()
+	v = p.root.Exec(r.frame)
+	if bad, is := v.(*types.Err); is {
+		err = bad
+	}
+	return v, err
 }
 
 // explain puts CEL's words for a comparison with what is not set into ours.
@@ -403,8 +428,19 @@ func (r *run) finish(out Result, why string) Result {
 		}
 		out.Gaps = distinct(out.Gaps)
 	}
-	out.reads = slices.Clone(r.reads[:min(len(r.reads), maxReads)])
+	out.reads = r.kept(r.reads[:min(len(r.reads), maxReads)])
 	return out
+}
+
+// kept copies reads for a result. Many results share one piece of memory.
+func (r *run) kept(reads []read) []read {
+	const together = 256 // reads, 18 KB
+	if cap(r.spare)-len(r.spare) < len(reads) {
+		r.spare = make([]read, 0, together)
+	}
+	start := len(r.spare)
+	r.spare = append(r.spare, reads...)
+	return r.spare[start:len(r.spare):len(r.spare)]
 }
 
 // maxGaps bounds how many gaps one answer names.

@@ -12,6 +12,7 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/ext"
+	"cel.dev/cel-go/interpreter"
 	"cel.dev/cel-go/parser"
 )
 
@@ -26,8 +27,9 @@ const (
 
 // program is a compiled condition.
 type program struct {
-	cel.Program
-	source string
+	whole  cel.Program // with CEL's count of what it costs
+	root   interpreter.InterpretableV2
+	nested bool // walks within walks, whose costs are counted
 }
 
 // environment is what rules are checked against; it is the same for all.
@@ -104,16 +106,21 @@ func compileCondition(source string) (*program, error) {
 	if err := checkWalks(checked.NativeRep().Expr(), 0); err != nil {
 		return nil, err
 	}
-	marks := markNodes(checked.NativeRep())
-	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize), cel.CustomDecoratorV2(marks.decorate)}
-	if marks.nested {
+	expr := checked.NativeRep().Expr()
+	n := newNodes(expr)
+	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize), cel.CustomDecoratorV2(n.decorate)}
+	if n.nested {
 		options = append(options, cel.CostLimit(maxCost))
 	}
 	p, err := env.Program(checked, options...)
 	if err != nil {
 		return nil, fmt.Errorf("plan the condition: %w", err)
 	}
-	return &program{p, source}, nil
+	root := n.made[expr.ID()]
+	if root == nil {
+		return nil, errors.New("plan the condition: its root is lost")
+	}
+	return &program{whole: p, root: root, nested: n.nested}, nil
 }
 
 // explain gives the first errors of a condition in one line each.

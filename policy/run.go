@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"cel.dev/cel-go/cel"
-	"cel.dev/cel-go/common/ast"
-	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/interpreter"
@@ -36,7 +34,7 @@ const (
 // estate of rules, which is how their functions come by it.
 type run struct {
 	checker *Checker
-	subject *subject
+	subject subject
 	now     time.Time
 
 	reads []read
@@ -44,13 +42,9 @@ type run struct {
 	gaps  []azward.Gap
 	steps int
 
-	operand int // where the reads of the operand that ended last begin
-	folds   []fold
+	spare []read                      // where those of results go
+	frame *interpreter.ExecutionFrame // of all evaluations, one after another
 }
-
-// fold marks the reads of one walk over a list: those of its first and of its
-// last element begin there.
-type fold struct{ first, last int }
 
 // read is one property that a rule looked at.
 type read struct {
@@ -146,165 +140,4 @@ func (*run) ConvertToNative(t reflect.Type) (any, error) {
 // ConvertToType implements [ref.Val].
 func (*run) ConvertToType(t ref.Type) ref.Val {
 	return types.NewErr("the estate is no %s", t.TypeName())
-}
-
-// marks says of the nodes of an expression what they are to its decision.
-type marks struct {
-	absorbing map[int64]types.Bool // || and &&, with the value that one operand alone decides
-	operands  map[int64]bool       // of these
-	folds     map[int64]types.Bool // walks that one element alone decides
-	steps     map[int64]bool       // their steps
-	nested    bool                 // walks within walks
-}
-
-// markNodes finds the nodes where an evaluation ends early.
-func markNodes(a *ast.AST) *marks {
-	m := &marks{absorbing: map[int64]types.Bool{}, operands: map[int64]bool{}, folds: map[int64]types.Bool{}, steps: map[int64]bool{}}
-	m.mark(a.Expr(), 0)
-	return m
-}
-
-func (m *marks) mark(e ast.Expr, depth int) {
-	switch e.Kind() {
-	case ast.CallKind:
-		c := e.AsCall()
-		if c.IsMemberFunction() {
-			m.mark(c.Target(), depth)
-		}
-		absorbing, is := absorbs(c.FunctionName())
-		if is {
-			m.absorbing[e.ID()] = absorbing
-		}
-		for _, arg := range c.Args() {
-			if is {
-				m.operands[arg.ID()] = true
-			}
-			m.mark(arg, depth)
-		}
-	case ast.SelectKind:
-		m.mark(e.AsSelect().Operand(), depth)
-	case ast.ListKind:
-		for _, x := range e.AsList().Elements() {
-			m.mark(x, depth)
-		}
-	case ast.MapKind:
-		for _, x := range e.AsMap().Entries() {
-			m.mark(x.AsMapEntry().Key(), depth)
-			m.mark(x.AsMapEntry().Value(), depth)
-		}
-	case ast.ComprehensionKind:
-		c := e.AsComprehension()
-		m.nested = m.nested || depth > 0
-		if step := c.LoopStep(); step.Kind() == ast.CallKind {
-			if absorbing, is := absorbs(step.AsCall().FunctionName()); is {
-				m.folds[e.ID()], m.steps[step.ID()] = absorbing, true
-			}
-		}
-		for _, part := range []ast.Expr{c.AccuInit(), c.LoopCondition(), c.LoopStep(), c.Result()} {
-			m.mark(part, depth+1)
-		}
-		m.mark(c.IterRange(), depth)
-	}
-}
-
-func absorbs(function string) (types.Bool, bool) {
-	switch function {
-	case operators.LogicalOr:
-		return types.True, true
-	case operators.LogicalAnd:
-		return types.False, true
-	}
-	return false, false
-}
-
-// decorate lets the nodes of an expression keep only the reads that decided:
-// of a disjunction that is true those of the operand that is, of a walk that
-// found its element those of that element.
-func (m *marks) decorate(i interpreter.InterpretableV2) (interpreter.InterpretableV2, error) {
-	id := i.ID()
-	if absorbing, is := m.absorbing[id]; is {
-		if _, call := i.(interpreter.InterpretableConst); !call {
-			i = &logical{InterpretableV2: i, absorbing: absorbing}
-		}
-	}
-	if m.steps[id] {
-		i = &step{i}
-	}
-	if m.operands[id] {
-		i = &operand{i}
-	}
-	if absorbing, is := m.folds[id]; is {
-		i = &walk{InterpretableV2: i, absorbing: absorbing}
-	}
-	return i, nil
-}
-
-// runOf is the evaluation that goes on.
-func runOf(f *interpreter.ExecutionFrame) *run {
-	v, _ := f.ResolveName("estate")
-	r, _ := v.(*run)
-	return r
-}
-
-type logical struct {
-	interpreter.InterpretableV2
-	absorbing types.Bool
-}
-
-// Exec implements [interpreter.InterpretableV2].
-func (l *logical) Exec(f *interpreter.ExecutionFrame) ref.Val {
-	r := runOf(f)
-	start := len(r.reads)
-	v := l.InterpretableV2.Exec(f)
-	if v == l.absorbing {
-		r.drop(start, r.operand)
-	}
-	return v
-}
-
-type operand struct{ interpreter.InterpretableV2 }
-
-// Exec implements [interpreter.InterpretableV2].
-func (o *operand) Exec(f *interpreter.ExecutionFrame) ref.Val {
-	r := runOf(f)
-	start := len(r.reads)
-	v := o.InterpretableV2.Exec(f)
-	r.operand = start
-	return v
-}
-
-type walk struct {
-	interpreter.InterpretableV2
-	absorbing types.Bool
-}
-
-// Exec implements [interpreter.InterpretableV2].
-func (w *walk) Exec(f *interpreter.ExecutionFrame) ref.Val {
-	r := runOf(f)
-	r.folds = append(r.folds, fold{-1, -1})
-	depth := len(r.folds)
-	v := w.InterpretableV2.Exec(f)
-	if len(r.folds) < depth {
-		return v
-	}
-	one := r.folds[depth-1]
-	r.folds = r.folds[:depth-1]
-	if v == w.absorbing && one.first >= 0 {
-		r.drop(one.first, one.last)
-	}
-	return v
-}
-
-type step struct{ interpreter.InterpretableV2 }
-
-// Exec implements [interpreter.InterpretableV2].
-func (s *step) Exec(f *interpreter.ExecutionFrame) ref.Val {
-	r := runOf(f)
-	if n := len(r.folds); n > 0 {
-		one := &r.folds[n-1]
-		if one.last = len(r.reads); one.first < 0 {
-			one.first = one.last
-		}
-	}
-	return s.InterpretableV2.Exec(f)
 }

@@ -51,8 +51,10 @@ type members struct {
 // obj are the members of an object; nil for anything else.
 func (v *value) obj() *members {
 	if m := v.held; m != nil && m.raw != "" {
-		m.read(&valueReader{s: m.raw, lazy: true}, 0) // its depth is known to be no error
-		m.raw = ""
+		r := valueReader{s: m.raw, lazy: true}
+		if m.raw = ""; m.read(&r, 0) != nil { // cannot be: its depth was counted
+			v.kind, v.text = unread, errDeep.Error()
+		}
 	}
 	return v.held
 }
