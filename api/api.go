@@ -80,9 +80,10 @@ type Options struct {
 	Connections Connections
 	Jobs        Jobs
 	Access      Access
-	Retention   Retention        // nil keeps everything
-	Log         *slog.Logger     // nil discards
-	Now         func() time.Time // nil is time.Now
+	Retention   Retention           // nil keeps everything
+	Views       workspace.ViewStore // nil keeps no views
+	Log         *slog.Logger        // nil discards
+	Now         func() time.Time    // nil is time.Now
 }
 
 // API answers what lies below [Prefix].
@@ -119,6 +120,7 @@ func (a *API) register() {
 	a.scanRoutes()
 	a.jobRoutes()
 	a.scheduleRoutes()
+	a.viewRoutes()
 	a.retentionRoutes()
 	a.resourceRoutes()
 	a.registryRoutes()

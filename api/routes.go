@@ -117,6 +117,9 @@ func routes() map[string]route {
 		"dismiss-verdicts": {post, "/verdicts/dismiss", operator, 0, tagVerdicts, "Dismiss verdicts", "Each reopens by itself on its day, or when it rests on something else.", false},
 		"dismiss-verdict":  {post, "/verdicts/{id}/dismiss", operator, 0, tagVerdicts, "Dismiss a verdict", "It reopens by itself on its day, or when it rests on something else.", false},
 		"reopen-verdict":   {post, "/verdicts/{id}/reopen", operator, 0, tagVerdicts, "Reopen a verdict", "", false},
+		"list-views":       {get, "/verdicts/views", viewer, 0, tagVerdicts, "List saved filters", "One's own, and those that others share.", false},
+		"save-view":        {put, "/verdicts/views/{name}", viewer, 0, tagVerdicts, "Save a filter", "In place of one's earlier one of that name. Sharing it with everybody is for operators.", false},
+		"remove-view":      {remove, "/verdicts/views/{name}", viewer, http.StatusNoContent, tagVerdicts, "Remove a saved filter", "One's own; a shared one of somebody else for administrators.", false},
 
 		"get-exposure": {get, "/exposure", viewer, 0, tagExposure, "Show who reaches a workload or service", "Its path, the ladder of source classes, and the settings that would close or open it.", false},
 		"get-picture":  {get, "/exposure/picture", viewer, 0, tagExposure, "Draw the path to a workload or service", "", false},
