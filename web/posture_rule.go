@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,17 +20,16 @@ import (
 // rulePage is one rule, and what it says of resources.
 type rulePage struct {
 	workspace.PostureRuleDetail
-	Remedies   []remedyText
-	Items      []itemLink
-	Filters    postureFilters
-	Results    []postureChip
-	Findings   []findingRow
-	Shown      string
-	Next       string
-	First      string
-	Exports    []exportLink
-	Path       string
-	Documented string // host of its source
+	Remedies []remedyText
+	Items    []itemLink
+	Filters  postureFilters
+	Results  []postureChip
+	Findings []findingRow
+	Shown    string
+	Next     string
+	First    string
+	Exports  []exportLink
+	Path     string
 }
 
 type remedyText struct{ Language, Text string }
@@ -113,9 +111,6 @@ func (s *Site) postureRule(w http.ResponseWriter, r *http.Request) error {
 	}
 	filters.Rule = id
 	v := rulePage{PostureRuleDetail: found, Remedies: remedies(report.PostureRemedy(found.Remedy)), Items: itemLinks(found.Frameworks), Filters: filters, Exports: exports(filters), Path: ruleURL(id)}
-	if u, err := url.Parse(found.Source); err == nil {
-		v.Documented = u.Hostname()
-	}
 	counts, err := ws.CountPosture(r.Context(), filters.ask(""))
 	if err != nil {
 		return err
