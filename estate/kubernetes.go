@@ -63,6 +63,7 @@ func PluralOf(kind string) string {
 var irregularPlurals = map[string]string{
 	"Endpoints": "endpoints",
 	"Gateway":   "gateways",
+	"HTTPProxy": "httpproxies",
 }
 
 // SplitKind parts "Deployment.apps" into kind and group ("" for the core API).

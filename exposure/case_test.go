@@ -182,6 +182,8 @@ var listed = []string{
 	"Microsoft.Cdn/profiles", "Microsoft.ApiManagement/service", "Microsoft.Network/publicIPAddresses",
 	"Microsoft.Network/networkInterfaces", "Microsoft.Network/networkSecurityGroups", "Microsoft.Network/virtualNetworks",
 	firewallGroups, ruleSnapshotType, "Microsoft.Network/connections",
+	"ingressroutes.traefik.io", "ingressroutetcps.traefik.io", "ingressrouteudps.traefik.io", "ingressroutes.traefik.containo.us", "httpproxies.projectcontour.io",
+	"transportservers.k8s.nginx.org", "virtualservers.k8s.nginx.org", "virtualserverroutes.k8s.nginx.org", "mappings.getambassador.io",
 	perimeterAssociation, perimeterRules,
 	sqlFirewallType, sqlRuleType, "Microsoft.DBforPostgreSQL/flexibleServers/firewallRules", "Microsoft.DBforMySQL/flexibleServers/firewallRules",
 	"Microsoft.Cache/redis/firewallRules", "Microsoft.EventHub/namespaces/networkRuleSets", "Microsoft.ServiceBus/namespaces/networkRuleSets",

@@ -191,6 +191,7 @@ func (k *kubeView) waysTo(s *shape, end *closing) []*way {
 // close files the listings without which "no further way" is no fact.
 func (k *kubeView) close(end *closing) {
 	end.absence(k.e.Absence(k.id, "services", "ingresses.networking.k8s.io", "gateways.gateway.networking.k8s.io"))
+	end.absence(k.e.Absence(k.id, foreignLists()...))
 	if len(k.e.Objects(k.id, "Gateway.gateway.networking.k8s.io", "")) > 0 {
 		end.absence(k.e.Absence(k.id, "httproutes.gateway.networking.k8s.io", "grpcroutes.gateway.networking.k8s.io",
 			"tlsroutes.gateway.networking.k8s.io", "tcproutes.gateway.networking.k8s.io"))

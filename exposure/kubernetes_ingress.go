@@ -37,7 +37,7 @@ func (k *kubeView) ingressWays(svc service, s *shape) []*way {
 		}
 		ways = append(ways, k.throughIngress(r, v, svc, backends, s)...)
 	}
-	return append(ways, k.foreignIngressWays(svc)...)
+	return append(ways, k.foreignIngressWays(svc, s)...)
 }
 
 func ingressDoubt(r *estate.Resource, summary string, gap azward.Gap) *way {
@@ -156,8 +156,8 @@ func (k *kubeView) fromController(w *way, preserved bool, r *estate.Resource, v 
 		return nil
 	}
 	name := r.Namespace + "/" + r.Name
-	w.by = w.by + ", Ingress " + name
-	h := Hop{Resource: r.ID, Kind: "Ingress", Name: name, Answer: azward.Yes, Summary: "leads " + hostWords(b) + " to Service " + svc.name()}
+	w.by = w.by + ", " + kindOf(r) + " " + name
+	h := Hop{Resource: r.ID, Kind: kindOf(r), Name: name, Answer: azward.Yes, Summary: "leads " + hostWords(b) + " to Service " + svc.name()}
 	h.Evidence = append([]azward.Evidence{r.Evidence(b.pointer, h.Summary)}, c.evidence...)
 	ingressFilters(r, v, w, &h)
 	var ways []*way
@@ -409,26 +409,4 @@ func servesClass(s *shape, class string) bool {
 		}
 	}
 	return false
-}
-
-// foreignIngressWays: routes of kinds that azward does not model, whose body
-// names the Service.
-func (k *kubeView) foreignIngressWays(svc service) []*way {
-	var ways []*way
-	for _, kind := range []string{
-		"VirtualService.networking.istio.io", "IngressRoute.traefik.io", "IngressRouteTCP.traefik.io", "IngressRouteUDP.traefik.io",
-		"IngressRoute.traefik.containo.us", "HTTPProxy.projectcontour.io", "TransportServer.k8s.nginx.org", "VirtualServer.k8s.nginx.org",
-		"Mapping.getambassador.io", "Ingress.extensions",
-	} {
-		for _, r := range k.e.Objects(k.id, kind, "") {
-			body := string(r.Body)
-			named := strings.Contains(body, `"`+svc.r.Name+`"`) || strings.Contains(body, `"`+svc.r.Name+"."+svc.r.Namespace)
-			if named {
-				ways = append(ways, ingressDoubt(r, "a "+kindOf(r)+" names Service "+svc.name()+", which azward does not follow yet", azward.Gap{
-					Scope: r.ID, Kind: azward.GapUnsupported, Reads: "/spec", Error: "azward does not model " + kind + " yet",
-				}))
-			}
-		}
-	}
-	return ways
 }

@@ -89,5 +89,12 @@ var resources = []resource{
 	{"security.istio.io", "v1", "peerauthentications", "PeerAuthentication", true},
 	{"traefik.io", "v1alpha1", "ingressroutes", "IngressRoute", true},
 	{"traefik.io", "v1alpha1", "ingressroutetcps", "IngressRouteTCP", true},
+	{"traefik.io", "v1alpha1", "ingressrouteudps", "IngressRouteUDP", true},
+	{"traefik.containo.us", "v1alpha1", "ingressroutes", "IngressRoute", true},
+	{"projectcontour.io", "v1", "httpproxies", "HTTPProxy", true},
+	{"k8s.nginx.org", "v1", "virtualservers", "VirtualServer", true},
+	{"k8s.nginx.org", "v1", "virtualserverroutes", "VirtualServerRoute", true},
+	{"k8s.nginx.org", "v1", "transportservers", "TransportServer", true},
+	{"getambassador.io", "v2", "mappings", "Mapping", true},
 	{"keda.sh", "v1alpha1", "scaledobjects", "ScaledObject", true},
 }
