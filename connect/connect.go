@@ -26,6 +26,14 @@ type Store interface {
 	Connection(ctx context.Context, name string) (store.Connection, error)
 	UpdateConnection(ctx context.Context, c store.Connection, was time.Time) error
 	RemoveConnection(ctx context.Context, name string) error
+	ConsentStore
+}
+
+// ConsentStore keeps consents that were asked for.
+type ConsentStore interface {
+	SaveConsent(ctx context.Context, c store.Consent, most int, now time.Time) error
+	Consent(ctx context.Context, state []byte) (store.Consent, error)
+	TakeConsent(ctx context.Context, state []byte) error
 }
 
 // Sealer seals secrets; seal.Box is one.
@@ -139,7 +147,7 @@ func (c Connections) Show(ctx context.Context, name string) (store.Connection, e
 // clouds, or of a connection's. A connection whose cloud's file cannot be read
 // counts for nothing.
 func (c Connections) IsRegistry(ctx context.Context, host string) (bool, error) {
-	for _, name := range []string{"public", "usgovernment", "china"} {
+	for _, name := range clouds {
 		if cloud, err := azure.Named(name); err == nil && cloud.IsRegistry(host) {
 			return true, nil
 		}

@@ -46,13 +46,8 @@ func (s *Site) consentLink(c store.Connection) (func(state string) string, error
 // askConsent sends the browser to the administrator's page: a link, since the
 // policy holds back forms that lead elsewhere.
 func (s *Site) askConsent(w http.ResponseWriter, r *http.Request) error {
-	if state := r.URL.Query().Get("state"); state != "" {
-		c, err := s.consents.find(r, state, s.now(), false)
-		if err != nil {
-			return err
-		}
-		http.Redirect(w, r, c.link, http.StatusSeeOther)
-		return nil
+	if r.URL.Query().Get("state") != "" {
+		return s.askAgain(w, r)
 	}
 	name := r.URL.Query().Get("connection")
 	if name == "" {
@@ -69,9 +64,29 @@ func (s *Site) askConsent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	asked := consent{user: who(r).UserID, browser: consentBrowser(w, r), until: s.now().Add(consentFor), connection: connection.Name, tenant: connection.TenantID}
-	state := s.consents.add(s.now(), asked, link)
+	state, err := s.o.Connections.AskConsent(r.Context(), connect.Consent{User: who(r).UserID, Browser: consentBrowser(w, r), Connection: connection.Name, Tenant: connection.TenantID}, s.now())
+	if err != nil {
+		return err
+	}
 	http.Redirect(w, r, link(state), http.StatusSeeOther)
+	return nil
+}
+
+// askAgain sends the browser on with a consent that is under way.
+func (s *Site) askAgain(w http.ResponseWriter, r *http.Request) error {
+	asked, err := s.consentOf(r, false)
+	if err != nil {
+		return err
+	}
+	connection, err := s.asked(r.Context(), asked)
+	if err != nil {
+		return err
+	}
+	link, err := s.consentLink(connection)
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, link(r.URL.Query().Get("state")), http.StatusSeeOther) //nolint:gosec // the page of the connection's cloud
 	return nil
 }
 
@@ -99,14 +114,16 @@ func (s *Site) prepareConsent(w http.ResponseWriter, r *http.Request, request co
 	if err != nil {
 		return err
 	}
-	asked := consent{user: who(r).UserID, browser: consentBrowser(w, r), until: s.now().Add(consentFor), request: request, tenant: c.TenantID}
-	state := s.consents.add(s.now(), asked, link)
+	state, err := s.o.Connections.AskConsent(r.Context(), connect.Consent{User: who(r).UserID, Browser: consentBrowser(w, r), Request: request, Tenant: c.TenantID}, s.now())
+	if err != nil {
+		return err
+	}
 	at, err := url.Parse(link(state))
 	if err != nil {
 		return fmt.Errorf("read our own link: %w", err)
 	}
 	return s.render(w, r, http.StatusOK, "consent", page{Title: "Ask for consent", Section: "integrations", Data: map[string]any{
-		"Name": request.Name, "ClientID": request.ClientID, "Tenant": c.TenantID, "Host": at.Host, "Back": at.Query().Get("redirect_uri"), "Minutes": int(consentFor.Minutes()),
+		"Name": request.Name, "ClientID": request.ClientID, "Tenant": c.TenantID, "Host": at.Host, "Back": at.Query().Get("redirect_uri"), "Minutes": int(connect.ConsentFor.Minutes()),
 		"Link": consentPath + "?" + url.Values{"state": {state}}.Encode(),
 	}})
 }
@@ -114,7 +131,7 @@ func (s *Site) prepareConsent(w http.ResponseWriter, r *http.Request, request co
 // consented takes up what the administrator's page answers.
 func (s *Site) consented(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	asked, err := s.consents.find(r, q.Get("state"), s.now(), true)
+	asked, err := s.consentOf(r, true)
 	if err != nil {
 		return err
 	}
@@ -122,9 +139,9 @@ func (s *Site) consented(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	name := asked.connection
+	name := asked.Connection
 	if name == "" {
-		if name, err = s.connectConsented(r.Context(), asked.request, tenant); err != nil {
+		if name, err = s.connectConsented(r.Context(), asked.Request, tenant); err != nil {
 			return err
 		}
 	} else if err := s.audit(r.Context(), "connection.consent", name, nil, map[string]any{"tenantId": tenant}); err != nil {
@@ -150,7 +167,7 @@ const maxSaid = 300
 // admin_consent=True as well, so it is looked for first.
 //
 // Source: https://learn.microsoft.com/entra/identity-platform/v2-admin-consent#error-response
-func consentAnswer(q url.Values, asked consent) (azward.TenantID, error) {
+func consentAnswer(q url.Values, asked connect.Consent) (azward.TenantID, error) {
 	const op = "take up consent"
 	if code := q.Get("error"); code != "" {
 		cause := "the administrator did not consent"
@@ -172,10 +189,10 @@ func consentAnswer(q url.Values, asked consent) (azward.TenantID, error) {
 	if err != nil || id == noTenant {
 		return "", &azward.Error{Kind: azward.KindBadInput, Op: op, Cause: "the answer does not name the tenant that consented by its ID", Remedy: "begin again from the connection", Err: err}
 	}
-	if asked.tenant != "" && !strings.EqualFold(id, string(asked.tenant)) {
+	if asked.Tenant != "" && !strings.EqualFold(id, string(asked.Tenant)) {
 		return "", &azward.Error{
-			Kind: azward.KindBadInput, Op: op, Subject: id, Cause: "another tenant consented than " + string(asked.tenant) + ", which the connection reads; nothing was changed here",
-			Remedy: "sign in as an administrator of " + string(asked.tenant) + "; for the other tenant add a connection of its own",
+			Kind: azward.KindBadInput, Op: op, Subject: id, Cause: "another tenant consented than " + string(asked.Tenant) + ", which the connection reads; nothing was changed here",
+			Remedy: "sign in as an administrator of " + string(asked.Tenant) + "; for the other tenant add a connection of its own",
 		}
 	}
 	return azward.TenantID(id), nil

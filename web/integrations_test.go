@@ -314,6 +314,8 @@ func TestConsentOfANewTenant(t *testing.T) {
 		t.Errorf("it is there before anybody consented: %v", err)
 	}
 	asked := b.begin(t, "/integrations/azure/consent?"+query)
+	// The hub is started anew meanwhile, over the same data.
+	b.hub = h.again(t)
 	if got := b.get(t, callback(url.Values{"state": {asked.Get("state")}, "admin_consent": {"True"}, "tenant": {tenantID}})); got.Code != http.StatusSeeOther {
 		t.Fatalf("the answer gives %d:\n%s", got.Code, got.Body)
 	}

@@ -39,6 +39,10 @@ type hub struct {
 	kept  *sqlite.Store
 	pool  *jobs.Pool
 	admin access.User
+
+	control *access.Control
+	ws      *workspace.Workspace
+	dir     string
 }
 
 // newHub serves verdicts; run does the scans, nil ends them at once.
@@ -61,9 +65,17 @@ func newHub(tb testing.TB, verdicts []azward.Verdict, run func(context.Context, 
 	tb.Cleanup(func() { must(tb, pool.Stop(context.WithoutCancel(tb.Context()))) })
 	ws := &workspace.Workspace{Store: kept, Dir: dir, Now: func() time.Time { return noon.Add(time.Hour) }}
 	tb.Cleanup(func() { must(tb, ws.Close()) })
-	h := hub{kept: kept, pool: pool}
+	h := hub{kept: kept, pool: pool, control: control, ws: ws, dir: dir}
 	h.admin, _, err = control.CreateUser(access.With(tb.Context(), access.Identity{UserID: "usr_first", Name: "first", Role: access.Admin}), "ada", access.Admin)
 	must(tb, err)
+	return h.again(tb)
+}
+
+// again is the hub as another process would open it over the same data.
+func (h hub) again(tb testing.TB) hub {
+	tb.Helper()
+	kept, pool, control, ws, dir := h.kept, h.pool, h.control, h.ws, h.dir
+	var err error
 	h.Site, err = web.New(web.Options{
 		Workspace: ws, Jobs: pool, Access: control, Views: kept, Retention: &retention.Keeper{Store: kept, Audit: control.Audit}, Audit: control.Audit, Now: func() time.Time { return noon.Add(time.Hour) },
 		Connections: connect.Connections{Store: kept, Sealer: seal.Box{Provider: seal.File(filepath.Join(dir, "key"))}},

@@ -45,8 +45,6 @@ type Site struct {
 	assets assets
 	pages  map[string]*template.Template
 	mux    *http.ServeMux
-
-	consents consents
 }
 
 // New makes the pages.

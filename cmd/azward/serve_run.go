@@ -87,6 +87,10 @@ func (h *hubServer) openStore(ctx context.Context) (err error) {
 	if h.kept, err = h.app.store(ctx); err != nil {
 		return err
 	}
+	// A consent that nobody took up has a secret with it, sealed.
+	if err := h.kept.SweepConsents(ctx, time.Now().UTC()); err != nil {
+		return err
+	}
 	return sweep(ctx, h.dir, h.kept, h.log)
 }
 

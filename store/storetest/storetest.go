@@ -76,6 +76,7 @@ type Store interface {
 	OpenEstate(ctx context.Context, scan string) (io.ReadCloser, error)
 
 	Sweeper
+	Consents
 
 	Close() error
 }
@@ -109,6 +110,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
 		{"postures", postures},
 		{"estates", estates},
 		{"estate_that_fails", estateFails},
+		{"consents", consents},
 		{"sweep_of_scans", sweptScans},
 		{"sweep_of_estates", sweptEstates},
 		{"sweep_of_jobs", sweptJobs},
