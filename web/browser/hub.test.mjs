@@ -358,11 +358,14 @@ test("every page: for all eyes, screens and settings", async () => {
   await page.goto("/scans");
   const scan = await page.locator("table tbody a").first().getAttribute("href");
   const cancelled = await page.locator('[aria-labelledby="h-failed"] a').first().getAttribute("href");
+  const first = async (path, css) => { await page.goto(path); return page.locator(css).first().getAttribute("href"); };
+  const [rule, finding, framework] = [await first("/posture/rules", "tbody a"), await first("/posture/results", "tbody a"), await first("/posture", 'a[href^="/posture/framework"]')];
   await look(hub, page, {
     overview: "/", verdicts: "/verdicts", nothing: "/verdicts?q=nothing+like+it", scans: "/scans", scan, cancelled,
     exploitable: await firstVerdict(page, "exploitable"), unknown: await firstVerdict(page, "unknown"), blocked: await firstVerdict(page, "not-exploitable"),
     account: "/settings", tokens: "/settings/tokens", users: "/settings/users", signin: "/settings/sign-in", advisories: "/settings/advisories",
     kept: "/settings/retention", audit: "/settings/audit", missing: "/nowhere",
+    posture: "/posture", "posture-rules": "/posture/rules", "posture-rule": rule, "posture-results": "/posture/results", "posture-finding": finding, "posture-framework": framework,
   });
   await hub.leave(page);
 });
