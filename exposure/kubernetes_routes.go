@@ -97,9 +97,9 @@ func (k *kubeView) throughRoute(r *estate.Resource, svc service, backends []back
 }
 
 // portNamed is the port of the Service that a route names by number or name.
-func (svc service) portNamed(pointer, host string, port estate.IntOrString) (backend, bool) {
-	for i := range svc.v.Spec.Ports {
-		p := &svc.v.Spec.Ports[i]
+func (s service) portNamed(pointer, host string, port estate.IntOrString) (backend, bool) {
+	for i := range s.v.Spec.Ports {
+		p := &s.v.Spec.Ports[i]
 		if text := port.String(); text == strconv.Itoa(p.Port) || text != "" && text == p.Name {
 			return backend{pointer: pointer, host: host, port: p, index: i}, true
 		}
