@@ -23,6 +23,8 @@ type Builder struct {
 	// replace lets whatever is added stand in the place of what is there: a
 	// plan over an estate.
 	replace bool
+	// asIs keeps secrets, see [ReadOptions.AsIs].
+	asIs bool
 
 	words   map[string]string // types, kinds, clusters …: one string for each
 	scratch bytes.Buffer      // for compaction
@@ -65,7 +67,7 @@ func (b *Builder) addARM(object []byte, from Provenance) error {
 	}
 	r := &Resource{
 		ID: id, Type: b.word(head.resourceType), Kind: b.word(head.kind), Name: head.name,
-		Body: bytes.Clone(object), Provenance: b.provenance(from),
+		Body: b.kept(object), Provenance: b.provenance(from),
 	}
 	r.maybe = head.maybe && r.Source == azward.SourceTemplate
 	r.incomplete = !head.properties && copied(r.Source) && !bareTypes[strings.ToLower(r.Type)]
@@ -128,7 +130,7 @@ func (b *Builder) addKubernetes(cluster azward.ResourceID, object []byte, from P
 	from.APIVersion = head.apiVersion
 	b.put(&Resource{
 		ID: id, Type: kubernetesType, Kind: b.word(kind), Name: id.Name(), Namespace: b.word(head.namespace),
-		Cluster: azward.ResourceID(b.word(string(cluster))), Body: bytes.Clone(object), Provenance: b.provenance(from),
+		Cluster: azward.ResourceID(b.word(string(cluster))), Body: b.kept(object), Provenance: b.provenance(from),
 	})
 	return nil
 }
@@ -180,7 +182,7 @@ func (b *Builder) AddMSGraph(collection string, body json.RawMessage, from Prove
 	}
 	b.put(&Resource{
 		ID: full, Type: b.word(msgraphType + collection), Name: name,
-		Body: bytes.Clone(object), Provenance: b.provenance(from),
+		Body: b.kept(object), Provenance: b.provenance(from),
 	})
 	return nil
 }
@@ -213,6 +215,14 @@ func (b *Builder) AddImage(digest azward.Digest, body json.RawMessage, from Prov
 		b.images[digest] = r
 	}
 	return nil
+}
+
+// kept is what the estate keeps of a compact object: a copy without secrets.
+func (b *Builder) kept(object []byte) json.RawMessage {
+	if b.asIs {
+		return bytes.Clone(object)
+	}
+	return bytes.Clone(withoutSecrets(object))
 }
 
 // AddListing records how far a type was listed in a scope.

@@ -26,6 +26,9 @@ type ReadOptions struct {
 	Complete bool
 	// MaxBytes bounds what one input may decompress to; 0 means 16 GiB.
 	MaxBytes int64
+	// AsIs keeps secrets as they stand, which are [Redacted] otherwise: for
+	// documents whose hashes were noted before secrets were taken out.
+	AsIs bool
 }
 
 const (
@@ -48,6 +51,8 @@ const (
 //
 // What is well-formed but not understood becomes a gap.
 func Read(r io.Reader, name string, o ReadOptions, b *Builder) error {
+	defer func(before bool) { b.asIs = before }(b.asIs)
+	b.asIs = o.AsIs
 	in := &reader{builder: b, options: o, name: name}
 	if err := in.read(r); err != nil {
 		return err

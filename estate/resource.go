@@ -29,7 +29,8 @@ type Resource struct {
 	// Cluster is the AKS cluster that holds a Kubernetes object, else "".
 	Cluster   azward.ResourceID
 	Namespace string
-	// Body is the object as returned, without insignificant white space.
+	// Body is the object as returned, without insignificant white space and
+	// with its secrets [Redacted].
 	Body json.RawMessage
 	Provenance
 

@@ -3,6 +3,7 @@ package estate
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -15,8 +16,12 @@ const Redacted = "[redacted]"
 var secretNames = []string{
 	"password", "passwd", "pwd", "passphrase", "secret", "secretvalue", "secrettext", "token", "connectionstring", "connectionstrings",
 	"sharedaccesskey", "sharedaccesssignature", "accountkey", "accesskey", "storageaccountkey", "primarykey", "secondarykey", "apikey", "api_key",
-	"privatekey", "sharedkey", "instrumentationkey", "commandtoexecute", "customdata", "userdata",
+	"privatekey", "sharedkey", "instrumentationkey", "commandtoexecute", "customdata", "userdata", "masterkey", "adminkey", "sas", "credential",
+	"last-applied-configuration", // an annotation with all that stood in the manifest
 }
+
+// protectedNames hold nothing but secrets, whatever the names in them.
+var protectedNames = []string{"protectedsettings", "protectedsettingsfromkeyvault"}
 
 // settingNames hold environment variables and settings, as a list of name and
 // value, of texts NAME=value, or as names with values. What of them is secret
@@ -34,12 +39,16 @@ func Shown(pointer string, value json.RawMessage) json.RawMessage {
 	path := strings.Split(pointer, "/")
 	switch value[0] {
 	case '"':
-		if !secretAt(path) {
+		secret := secretAt(path)
+		if !secret && !mayBeSigned(value) {
 			return value
 		}
 		var text string
 		if json.Unmarshal(value, &text) != nil {
 			return value
+		}
+		if !secret {
+			return encoded(unsigned(text), value)
 		}
 		return encoded(redacted(path, text), value)
 	case '{', '[':
@@ -96,17 +105,22 @@ func shown(path []string, v any) (any, bool) {
 		}
 	case string:
 		path = path[:last]
-		if text := redacted(path, v); secretAt(path) && text != v {
-			return text, true
+		text := unsigned(v)
+		if secretAt(path) {
+			text = redacted(path, v)
 		}
+		return text, text != v
 	}
 	return v, changed
 }
 
 // redacted hides a text. Of NAME=value the name stays.
 func redacted(path []string, text string) string {
-	if text == "" || strings.HasPrefix(text, "@Microsoft.KeyVault(") {
+	switch {
+	case text == "", text == Later, strings.HasPrefix(text, LaterName), strings.HasPrefix(text, "@Microsoft.KeyVault("):
 		return text
+	case PartlyLater(text): // what is not known stays unknown
+		return LaterName
 	}
 	if index(path[len(path)-1]) {
 		if name, _, ok := strings.Cut(text, "="); ok {
@@ -129,7 +143,12 @@ func secretAt(path []string) bool {
 	if n > 1 && isSetting(path[n-2]) {
 		return true // NAME: value
 	}
-	return strings.EqualFold(last, "value") && n > 2 && isSetting(path[n-3]) // a list's element, or NAME: {value}
+	if strings.EqualFold(last, "value") && n > 2 && (isSetting(path[n-3]) || strings.EqualFold(path[n-3], "keys")) { // a list's element, or NAME: {value}
+		return true
+	}
+	return slices.ContainsFunc(path, func(name string) bool {
+		return slices.ContainsFunc(protectedNames, func(all string) bool { return strings.EqualFold(name, all) })
+	})
 }
 
 func isSecret(name string) bool {
@@ -156,7 +175,7 @@ func index(token string) bool {
 }
 
 // secretHints occur in the names of all that may hold a secret, in lower case.
-var secretHints = []string{"pass", "pwd", "secret", "token", "connectionstring", "key", "signature", "env", "settings", "data", "command"}
+var secretHints = []string{"pass", "pwd", "secret", "token", "connectionstring", "key", "signature", "env", "settings", "data", "command", "sas", "credential", "protected", "://"}
 
 // mayHoldSecret is a quick look at an object or list, and at where it stands.
 func mayHoldSecret(path []string, value json.RawMessage) bool {

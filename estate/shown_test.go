@@ -23,6 +23,8 @@ func TestShown(t *testing.T) {
 		"environment_of_image":     {"/config/Env/0", `"DB=hunter2=2"`, `"DB=[redacted]"`},
 		"app_setting":              {"/properties/siteConfig/appSettings/0/value", `"hunter2"`, `"[redacted]"`},
 		"key_vault_reference":      {"/properties/siteConfig/appSettings/0/value", `"@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/s)"`, `"@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/s)"`},
+		"known_later":              {"/properties/password", `"(known after apply)"`, `"(known after apply)"`},
+		"partly_known_later":       {"/properties/password", `"hunter2-known-after-apply"`, `"known-after-apply"`},
 		"value_elsewhere":          {"/properties/tags/0/value", `"x"`, `"x"`},
 		"whole_container":          {"/spec/containers/0", `{"name":"a","env":[{"name":"P","value":"hunter2"},{"name":"Q","valueFrom":{"secretKeyRef":{"name":"s","key":"k"}}}]}`, `{"env":[{"name":"P","value":"[redacted]"},{"name":"Q","valueFrom":{"secretKeyRef":{"key":"k","name":"s"}}}],"name":"a"}`},
 		"whole_list":               {"/properties/containers/0/properties/environmentVariables", `[{"name":"P","value":"hunter2"}]`, `[{"name":"P","value":"[redacted]"}]`},
@@ -62,7 +64,7 @@ func FuzzShown(f *testing.F) {
 			t.Fatalf("%q, shown again %q", once, again)
 		}
 		var text string
-		if json.Unmarshal([]byte(value), &text) == nil && text != "" && !strings.HasPrefix(text, "@Microsoft.KeyVault(") {
+		if json.Unmarshal([]byte(value), &text) == nil && text != "" && !strings.HasPrefix(text, "@Microsoft.KeyVault(") && !estate.PartlyLater(text) {
 			if got := estate.Shown(pointer+"/adminPassword", json.RawMessage(value)); value[0] == '"' && string(got) != `"[redacted]"` {
 				t.Fatalf("%q shows as %q", value, got)
 			}
