@@ -64,7 +64,7 @@ func (s *Server) record(next http.Handler) http.Handler {
 			defer context.AfterFunc(s.stopping, cancel)()
 		}
 		r = r.WithContext(ctx)
-		out := &writer{ResponseWriter: w, control: http.NewResponseController(w)}
+		out := &writer{ResponseWriter: w, control: http.NewResponseController(w), secure: s.secure}
 		in := &reader{ReadCloser: r.Body, control: out.control}
 		if r.Body != nil {
 			r.Body = in
@@ -115,24 +115,41 @@ func (s *Server) recovered(out *writer, r *http.Request, cause any) {
 type writer struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	secure  bool // browsers come by https
 	status  int
 	bytes   int64
 	broken  bool
 }
 
+// begin is called before anything is sent.
+func (w *writer) begin(status int) {
+	if w.status != 0 {
+		return
+	}
+	w.status = status
+	if !w.secure {
+		return
+	}
+	// Behind a proxy that ends TLS no door sees that there is any.
+	cookies := w.Header()["Set-Cookie"]
+	for i, cookie := range cookies {
+		if !strings.Contains(cookie, "; Secure") {
+			cookies[i] = cookie + "; Secure"
+		}
+	}
+}
+
 // WriteHeader is part of http.ResponseWriter.
 func (w *writer) WriteHeader(status int) {
-	if w.status == 0 && status >= http.StatusOK {
-		w.status = status
+	if status >= http.StatusOK {
+		w.begin(status)
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
 // Write is part of http.ResponseWriter.
 func (w *writer) Write(p []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
+	w.begin(http.StatusOK)
 	// A writer without deadlines is a test's.
 	_ = w.control.SetWriteDeadline(time.Now().Add(stallTime))
 	n, err := w.ResponseWriter.Write(p)
@@ -142,9 +159,7 @@ func (w *writer) Write(p []byte) (int, error) {
 
 // FlushError is what http.ResponseController calls.
 func (w *writer) FlushError() error {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
+	w.begin(http.StatusOK)
 	_ = w.control.SetWriteDeadline(time.Now().Add(stallTime))
 	return w.control.Flush()
 }

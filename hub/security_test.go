@@ -65,6 +65,27 @@ func TestCookies(t *testing.T) {
 	}
 }
 
+// TestCookiesOfDoors: behind a proxy no door sees TLS, and their cookies are
+// kept to it all the same.
+func TestCookiesOfDoors(t *testing.T) {
+	t.Parallel()
+	for public, want := range map[string]string{local: "theme=dark", "https://hub.example": "theme=dark; Secure"} {
+		w := open(t, public, func(_ *access.Options, o *hub.Options) {
+			o.Web = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				http.SetCookie(w, &http.Cookie{Name: "theme", Value: "dark"})
+				if r.URL.Path == "/silent" {
+					w.WriteHeader(http.StatusNoContent)
+					return
+				}
+				fmt.Fprint(w, "page")
+			})
+		})
+		for _, path := range []string{"/", "/silent"} {
+			same(t, want, w.browser(t).do(http.MethodGet, path, nil).Header.Get("Set-Cookie"))
+		}
+	}
+}
+
 // TestForeignSites: what another site has a signed-in browser send.
 func TestForeignSites(t *testing.T) {
 	t.Parallel()
