@@ -45,7 +45,7 @@ const (
 	callbackPath    = "/signin/oidc/callback"
 	issuerTimeout   = 15 * time.Second
 	maxIssuerAnswer = 1 << 20 // bytes; key sets and tokens are a few KiB
-	// skew is how far the issuer's clock may be behind ours.
+	// skew is how far the issuer's clock may be behind ours, or before.
 	skew = 2 * time.Minute
 )
 
@@ -261,6 +261,10 @@ func (i *issuer) exchange(ctx context.Context, begun flow, query url.Values) (cl
 	id, err := verifier.Verify(i.context(ctx), raw)
 	if err != nil {
 		return claimed{}, refused("the issuer's ID token is not good: of another issuer or for another client, expired, or signed by somebody else", err)
+	}
+	// A clock that is that far ahead makes the other times worth nothing.
+	if id.IssuedAt.After(i.now().Add(skew)) {
+		return claimed{}, refused("the ID token was issued in the future: a clock is wrong", nil)
 	}
 	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(begun.Nonce)) != 1 {
 		return claimed{}, refused("the ID token belongs to another sign-in", nil)

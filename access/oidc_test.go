@@ -160,6 +160,8 @@ func TestIssuerTokens(t *testing.T) {
 		"of_our_party":           {good(map[string]any{"aud": []string{"azward", "other"}, "azp": "azward"}), true},
 		"expired":                {good(map[string]any{"exp": -10 * time.Minute}), false},
 		"clock_behind_a_minute":  {good(map[string]any{"exp": -time.Minute}), true},
+		"issued_in_an_hour":      {good(map[string]any{"iat": time.Hour, "exp": 2 * time.Hour}), false},
+		"issued_in_a_minute":     {good(map[string]any{"iat": time.Minute}), true},
 		"not_yet":                {good(map[string]any{"nbf": time.Hour}), false},
 		"clock_ahead_a_minute":   {good(map[string]any{"nbf": time.Minute}), true},
 		"without_nonce":          {good(map[string]any{"nonce": nil}), false},

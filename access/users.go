@@ -111,7 +111,7 @@ func (c *Control) newUser(name string, role Role) (store.User, error) {
 // printable says that text is a line that looks like what it is.
 func printable(text string, longest int) bool {
 	return text != "" && utf8.ValidString(text) && utf8.RuneCountInString(text) <= longest &&
-		!strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+		!strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar })
 }
 
 func validRole(op string, role Role) error {
