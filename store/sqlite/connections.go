@@ -103,7 +103,7 @@ func (s *Store) Connection(ctx context.Context, name string) (store.Connection, 
 }
 
 // RemoveConnection deletes the connection with its sealed secret and its
-// current verdicts. Its scans stay as history. KindNotFound where there is none.
+// current verdicts and what they were. Its scans stay as history. KindNotFound where there is none.
 func (s *Store) RemoveConnection(ctx context.Context, name string) error {
 	err := s.transact(ctx, "remove connection", func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, `DELETE FROM connections WHERE name = ?`, name)
@@ -113,7 +113,10 @@ func (s *Store) RemoveConnection(ctx context.Context, name string) error {
 		if err := affected(result, notFound("connection", name, findConnection)); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM verdicts WHERE source = ?`, name)
+		if _, err = tx.ExecContext(ctx, `DELETE FROM verdicts WHERE source = ?`, name); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `DELETE FROM verdict_history WHERE source = ?`, name)
 		return err
 	})
 	if err != nil {

@@ -22,8 +22,8 @@ const findVerdict = "copy an ID from `azward verdicts`; a later scan may have se
 // must not write to this store.
 func (s *Store) SaveVerdicts(ctx context.Context, scan string, verdicts iter.Seq2[store.Decided, error], outcome store.Outcome) error {
 	return s.transact(ctx, "save verdicts", func(tx *sql.Tx) error {
-		var source string
-		err := tx.QueryRowContext(ctx, `SELECT source FROM scans WHERE id = ?`, scan).Scan(&source)
+		var source, started string
+		err := tx.QueryRowContext(ctx, `SELECT source, started_at FROM scans WHERE id = ?`, scan).Scan(&source, &started)
 		if errors.Is(err, sql.ErrNoRows) {
 			return notFound("scan", scan, findScan)
 		}
@@ -36,8 +36,16 @@ func (s *Store) SaveVerdicts(ctx context.Context, scan string, verdicts iter.Seq
 		if _, err := tx.ExecContext(ctx, `DELETE FROM verdicts WHERE source = ?`, source); err != nil {
 			return err
 		}
-		writer := verdictWriter{store: s, scan: scan, source: source, pieces: pieceWriter{known: map[pieceHash]bool{}}}
-		if err := writer.writeAll(ctx, tx, verdicts); err != nil {
+		history, err := newHistory(ctx, tx, source, scan, started)
+		if err != nil {
+			return err
+		}
+		writer := verdictWriter{store: s, scan: scan, source: source, history: history, pieces: pieceWriter{known: map[pieceHash]bool{}}}
+		err = writer.writeAll(ctx, tx, verdicts)
+		if err == nil {
+			err = history.rest(ctx)
+		}
+		if err := errors.Join(err, history.done()); err != nil {
 			return err
 		}
 		return finish(ctx, tx, scan, outcome)
@@ -51,6 +59,7 @@ const forgetPieces = `DELETE FROM pieces WHERE source = ? AND scan_id NOT IN (SE
 type verdictWriter struct {
 	store        *Store
 	scan, source string
+	history      *historyWriter
 	pieces       pieceWriter
 	verdict      *sql.Stmt
 	name         *sql.Stmt
@@ -117,6 +126,9 @@ func (w *verdictWriter) write(ctx context.Context, decided store.Decided) error 
 		if _, err := w.name.ExecContext(ctx, w.source, v.ID, name); err != nil {
 			return err
 		}
+	}
+	if err := w.history.see(ctx, v); err != nil {
+		return err
 	}
 	values, err := rowValues(w.source, v)
 	if err != nil {

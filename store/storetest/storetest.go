@@ -77,6 +77,7 @@ type Store interface {
 
 	Sweeper
 	Consents
+	History
 
 	Close() error
 }
@@ -111,6 +112,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
 		{"estates", estates},
 		{"estate_that_fails", estateFails},
 		{"consents", consents},
+		{"history_of_verdicts", verdictHistory},
 		{"sweep_of_scans", sweptScans},
 		{"sweep_of_estates", sweptEstates},
 		{"sweep_of_jobs", sweptJobs},
