@@ -100,7 +100,7 @@ func newHouse(t *testing.T) *house {
 	return h
 }
 
-func ok(t *testing.T, err error) {
+func ok(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
