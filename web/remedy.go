@@ -10,9 +10,10 @@ import (
 type remedyPart struct{ Text, Command string }
 
 // commands finds what can be copied in a remedy: what stands between backquotes,
-// and what begins with a program's name at the start, after a colon or after
-// "or" or "then". It ends where the sentence goes on.
+// in parentheses, and what begins with a program's name at the start, after a
+// colon or after "or" or "then". It ends where the sentence goes on.
 var commands = regexp.MustCompile("`([^`]+)`" +
+	`| \(((?:az|kubectl) [^()]+)\)` +
 	`|(?:^|: |, (?:or |and |then )*)((?:az|azward|kubectl|docker|helm|crane) [^ ].*?|https?://[^ ]+?)(?:$|; |, |\.$)`)
 
 // remedyParts takes a remedy apart, so that a command has a button that copies
@@ -36,7 +37,9 @@ func remedyParts(remedy any) []remedyPart {
 		from, to, end := at[2], at[3], at[1]
 		if from < 0 {
 			from, to = at[4], at[5]
-			end = to
+		}
+		if from < 0 { // the words before it belong to the sentence
+			from, to, end = at[6], at[7], at[7]
 			words(text[:from])
 		} else {
 			words(text[:at[0]])

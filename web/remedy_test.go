@@ -34,6 +34,10 @@ func TestRemedyParts(t *testing.T) {
 			[]remedyPart{words("copy it from"), command("az account show"), words("or from the portal's overview page")},
 		},
 		{
+			"in_parentheses", "check the tenant ID (az account show --query tenantId) and --cloud",
+			[]remedyPart{words("check the tenant ID"), command("az account show --query tenantId"), words("and --cloud")},
+		},
+		{
 			"one_then_another", "az policy definition list > d.json, then azward policy update --from d.json",
 			[]remedyPart{command("az policy definition list > d.json"), words("then"), command("azward policy update --from d.json")},
 		},
@@ -66,7 +70,7 @@ func FuzzRemedyParts(f *testing.F) {
 			}
 			b.WriteString(part.Text + part.Command)
 		}
-		squeeze := strings.NewReplacer("`", "", ",", "", ";", "", " ", "", "\n", "", "\t", "")
+		squeeze := strings.NewReplacer("`", "", ",", "", ";", "", "(", "", ")", "", " ", "", "\n", "", "\t", "")
 		want, got := strings.Join(strings.Fields(squeeze.Replace(clean(text))), ""), strings.Join(strings.Fields(squeeze.Replace(b.String())), "")
 		if want != got {
 			t.Errorf("%q became %q", want, got)
