@@ -363,7 +363,8 @@ test("every page: for all eyes, screens and settings", async () => {
   await look(hub, page, {
     overview: "/", verdicts: "/verdicts", nothing: "/verdicts?q=nothing+like+it", scans: "/scans", scan, cancelled,
     exploitable: await firstVerdict(page, "exploitable"), unknown: await firstVerdict(page, "unknown"), blocked: await firstVerdict(page, "not-exploitable"),
-    account: "/settings", tokens: "/settings/tokens", users: "/settings/users", signin: "/settings/sign-in", advisories: "/settings/advisories",
+    posture: "/posture", rules: "/posture/rules", "rules-of-item": "/posture/rules?framework=CIS+Azure+Foundations+6.0%3A+9.3.4", rule: "/posture/rules/exposure-storage-anonymous",
+  results: "/posture/results?result=unknown", framework: "/posture/framework?name=CIS+Azure+Foundations+6.0", account: "/settings", tokens: "/settings/tokens", users: "/settings/users", signin: "/settings/sign-in", advisories: "/settings/advisories",
     kept: "/settings/retention", audit: "/settings/audit", missing: "/nowhere",
     posture: "/posture", "posture-rules": "/posture/rules", "posture-rule": rule, "posture-results": "/posture/results", "posture-finding": finding, "posture-framework": framework,
   });
