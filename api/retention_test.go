@@ -55,7 +55,7 @@ func TestRetentionByAPI(t *testing.T) {
 func TestBadRetention(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	whole := `{"scans":{"count":1,"days":0},"estates":{"count":0,"days":0},"jobs":{"count":0,"days":0},"jobLogs":{"count":0,"days":0},"auditDays":%}`
+	whole := `{"scans":{"count":1,"days":0},"estates":{"count":0,"days":0},"jobs":{"count":0,"days":0},"jobLogs":{"count":0,"days":0},"historyDays":0,"auditDays":%}`
 	for _, tc := range []struct {
 		name, query, body string
 		status            int

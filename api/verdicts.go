@@ -17,6 +17,7 @@ func (a *API) verdictRoutes() {
 	handle(a, "get-verdict", a.getVerdict)
 	handle(a, "get-proof", a.getProof)
 	handle(a, "explain-verdict", a.explainVerdict)
+	handle(a, "get-verdict-history", a.verdictHistory)
 	handle(a, "dismiss-verdicts", a.dismissVerdicts)
 	handle(a, "dismiss-verdict", a.dismissVerdict)
 	handle(a, "reopen-verdict", a.reopenVerdict)
@@ -151,6 +152,19 @@ func (a *API) explainVerdict(ctx context.Context, in *VerdictID) (*body[Explanat
 	}
 	x.Surroundings, err = a.Workspace.Around(ctx, v)
 	return answer(x, err)
+}
+
+// verdictHistory is in memory: a verdict has 50 spans a connection at most.
+func (a *API) verdictHistory(ctx context.Context, in *VerdictID) (*body[Page[store.VerdictSpan]], error) {
+	id, err := azward.ParseVerdictID(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	spans, err := a.Workspace.VerdictHistory(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return page(spans, ""), nil
 }
 
 // Dismissing is why verdicts can stay as they are, and until when.

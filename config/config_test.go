@@ -105,7 +105,7 @@ func TestApplyTwiceChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(kept.Posture.Rules) != 2 || !filepath.IsAbs(kept.Posture.Rules[0]) || kept.Schedules[0].Jitter != 10*time.Minute || !kept.At.Equal(noon) || *kept.Retention != (store.Retention{Scans: retention.Default().Scans, Estates: store.Limit{Count: 10}, Jobs: retention.Default().Jobs, JobLogs: retention.Default().JobLogs, AuditDays: 730}) {
+	if len(kept.Posture.Rules) != 2 || !filepath.IsAbs(kept.Posture.Rules[0]) || kept.Schedules[0].Jitter != 10*time.Minute || !kept.At.Equal(noon) || *kept.Retention != (store.Retention{Scans: retention.Default().Scans, Estates: store.Limit{Count: 10}, Jobs: retention.Default().Jobs, JobLogs: retention.Default().JobLogs, HistoryDays: retention.Default().HistoryDays, AuditDays: 730}) {
 		t.Errorf("what is kept: %+v", kept)
 	}
 	text, err := json.Marshal(kept)

@@ -19,7 +19,7 @@ func (r *reader) retention(f *File) take {
 		kept := retention.Default()
 		r.mapping(n, path, map[string]take{
 			"scans": r.limit(&kept.Scans), "estates": r.limit(&kept.Estates), "jobs": r.limit(&kept.Jobs), "jobLogs": r.limit(&kept.JobLogs),
-			"auditDays": r.number(&kept.AuditDays),
+			"historyDays": r.number(&kept.HistoryDays), "auditDays": r.number(&kept.AuditDays),
 		})
 		if err := retention.Check(kept); err != nil {
 			r.refused(n, path, err)

@@ -25,6 +25,7 @@ type Store interface {
 	SweepKeptEstates(context.Context, store.Sweep) (store.Swept, error)
 	SweepJobs(context.Context, store.Sweep) (store.Swept, error)
 	SweepJobLogs(context.Context, store.Sweep) (store.Swept, error)
+	SweepHistory(context.Context, store.Sweep) (store.Swept, error)
 	SweepAudit(context.Context, store.Sweep) (store.Swept, error)
 }
 
@@ -48,6 +49,7 @@ func Default() store.Retention {
 	return store.Retention{
 		Scans: store.Limit{Count: 500, Days: 400}, Estates: store.Limit{Count: 30, Days: 90},
 		Jobs: store.Limit{Count: 1000, Days: 400}, JobLogs: store.Limit{Count: 1000, Days: 90},
+		HistoryDays: 730,
 	}
 }
 
@@ -83,12 +85,13 @@ type Plan struct {
 	Estates      store.Swept `json:"estates" doc:"By their own limits; those that go with their scans come on top."`
 	Jobs         store.Swept `json:"jobs"`
 	JobLogs      store.Swept `json:"jobLogs" doc:"Lines, by their own limits; those that go with their jobs come on top."`
+	History      store.Swept `json:"history" doc:"What verdicts were before."`
 	AuditEntries store.Swept `json:"auditEntries"`
 }
 
 // Gone says that something goes.
 func (p Plan) Gone() bool {
-	return p.Scans.Gone+p.Estates.Gone+p.Jobs.Gone+p.JobLogs.Gone+p.AuditEntries.Gone > 0
+	return p.Scans.Gone+p.Estates.Gone+p.Jobs.Gone+p.JobLogs.Gone+p.History.Gone+p.AuditEntries.Gone > 0
 }
 
 // Keeper is the use case. Store is required. It is safe for concurrent use and
@@ -203,6 +206,9 @@ func Check(r store.Retention) error {
 			return refused(part.name+".days", part.limit.Days, fmt.Sprintf("it is not between 0 and %d", maxDays), "0 is no limit")
 		}
 	}
+	if r.HistoryDays < 0 || r.HistoryDays > maxDays {
+		return refused("historyDays", r.HistoryDays, fmt.Sprintf("it is not between 0 and %d", maxDays), "0 is no limit")
+	}
 	if r.AuditDays != 0 && (r.AuditDays < minAuditDays || r.AuditDays > maxDays) {
 		return refused("auditDays", r.AuditDays, fmt.Sprintf("it is not between %d and %d", minAuditDays, maxDays), "0 keeps the audit log for good")
 	}
@@ -254,6 +260,7 @@ func (k *Keeper) sweep(ctx context.Context, r store.Retention, dry bool, step fu
 		{"scans", r.Scans, k.Store.SweepScans, &p.Scans},
 		{"logs of jobs", r.JobLogs, k.Store.SweepJobLogs, &p.JobLogs},
 		{"jobs", r.Jobs, k.Store.SweepJobs, &p.Jobs},
+		{"history of verdicts", store.Limit{Days: r.HistoryDays}, k.Store.SweepHistory, &p.History},
 		{"audit log", store.Limit{Days: r.AuditDays}, k.Store.SweepAudit, &p.AuditEntries},
 	}
 	for i, part := range parts {

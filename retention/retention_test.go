@@ -90,7 +90,7 @@ func TestApply(t *testing.T) {
 	if diff := cmp.Diff(want, did); diff != "" {
 		t.Errorf("applied (-want +got):\n%s", diff)
 	}
-	if len(steps) != 5 {
+	if len(steps) != 6 {
 		t.Errorf("steps %q", steps)
 	}
 	again, err := k.Apply(ctx, nil)
@@ -179,6 +179,7 @@ func TestCheck(t *testing.T) {
 		{store.Retention{Estates: store.Limit{Days: 1 << 40}}, "estates.days"},
 		{store.Retention{Jobs: store.Limit{Count: 1 << 40}}, "jobs.count"},
 		{store.Retention{JobLogs: store.Limit{Days: -1}}, "jobLogs.days"},
+		{store.Retention{HistoryDays: -1}, "historyDays"},
 		{store.Retention{AuditDays: 29}, "auditDays"},
 	} {
 		err := retention.Check(tc.policy)

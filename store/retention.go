@@ -17,6 +17,9 @@ type Retention struct {
 	// Jobs bounds the jobs that have ended, and JobLogs what they wrote.
 	Jobs    Limit `json:"jobs" doc:"Jobs that have ended."`
 	JobLogs Limit `json:"jobLogs" doc:"Logs of jobs that have ended; one goes with its job at the latest."`
+	// HistoryDays bounds what verdicts were; what holds now stays. 0 keeps it for
+	// good, and of each verdict 50 spans stay at most.
+	HistoryDays int `json:"historyDays" minimum:"0" maximum:"36500" doc:"Days of what verdicts were before; 0 keeps it for good."`
 	// AuditDays bounds the audit log; 0 keeps it for good.
 	AuditDays int `json:"auditDays" minimum:"0" maximum:"36500" doc:"Days of the audit log; 0 keeps it for good, and below 30 are refused."`
 }

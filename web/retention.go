@@ -16,11 +16,12 @@ import (
 
 // retentionForm is what is kept, as it holds or as somebody types it.
 type retentionForm struct {
-	Limits    []retentionLimit
-	AuditDays int
-	Policy    retention.Policy
-	Was       string
-	CanChange bool
+	Limits      []retentionLimit
+	HistoryDays int
+	AuditDays   int
+	Policy      retention.Policy
+	Was         string
+	CanChange   bool
 	// Plan is what the policy on the page would let go of; nil where nobody asked.
 	Plan    []retentionPart
 	Problem *problem
@@ -56,6 +57,7 @@ func partsOf(p retention.Plan) []retentionPart {
 		{Name: "Estates of scans", Swept: p.Estates, Size: megabytes(p.Estates.Bytes)},
 		{Name: "Jobs", Swept: p.Jobs},
 		{Name: "Lines of logs", Swept: p.JobLogs},
+		{Name: "What verdicts were", Swept: p.History},
 		{Name: "Entries of the audit log", Swept: p.AuditEntries},
 	}
 	return parts
@@ -78,7 +80,7 @@ func (s *Site) retention(w http.ResponseWriter, r *http.Request) error {
 // retentionForm shows a policy, the one that holds or one that is typed.
 func (s *Site) retentionForm(r *http.Request, policy retention.Policy, typed store.Retention) (*retentionForm, error) {
 	form := &retentionForm{
-		Limits: limitsOf(typed), AuditDays: typed.AuditDays, Policy: policy, Was: policy.Tag(),
+		Limits: limitsOf(typed), HistoryDays: typed.HistoryDays, AuditDays: typed.AuditDays, Policy: policy, Was: policy.Tag(),
 		CanChange: policy.Origin != retention.FromFile && who(r).Role.Allows(leastOf("POST /settings/retention")),
 	}
 	if s.o.Jobs == nil {
@@ -97,7 +99,7 @@ func (s *Site) retentionForm(r *http.Request, policy retention.Policy, typed sto
 func readRetention(r *http.Request) (kept store.Retention, err error) {
 	for name, into := range map[string]*int{
 		"scans.count": &kept.Scans.Count, "scans.days": &kept.Scans.Days, "estates.count": &kept.Estates.Count, "estates.days": &kept.Estates.Days,
-		"jobs.count": &kept.Jobs.Count, "jobs.days": &kept.Jobs.Days, "jobLogs.count": &kept.JobLogs.Count, "jobLogs.days": &kept.JobLogs.Days, "auditDays": &kept.AuditDays,
+		"jobs.count": &kept.Jobs.Count, "jobs.days": &kept.Jobs.Days, "jobLogs.count": &kept.JobLogs.Count, "jobLogs.days": &kept.JobLogs.Days, "historyDays": &kept.HistoryDays, "auditDays": &kept.AuditDays,
 	} {
 		text := strings.TrimSpace(r.PostForm.Get(name))
 		if text == "" {

@@ -10,8 +10,12 @@ import (
 	"github.com/azward/azward/exposure"
 	"github.com/azward/azward/exposure/draw"
 	"github.com/azward/azward/report"
+	"github.com/azward/azward/store"
 	"github.com/azward/azward/workspace"
 )
+
+// spansShown is how much of its history a verdict's page has; the API has more.
+const spansShown = 10
 
 type verdictPage struct {
 	V          azward.Verdict
@@ -25,6 +29,9 @@ type verdictPage struct {
 	Formats    []choice
 	CVEURL     string // of the list of the same vulnerability
 	PlaceURL   string // of the list of the same workload
+	History    []store.VerdictSpan
+	Older      int  // spans that are not shown
+	Several    bool // connections have it
 }
 
 // conditionView is a condition with its facts apart from the listings, which
@@ -82,6 +89,14 @@ func (s *Site) verdict(w http.ResponseWriter, r *http.Request) error {
 	for _, c := range around.Settings {
 		view.Settings = append(view.Settings, settingView{c.Settings, c.Path, c.Then})
 	}
+	spans, err := s.o.Workspace.Store.VerdictHistory(r.Context(), v.ID)
+	if err != nil {
+		return err
+	}
+	for _, span := range spans {
+		view.Several = view.Several || span.Source != spans[0].Source
+	}
+	view.History, view.Older = spans[:min(len(spans), spansShown)], max(len(spans)-spansShown, 0)
 	title := v.Vulnerability + " in " + placeOf(v.Workload)
 	return s.render(w, r, http.StatusOK, "verdict", page{Title: clean(title), Section: "verdicts", Data: view})
 }

@@ -37,6 +37,7 @@ type Verdicts interface {
 	Dismiss(ctx context.Context, id azward.VerdictID, d azward.Dismissal) error
 	Reopen(ctx context.Context, id azward.VerdictID) error
 	Changes(ctx context.Context, source string) iter.Seq2[[]byte, error]
+	VerdictHistory(ctx context.Context, id azward.VerdictID) ([]store.VerdictSpan, error)
 	Lists
 }
 

@@ -121,3 +121,9 @@ func (c *Client) Check(ctx context.Context, q exposure.Question) (exposure.Resul
 	}
 	return get[exposure.Result](ctx, c, "/exposure/check", query)
 }
+
+// VerdictHistory reads what a verdict was over the scans, the newest first.
+func (c *Client) VerdictHistory(ctx context.Context, id azward.VerdictID) ([]store.VerdictSpan, error) {
+	page, err := get[struct{ Items []store.VerdictSpan }](ctx, c, "/verdicts/"+url.PathEscape(string(id))+"/history", nil)
+	return page.Items, err
+}

@@ -27,6 +27,7 @@ type RetentionPlan struct {
 	Estates      store.Swept `json:"estates"`
 	Jobs         store.Swept `json:"jobs"`
 	JobLogs      store.Swept `json:"jobLogs"`
+	History      store.Swept `json:"history"`
 	AuditEntries store.Swept `json:"auditEntries"`
 }
 

@@ -51,6 +51,9 @@ func (h *hubServer) keepHouse(ctx context.Context) error {
 // runHousekeeping lets go of what is not kept. What a killed one left undone
 // the next does.
 func (h *hubServer) runHousekeeping(ctx context.Context, _ store.Job, to *jobs.Reporter) error {
+	if err := h.kept.SweepConsents(ctx, time.Now().UTC()); err != nil {
+		return err
+	}
 	plan, err := h.retention.Apply(ctx, func(part string, done, of int) { to.Progress(part, done, of, "") })
 	if err != nil {
 		return err
@@ -60,7 +63,7 @@ func (h *hubServer) runHousekeeping(ctx context.Context, _ store.Job, to *jobs.R
 		name  string
 		swept store.Swept
 	}{
-		{"scans", plan.Scans}, {"estates", plan.Estates}, {"jobs", plan.Jobs}, {"lines of logs", plan.JobLogs}, {"entries of the audit log", plan.AuditEntries},
+		{"scans", plan.Scans}, {"estates", plan.Estates}, {"jobs", plan.Jobs}, {"lines of logs", plan.JobLogs}, {"earlier results of verdicts", plan.History}, {"entries of the audit log", plan.AuditEntries},
 	} {
 		to.Logf("%s: %d went, %d stay", part.name, part.swept.Gone, part.swept.Kept)
 	}
