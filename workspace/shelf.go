@@ -82,7 +82,7 @@ func (w *Workspace) fillShelf(ctx context.Context, source string) (*shelf, error
 		one := both{
 			mark{
 				names: place(names, &s.names, found.Names), workload: place(workloads, &s.workloads, found.Workload),
-				exploitable: int8(found.Exploitable), result: int8(found.Result.Rank()), severity: int8(found.Severity), known: found.Known(), //nolint:gosec // ranks are one digit
+				exploitable: int8(found.Exploitable), result: int8(found.Result.Rank()), severity: int8(found.Severity), known: found.Known(),
 			},
 			entry{Cursor: found.Cursor},
 		}
@@ -106,7 +106,7 @@ func (w *Workspace) fillShelf(ctx context.Context, source string) (*shelf, error
 func place[T comparable](at map[T]int32, list *[]T, value T) int32 {
 	n, ok := at[value]
 	if !ok {
-		n = int32(len(*list)) //nolint:gosec // there are fewer than verdicts
+		n = int32(len(*list))
 		at[value] = n
 		*list = append(*list, value)
 	}
@@ -132,7 +132,7 @@ type selection struct {
 }
 
 func (s *shelf) choose(q VerdictQuery, dismissals map[azward.VerdictID]azward.Dismissal, now time.Time) *selection {
-	c := &selection{shelf: s, query: q, severity: int8(q.MinSeverity.Rank()), now: now.UnixNano(), dismissals: dismissals} //nolint:gosec // a digit
+	c := &selection{shelf: s, query: q, severity: int8(q.MinSeverity.Rank()), now: now.UnixNano(), dismissals: dismissals}
 	for rank, r := range azward.Results() {
 		c.results[rank] = len(q.Results) == 0 || slices.Contains(q.Results, r)
 	}
@@ -217,7 +217,7 @@ func (c *selection) stands(i int) (result int8, answer azward.Answer) {
 	m := &c.marks[i]
 	if answer = azward.Answer(m.exploitable); answer == azward.No {
 		if old := c.entries[i].oldest; old != 0 && c.now-old > int64(verdict.MaxAge) {
-			return int8(azward.Undecided.Rank()), azward.Unknown //nolint:gosec // a digit
+			return int8(azward.Undecided.Rank()), azward.Unknown
 		}
 	}
 	return m.result, answer
