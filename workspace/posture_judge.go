@@ -21,6 +21,9 @@ const maxPasses = 200_000
 
 // judge evaluates a profile on an estate.
 func (w *Workspace) judge(ctx context.Context, k Kept, at time.Time) (*posture, error) {
+	if err := w.posture.going(); err != nil {
+		return nil, err
+	}
 	profile, err := w.profile(ctx, k)
 	if err != nil {
 		return nil, err
