@@ -69,3 +69,49 @@ properties:
 		}
 	})
 }
+
+// FuzzPerimeter puts whatever properties in the place of an association and an
+// access rule of a network security perimeter: every answer comes, and says why.
+func FuzzPerimeter(f *testing.F) {
+	f.Add(`{"accessMode":"Enforced"}`, `{"direction":"Inbound","addressPrefixes":["203.0.113.0/24","10.0.0.1/8"],"serviceTags":["AzureCloud"]}`)
+	f.Add(`{"accessMode":"Learning","profile":{"id":"/"}}`, `{"direction":"Inbound","subscriptions":[{}]}`)
+	f.Add(`{"accessMode":1}`, `{"direction":null,"addressPrefixes":[""]}`)
+	archive, err := txtar.ParseFile("testdata/perimeter_transition_rule.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	c := readCase(f, archive)
+	f.Fuzz(func(t *testing.T, association, rule string) {
+		mine := c
+		mine.arm = append([]json.RawMessage{}, c.arm...)
+		for id, properties := range map[string]string{
+			"${net}/networkSecurityPerimeters/nsp/resourceAssociations/data": association, "${net}/networkSecurityPerimeters/nsp/profiles/web/accessRules/office": rule,
+		} {
+			var fields map[string]any
+			if !utf8.ValidString(properties) || json.Unmarshal([]byte(properties), &fields) != nil || fields == nil {
+				return
+			}
+			if id = caseNames.Replace(id); properties == association {
+				fields["privateLinkResource"] = map[string]any{"id": caseNames.Replace("${rg}/providers/Microsoft.Storage/storageAccounts/data")}
+				if fields["profile"] == nil {
+					fields["profile"] = map[string]any{"id": caseNames.Replace("${net}/networkSecurityPerimeters/nsp/profiles/web")}
+				}
+			}
+			body, err := json.Marshal(map[string]any{"id": id, "properties": fields})
+			if err != nil {
+				return
+			}
+			mine.arm = append(mine.arm, body)
+		}
+		mine.arm = lastOf(t, mine.arm)
+		for _, q := range []string{c.question, "from ${net}/networkInterfaces/nic to ${rg}/providers/Microsoft.Storage/storageAccounts/data tcp 443"} {
+			x := ask(t, mine.estate(t, nil), q)
+			switch {
+			case x.Answer == azward.Unknown && len(x.Gaps) == 0:
+				t.Fatalf("unknown without a gap: %s", render(x))
+			case x.Answer == azward.No && len(x.Blocks) == 0:
+				t.Fatalf("no without a block: %s", render(x))
+			}
+		}
+	})
+}

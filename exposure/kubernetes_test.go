@@ -11,14 +11,16 @@ import (
 	"github.com/azward/azward/estate"
 )
 
-// FuzzIngress decodes hostile Ingress objects and Services on the way to a
-// pod: no panic, and no certainty without evidence.
+// FuzzIngress decodes hostile Ingress objects, IngressRoutes, HTTPProxies and
+// Services on the way to a pod: no panic, and no certainty without evidence.
 func FuzzIngress(f *testing.F) {
 	for _, seed := range []string{
 		`{"ingressClassName":"nginx","rules":[{"host":"a","http":{"paths":[{"path":"/","backend":{"service":{"name":"cart","port":{"number":80}}}}]}}]}`,
 		`{"defaultBackend":{"service":{"name":"cart","port":{"name":"web"}}}}`, `{"rules":[{}]}`, `{"rules":null}`, `[]`,
 		`{"type":"LoadBalancer","selector":{"app":"cart"},"ports":[{"port":80,"targetPort":"http","nodePort":30000}],"externalIPs":["203.0.113.1"]}`,
 		`{"selector":{"app":"cart"},"ports":[{"port":70000,"targetPort":-1}]}`,
+		`{"entryPoints":["websecure"],"routes":[{"kind":"Rule","match":"Host(\x60a\x60)","services":[{"name":"cart","port":"web"}]}],"tls":{}}`,
+		`{"virtualhost":{"fqdn":"a"},"routes":[{"conditions":[{"prefix":"/"}],"services":[{"name":"cart","port":80}]}]}`,
 	} {
 		f.Add(seed, seed)
 	}
@@ -29,8 +31,11 @@ func FuzzIngress(f *testing.F) {
 	c := readCase(f, archive)
 	f.Fuzz(func(t *testing.T, ingress, svc string) {
 		world := exposureCase{arm: c.arm, kubernetes: append([]json.RawMessage{}, c.kubernetes...)}
-		for kind, spec := range map[string]string{`"apiVersion":"networking.k8s.io/v1","kind":"Ingress"`: ingress, `"apiVersion":"v1","kind":"Service"`: svc} {
-			raw := []byte(fmt.Sprintf(`{%s,"metadata":{"name":"cart","namespace":"shop"},"spec":%s,"status":{"loadBalancer":{"ingress":[{"ip":"20.50.0.30"}]}}}`, kind, spec))
+		for kind, spec := range map[string]string{
+			`"apiVersion":"networking.k8s.io/v1","kind":"Ingress"`: ingress, `"apiVersion":"v1","kind":"Service"`: svc,
+			`"apiVersion":"traefik.io/v1alpha1","kind":"IngressRoute"`: ingress, `"apiVersion":"projectcontour.io/v1","kind":"HTTPProxy"`: ingress,
+		} {
+			raw := []byte(fmt.Sprintf(`{%s,"metadata":{"name":"cart","namespace":"shop"},"spec":%s,"status":{"currentStatus":"valid","loadBalancer":{"ingress":[{"ip":"20.50.0.30"}]}}}`, kind, spec))
 			var b estate.Builder
 			if !json.Valid(raw) || b.AddKubernetes(caseCluster, raw, estate.Provenance{}) != nil {
 				return
