@@ -168,20 +168,21 @@ func (w *Workspace) PostureRule(ctx context.Context, id string) (PostureRuleDeta
 	if err != nil {
 		return PostureRuleDetail{}, err
 	}
-	for _, r := range countRules(list, PostureQuery{Rule: id}) {
-		d := PostureRuleDetail{PostureRule: r, Types: []string{}, Reads: []string{}, Overlaps: []string{}}
-		for _, p := range list {
-			if h := p.byID[id]; h != nil {
-				d.describe(h)
-				d.Defender.count(p.defender, id)
-			}
+	found := countRules(list, PostureQuery{Rule: id})
+	if id == "" || len(found) == 0 {
+		return PostureRuleDetail{}, &azward.Error{
+			Kind: azward.KindNotFound, Op: "find rule", Subject: fmt.Sprintf("%.100q", id), Cause: "the profile has none of that name",
+			Remedy: "copy an ID from the list of rules: azward policy list",
 		}
-		return d, d.overlap()
 	}
-	return PostureRuleDetail{}, &azward.Error{
-		Kind: azward.KindNotFound, Op: "find rule", Subject: fmt.Sprintf("%.100q", id), Cause: "the profile has none of that name",
-		Remedy: "copy an ID from the list of rules: azward policy list",
+	d := PostureRuleDetail{PostureRule: found[0], Types: []string{}, Reads: []string{}, Overlaps: []string{}}
+	for _, p := range list {
+		if h := p.byID[id]; h != nil {
+			d.describe(h)
+			d.Defender.count(p.defender, id)
+		}
 	}
+	return d, d.overlap()
 }
 
 func (d *PostureRuleDetail) describe(h *heldRule) {
