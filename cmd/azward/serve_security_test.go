@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -30,7 +31,18 @@ func TestHubSecurity(t *testing.T) {
 		run  func(*testing.T, *secured)
 	}{
 		{"every_route_as_everybody", everyRouteAsEverybody},
+		{"requests_of_other_sites", requestsOfOtherSites},
+		{"sessions_are_new", sessionsAreNew},
+		{"no_redirect_leads_away", noRedirectLeadsAway},
+		{"headers_hold_one_line", headersHoldOneLine},
+		{"host_header", hostHeader},
+		{"paths_stay_inside", pathsStayInside},
+		{"bad_input", badInput},
+		{"two_browsers", twoBrowsers},
+		{"consent", consentIsChecked},
+		{"clocks_of_the_issuer", clocksOfTheIssuer},
 		{"pages_hold_no_markup_from_data", pagesHoldNoMarkupFromData},
+		{"nothing_shows_secrets", nothingShowsSecrets},
 	} {
 		if !t.Run(step.name, func(t *testing.T) { step.run(t, w) }) && step.name == "every_route_as_everybody" {
 			break
@@ -47,7 +59,7 @@ type secured struct {
 	client  *http.Client
 	callers map[string]*caller // by their names; "" is nobody
 	secrets map[string]string  // what no output may hold, by what it is
-	asked   *atomic.Int64      // requests, which come from an address each
+	asked   atomic.Int64       // requests, which come from an address each
 }
 
 // caller sends requests as one user, by cookie or token, and follows nothing.
@@ -89,7 +101,7 @@ func (c *caller) send(t testing.TB, r *http.Request, path, kind string, headers 
 	t.Helper()
 	// The path goes out as it stands, escapes and dots too.
 	r.URL.Opaque = path
-	r.Host = strings.TrimPrefix(c.w.origin, "http://")
+	r.Host = c.w.origin[strings.Index(c.w.origin, "://")+len("://"):]
 	n := c.w.asked.Add(1)
 	r.Header.Set("X-Forwarded-For", fmt.Sprintf("10.%d.%d.%d", n>>16&0xff, n>>8&0xff, n&0xff))
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
@@ -173,11 +185,19 @@ func (c *caller) json(t testing.TB, method, path string, body, into any, headers
 // browser is a new one that nobody signed in with yet.
 func (w *secured) browser() *caller { return &caller{w: w, cookies: map[string]string{}} }
 
+// session is the cookie that names one.
+func (w *secured) session() string {
+	if strings.HasPrefix(w.origin, "https:") {
+		return "__Host-azward"
+	}
+	return "azward"
+}
+
 // signIn signs a caller's user in anew, in a browser.
 func (c *caller) signIn(t testing.TB) reply {
 	t.Helper()
 	got := c.post(t, "/signin", url.Values{"name": {c.name}, "password": {c.w.secrets["password of "+c.name]}})
-	if got.status != http.StatusSeeOther || c.cookies["azward"] == "" {
+	if got.status != http.StatusSeeOther || c.cookies[c.w.session()] == "" {
 		t.Fatalf("%s cannot sign in: %d %s", c.name, got.status, got.body)
 	}
 	return got
@@ -196,22 +216,43 @@ func (w *secured) as(t testing.TB, name string) *caller {
 // role that they may give, and scans the tenant.
 func openSecured(t *testing.T) *secured {
 	t.Helper()
-	w := &secured{issuer: accesstest.NewIssuer(t), callers: map[string]*caller{}, secrets: map[string]string{}, asked: &atomic.Int64{}}
+	w := &secured{issuer: accesstest.NewIssuer(t), callers: map[string]*caller{}, secrets: map[string]string{}}
 	w.issuer.ClientSecret = "pl4nted issuer S3cret/+&="
 	w.secrets["client secret of the issuer"] = w.issuer.ClientSecret
 	w.data = w.hostileData(t)
+	w.begin(t, "--oidc-role", "azward.admin=admin")
+	w.people(t)
+	w.work(t, "/scans/start", url.Values{"connection": {demoTenant}})
+	w.work(t, "/registries/scan", url.Values{"host": {demoRegistry}})
+	return w
+}
+
+// begin starts the hub on the data directory.
+func (w *secured) begin(t *testing.T, args ...string) {
+	t.Helper()
 	secretFile := filepath.Join(t.TempDir(), "issuer")
 	if err := os.WriteFile(secretFile, []byte(w.issuer.ClientSecret), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.program = startHub(t, w.data, "--rate-limit", "100000", "--trusted-proxy", "127.0.0.1/32", "--log-format", "json", "--log-level", "debug",
-		"--oidc-issuer", w.issuer.URL, "--oidc-client-id", w.issuer.ClientID, "--oidc-client-secret-file", secretFile, "--oidc-role", "azward.admin=admin")
+	w.program = startHub(t, w.data, append([]string{
+		"--rate-limit", "100000", "--trusted-proxy", "127.0.0.1/32", "--log-format", "json", "--log-level", "debug",
+		"--oidc-issuer", w.issuer.URL, "--oidc-client-id", w.issuer.ClientID, "--oidc-client-secret-file", secretFile,
+	}, args...)...)
 	transport := &http.Transport{MaxIdleConnsPerHost: 4}
 	t.Cleanup(transport.CloseIdleConnections)
 	w.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	w.origin = strings.Replace(w.url, "127.0.0.1", "localhost", 1)
-	w.people(t)
-	return w
+}
+
+// behindTLS starts a hub that browsers reach by https, with an administrator.
+func (w *secured) behindTLS(t *testing.T) {
+	t.Helper()
+	w.data = t.TempDir()
+	w.begin(t, "--public-url", "https://hub.example", "--oidc-role", "azward.admin=admin")
+	w.origin = "https://hub.example"
+	link := regexp.MustCompile(`https://hub\.example/setup\?code=[\w-]+`)
+	w.callers[""] = w.browser()
+	w.callers["admin"] = w.enter(t, link.FindString(w.wrote(t, link)), "root", access.Admin)
 }
 
 // people makes users and tokens of every role.
@@ -256,10 +297,10 @@ func (w *secured) enter(t *testing.T, link, name string, role access.Role) *call
 	w.secrets["link of "+name] = to.Query().Get("code")
 	w.secrets["password of "+name] = "pl4nted P4ssword/+&= of " + string(role)
 	got := b.post(t, "/setup", url.Values{"code": to.Query()["code"], "name": {name}, "password": {w.secrets["password of "+name]}})
-	if got.status != http.StatusSeeOther || b.cookies["azward"] == "" {
+	if got.status != http.StatusSeeOther || b.cookies[w.session()] == "" {
 		t.Fatalf("set up %q: %d %s", name, got.status, got.body)
 	}
-	w.secrets["session of "+name] = b.cookies["azward"]
+	w.secrets["session of "+name] = b.cookies[w.session()]
 	var self struct{ ID string }
 	b.json(t, http.MethodGet, "/api/v1/me", nil, &self)
 	b.id = self.ID
