@@ -14,6 +14,7 @@ import (
 type Reply struct {
 	Status      int
 	ContentType string
+	Header      map[string]string // beside the content type, such as Location; nil for none
 	Body        []byte
 	// Withheld says that the body holds a secret: that the request was done is
 	// kept, the body is not.
@@ -71,7 +72,7 @@ func (c *Control) BeginRequest(ctx context.Context, r Request) (*Reply, error) {
 			Remedy: "look at what it made; to make another, use a new key",
 		}
 	}
-	return &Reply{Status: held.Status, ContentType: held.ContentType, Body: held.Body}, nil
+	return &Reply{Status: held.Status, ContentType: held.ContentType, Header: held.Header, Body: held.Body}, nil
 }
 
 // FinishRequest keeps the answer for a day. With a nil reply, and with one that
@@ -83,9 +84,9 @@ func (c *Control) FinishRequest(ctx context.Context, r Request, reply *Reply) er
 	}
 	kept := store.Reply{UserID: who.UserID, Key: r.Key}
 	if reply != nil && reply.Status < http.StatusInternalServerError && reply.Status != http.StatusTooManyRequests {
-		kept.Status, kept.ContentType, kept.Body, kept.ExpiresAt = reply.Status, reply.ContentType, reply.Body, c.now().Add(replyLifetime)
+		kept.Status, kept.ContentType, kept.Header, kept.Body, kept.ExpiresAt = reply.Status, reply.ContentType, reply.Header, reply.Body, c.now().Add(replyLifetime)
 		if reply.Withheld || len(reply.Body) > maxReplyBody {
-			kept.ContentType, kept.Body = withheld, nil
+			kept.ContentType, kept.Header, kept.Body = withheld, nil, nil
 		}
 	}
 	// The answer is on its way: a client that hung up must find it kept.

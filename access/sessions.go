@@ -10,6 +10,10 @@ import (
 )
 
 // Fields of a session.
+// SessionCookie is the name of the cookie that holds a session; where browsers
+// come by https it has __Host- before it.
+const SessionCookie = "azward"
+
 const (
 	sessionUser  = "user"
 	sessionEpoch = "epoch"

@@ -145,7 +145,7 @@ func TestReplies(t *testing.T) {
 	_, err := w.BeginRequest(ctx, r)
 	refused(t, err, azward.KindConflict)
 	began("ana", r) // keys of others are others
-	want := &access.Reply{Status: 201, ContentType: "application/json", Body: []byte(`{"id":1}`)}
+	want := &access.Reply{Status: 201, ContentType: "application/json", Header: map[string]string{"Location": "/x/1"}, Body: []byte(`{"id":1}`)}
 	check(t, w.FinishRequest(ctx, r, want))
 	reply, err := w.BeginRequest(ctx, r)
 	check(t, err)

@@ -368,6 +368,11 @@ func TestIdempotency(t *testing.T) {
 	if first.StatusCode != http.StatusCreated || second.StatusCode != http.StatusCreated || !bytes.Equal(first.raw, second.raw) || second.Header.Get("Idempotency-Replayed") != "true" {
 		t.Errorf("sent again: %d %s, then %d %s", first.StatusCode, first.raw, second.StatusCode, second.raw)
 	}
+	for _, name := range []string{"Location", "ETag", "Content-Type", "Cache-Control"} {
+		if was, is := first.Header.Get(name), second.Header.Get(name); was == "" || was != is {
+			t.Errorf("%s is %q at first, then %q", name, was, is)
+		}
+	}
 	if p := w.refused(post(access.Operator, "k1", "/connections", `{"name":"other","auth":"azureCLI"}`), http.StatusUnprocessableEntity); !strings.Contains(p.Cause, "another request") {
 		t.Errorf("another body: %+v", p)
 	}

@@ -140,3 +140,40 @@ func (d *openAPI) check(t testing.TB, method, path string, response *http.Respon
 		t.Errorf("%s %s answers otherwise than the document says: %v\n%.1000s", method, template, err, body)
 	}
 }
+
+// TestSecuritySchemes: what the document says of signing in is what the hub
+// takes: a token, or the cookie of a session.
+func TestSecuritySchemes(t *testing.T) {
+	t.Parallel()
+	handler, err := api.New(api.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := httptest.NewRecorder()
+	handler.ServeHTTP(served, httptest.NewRequest(http.MethodGet, api.Prefix+"/openapi.json", nil))
+	var d struct {
+		Paths      map[string]map[string]struct{ Security []map[string][]string }
+		Components struct {
+			SecuritySchemes map[string]struct{ Type, Scheme, In, Name string }
+		}
+	}
+	if err := json.Unmarshal(served.Body.Bytes(), &d); err != nil {
+		t.Fatal(err)
+	}
+	schemes := d.Components.SecuritySchemes
+	if s := schemes["token"]; s.Type != "http" || s.Scheme != "bearer" {
+		t.Errorf("token: %+v", s)
+	}
+	for name, cookie := range map[string]string{"session": "__Host-azward", "plainSession": "azward"} {
+		if s := schemes[name]; s.Type != "apiKey" || s.In != "cookie" || s.Name != cookie {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+	for path, methods := range d.Paths {
+		for method, op := range methods {
+			if len(op.Security) != len(schemes) {
+				t.Errorf("%s %s: %v", method, path, op.Security)
+			}
+		}
+	}
+}

@@ -36,7 +36,9 @@ func config() huma.Config {
 			Components: &huma.Components{
 				Schemas: schemas,
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					"token": {Type: "http", Scheme: "bearer", Description: "An API token: azw_… (Settings, Tokens, or POST /tokens)."},
+					"token":        {Type: "http", Scheme: "bearer", Description: "An API token: azw_… (Settings, Tokens, or POST /tokens)."},
+					"session":      sessionScheme("__Host-"+access.SessionCookie, "The session of a browser that signed in over https."),
+					"plainSession": sessionScheme(access.SessionCookie, "The session of a browser that signed in over http, on the hub's own machine or where its operator allowed it."),
 				},
 			},
 			Tags: tags(),
@@ -45,6 +47,10 @@ func config() huma.Config {
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
 	}
+}
+
+func sessionScheme(cookie, description string) *huma.SecurityScheme {
+	return &huma.SecurityScheme{Type: "apiKey", In: "cookie", Name: cookie, Description: description + " A request that changes something is refused where it comes from another site's page."}
 }
 
 // schemaName names a type in the document: those of other packages with their

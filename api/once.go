@@ -42,7 +42,12 @@ func (a *API) once(w http.ResponseWriter, r *http.Request) {
 	}
 	if reply != nil {
 		w.Header().Set(replayedHeader, "true")
-		w.Header().Set("Content-Type", reply.ContentType)
+		for name, value := range reply.Header {
+			w.Header().Set(name, value)
+		}
+		if reply.ContentType != "" {
+			w.Header().Set("Content-Type", reply.ContentType)
+		}
 		w.WriteHeader(reply.Status)
 		a.send(r, w, reply.Body)
 		return
@@ -67,7 +72,7 @@ func (a *API) first(w http.ResponseWriter, r *http.Request, sent []byte, request
 	a.mux.ServeHTTP(answer, r)
 	var kept *access.Reply // a refusal did nothing, and is not kept: what was wrong may be mended
 	if answer.code() < http.StatusBadRequest {
-		kept = &access.Reply{Status: answer.code(), ContentType: w.Header().Get("Content-Type"), Body: withoutSecrets(answer.body.Bytes())}
+		kept = &access.Reply{Status: answer.code(), ContentType: w.Header().Get("Content-Type"), Header: keptHeader(w.Header()), Body: withoutSecrets(answer.body.Bytes())}
 	}
 	if err := a.Access.FinishRequest(r.Context(), request, kept); err != nil {
 		a.Log.ErrorContext(r.Context(), "keep answer", "error", err)
@@ -75,6 +80,23 @@ func (a *API) first(w http.ResponseWriter, r *http.Request, sent []byte, request
 	finished = true
 	w.WriteHeader(answer.code())
 	a.send(r, w, answer.body.Bytes())
+}
+
+// keptHeaders of an answer say what it is about; the others are about this very
+// request, such as its rate limit.
+var keptHeaders = []string{"Location", "ETag", "Cache-Control"}
+
+func keptHeader(h http.Header) map[string]string {
+	var kept map[string]string
+	for _, name := range keptHeaders {
+		if value := h.Get(name); value != "" {
+			if kept == nil {
+				kept = map[string]string{}
+			}
+			kept[name] = value
+		}
+	}
+	return kept
 }
 
 func (a *API) send(r *http.Request, w io.Writer, body []byte) {

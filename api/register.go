@@ -35,7 +35,7 @@ func (a *API) operation(id string) huma.Operation {
 	op := huma.Operation{
 		OperationID: id, Method: r.method, Path: r.path, Summary: r.summary, Description: r.description, Tags: []string{r.tag},
 		DefaultStatus: r.status, MaxBodyBytes: maxBody,
-		Security:    []map[string][]string{{"token": {}}},
+		Security:    []map[string][]string{{"token": {}}, {"session": {}}, {"plainSession": {}}},
 		Middlewares: huma.Middlewares{a.guard(r)},
 		Extensions:  map[string]any{roleProperty: string(r.role)},
 	}

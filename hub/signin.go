@@ -67,7 +67,7 @@ func (s *Server) cookieName(name string) string {
 }
 
 const (
-	sessionCookie = "azward"
+	sessionCookie = access.SessionCookie
 	flowCookie    = "azward-flow"
 	flowTime      = 10 * time.Minute
 )

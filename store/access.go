@@ -87,6 +87,7 @@ type Reply struct {
 	Request     []byte // SHA-256 of the request
 	Status      int    // 0 while the request is still being answered
 	ContentType string
+	Header      map[string]string // of the answer, beside its content type; nil for none
 	Body        []byte
 	ExpiresAt   time.Time
 }

@@ -3,7 +3,9 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -84,10 +86,13 @@ func (s *Store) BeginReply(ctx context.Context, r store.Reply, most int, now tim
 			return err
 		}
 		held = store.Reply{UserID: r.UserID, Key: r.Key}
-		var expires string
-		err := tx.QueryRowContext(ctx, `SELECT route, request, status, content_type, body, expires_at FROM replies WHERE user_id = ? AND key = ?`, r.UserID, r.Key).
-			Scan(&held.Route, &held.Request, &held.Status, &held.ContentType, &held.Body, &expires)
+		var expires, header string
+		err := tx.QueryRowContext(ctx, `SELECT route, request, status, content_type, header, body, expires_at FROM replies WHERE user_id = ? AND key = ?`, r.UserID, r.Key).
+			Scan(&held.Route, &held.Request, &held.Status, &held.ContentType, &header, &held.Body, &expires)
 		if err == nil {
+			if err := readHeader(header, &held.Header); err != nil {
+				return err
+			}
 			held.ExpiresAt, err = parseTime(expires)
 			return err
 		}
@@ -123,8 +128,20 @@ func (s *Store) FinishReply(ctx context.Context, r store.Reply) error {
 		if body == nil {
 			body = []byte{}
 		}
-		_, err = s.db.ExecContext(ctx, `UPDATE replies SET status = ?, content_type = ?, body = ?, expires_at = ? WHERE user_id = ? AND key = ? AND status = 0`,
-			r.Status, r.ContentType, body, timeText(r.ExpiresAt), r.UserID, r.Key)
+		var header []byte
+		if header, err = json.Marshal(r.Header); err != nil {
+			return fmt.Errorf("keep reply: %w", err)
+		}
+		_, err = s.db.ExecContext(ctx, `UPDATE replies SET status = ?, content_type = ?, header = ?, body = ?, expires_at = ? WHERE user_id = ? AND key = ? AND status = 0`,
+			r.Status, r.ContentType, string(header), body, timeText(r.ExpiresAt), r.UserID, r.Key)
 	}
 	return s.explain("keep reply", err)
+}
+
+// readHeader reads what FinishReply wrote; none stays nil.
+func readHeader(text string, to *map[string]string) error {
+	if text == "{}" {
+		return nil
+	}
+	return json.Unmarshal([]byte(text), to)
 }
