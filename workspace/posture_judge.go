@@ -108,7 +108,7 @@ func (j *judging) hold() {
 func (j *judging) pass(rule *heldRule, id azward.ResourceID, kind string) {
 	if j.passes < maxPasses {
 		j.passes++
-		j.add(judged{rule: rule, resource: id, kind: kind, result: uint8(slices.Index(PostureResults(), PosturePass)), exposed: exposedNothing}) //nolint:gosec // one of four
+		j.add(judged{rule: rule, resource: id, kind: kind, result: uint8(slices.Index(PostureResults(), PosturePass)), exposed: exposedNothing})
 		return
 	}
 	j.posture.unheld[rule]++
@@ -128,12 +128,12 @@ func (j *judging) take(rule *heldRule, p report.Posture) {
 	j.ranker.Rank(&p)
 	one := judged{
 		rule: rule, resource: p.Resource, kind: p.Type, class: p.Rank.Class, reason: reasonOf(&p), exposed: exposedOf(&p), aside: p.Suppressed, because: p.Rank.Reasons,
-		blast: uint8(min(max(p.Rank.Blast, 0), 4)), //nolint:gosec // 0 to 4
+		blast: uint8(min(max(p.Rank.Blast, 0), 4)),
 	}
 	if at := slices.Index(PostureResults(), result); at >= 0 {
-		one.result = uint8(at) //nolint:gosec // one of four
+		one.result = uint8(at)
 	} else {
-		one.result = uint8(slices.Index(PostureResults(), PostureUnknown)) //nolint:gosec // a word of another version is no pass
+		one.result = uint8(slices.Index(PostureResults(), PostureUnknown)) // a word of another version is no pass
 	}
 	j.add(one)
 }
