@@ -172,7 +172,7 @@ func (p *posture) place(j *judged) string {
 func (j *judged) rank() uint16 {
 	const most, base = 9, 10
 	order := map[string]int{PostureFail: 0, PostureUnknown: 1, PostureSuppressed: 2, PostureExempt: 3, PosturePass: 4}[j.word()]
-	return uint16(((order*base+most-j.rule.Severity.Rank())*base+int(j.exposed))*base + most - int(j.blast)) //nolint:gosec // four digits
+	return uint16(((order*base+most-j.rule.Severity.Rank())*base+int(j.exposed))*base + most - int(j.blast)) // four digits
 }
 
 func comparePlaces(a, b judged) int {
