@@ -17,9 +17,6 @@ import (
 // indexFile is the advisory index within the data directory.
 const indexFile = "advisories.idx"
 
-// staleAfter is the age at which a part of the index is said to be old.
-const staleAfter = 7 * 24 * time.Hour
-
 // Advisories says what the local index knows, and of when.
 type Advisories struct {
 	advisory.Status
@@ -60,20 +57,14 @@ func (w *Workspace) Advisories(_ context.Context) (Advisories, error) {
 }
 
 func partNote(p advisory.Part, now time.Time) string {
-	switch {
-	case p.Overlay && p.Entries == 0 && p.Name == "KEV":
-		return "not in the index: whether a vulnerability is known to be exploited is unknown"
-	case p.Overlay && p.Entries == 0 && p.Name == "EPSS":
-		return "not in the index: how likely exploitation is, is unknown"
+	switch missing := p.Missing(); {
+	case missing != "":
+		return "not in the index: " + missing
 	case p.Partial:
 		return "strays of other exports: does not count as covered"
-	case p.Entries == 0:
-		return ""
-	case p.AsOf.IsZero():
+	case p.Old(now) && p.AsOf.IsZero():
 		return "of an unknown day: newer vulnerabilities are not known"
-	case now.Sub(p.AsOf) > staleAfter && p.Overlay && p.Name != "KEV" && p.Name != "EPSS":
-		return "" // it only explains
-	case now.Sub(p.AsOf) > staleAfter:
+	case p.Old(now):
 		return "older than a week: what is newer is not known"
 	}
 	return ""

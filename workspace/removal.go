@@ -34,7 +34,7 @@ func (w *Workspace) Removal(ctx context.Context, c store.Connection) (Removal, e
 	r.Scans = len(scans)
 	r.Stops = []string{
 		"no scan reads this tenant any more, and those that are scheduled fail until their schedule is removed",
-		fmt.Sprintf("its verdicts are deleted with their proofs, %d by now", r.Verdicts),
+		fmt.Sprintf("its verdicts are deleted with their proofs and what they were before, %d by now", r.Verdicts),
 	}
 	if c.Sealed != nil {
 		r.Stops = append(r.Stops, "its sealed secret is deleted, and cannot be brought back")

@@ -67,7 +67,7 @@ func writeStatus(w io.Writer, s advisory.Status, now time.Time) error {
 			note = "strays of other exports: does not count as covered"
 		case p.AsOf.IsZero():
 			note = "may be older than a week"
-		case now.Sub(p.AsOf) > staleAfter:
+		case now.Sub(p.AsOf) > advisory.StaleAfter:
 			note = "older than a week"
 		}
 		day := ""

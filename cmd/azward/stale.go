@@ -8,9 +8,6 @@ import (
 	"github.com/azward/azward/advisory"
 )
 
-// staleAfter is the age at which a part of the index is said to be old.
-const staleAfter = 7 * 24 * time.Hour
-
 // maxNamed bounds how many ecosystems a line names.
 const maxNamed = 6
 
@@ -49,7 +46,7 @@ func usedOf(ix *advisory.Index, now time.Time) advisoriesUsed {
 	return advisoriesUsed{s.Label, s.BuiltAt, s.Records, s.Parts(), append([]string{}, ageLines(s.Parts(), now)...)}
 }
 
-// ageLines names what is older than staleAfter, or missing.
+// ageLines names what is older than [advisory.StaleAfter], or missing.
 func ageLines(parts []advisory.Part, now time.Time) []string {
 	var lines, old []string
 	var oldest advisory.Part
@@ -59,7 +56,7 @@ func ageLines(parts []advisory.Part, now time.Time) []string {
 			continue
 		}
 		ecosystems++
-		if now.Sub(p.AsOf) <= staleAfter {
+		if !p.Old(now) {
 			continue
 		}
 		if old = append(old, fmt.Sprintf("%s (%s)", p.Name, age(p.AsOf, now))); oldest.Name == "" || p.AsOf.Before(oldest.AsOf) {
@@ -83,16 +80,10 @@ func ageLines(parts []advisory.Part, now time.Time) []string {
 
 // overlayLine says what does not follow from an overlay that is old or missing.
 func overlayLine(p advisory.Part, now time.Time) string {
-	missing, known := map[string]string{
-		"KEV":  "whether a vulnerability is known to be exploited is unknown",
-		"EPSS": "how likely exploitation is, is unknown",
-	}[p.Name]
-	switch {
-	case !p.Overlay || !known:
-		return "" // the others only explain
-	case p.Entries == 0:
+	switch missing := p.Missing(); {
+	case missing != "":
 		return fmt.Sprintf("the index has no %s: %s", p.Name, missing)
-	case now.Sub(p.AsOf) > staleAfter:
+	case p.Overlay && p.Old(now):
 		return p.Name + " " + asOf(p.AsOf, now)
 	}
 	return ""
