@@ -116,10 +116,10 @@ func TestListsAreWhatTheDocumentsSay(t *testing.T) {
 	connected(t, kept, "prod")
 	connected(t, kept, "test")
 	r := rand.New(rand.NewPCG(1, 2))
-	prod := random(r, "p", 150)
+	prod := random(r, "p", 60)
 	keep(t, kept, "s1", "prod", day, prod)
-	keep(t, kept, "s2", "test", day, random(r, "t", 60))
-	keep(t, kept, "s3", "file:export.json", day, random(r, "p", 20))
+	keep(t, kept, "s2", "test", day, random(r, "t", 24))
+	keep(t, kept, "s3", "file:export.json", day, random(r, "p", 12))
 	for i, v := range prod[:20] {
 		d := azward.Dismissal{By: "ada", Reason: "accepted", At: day, Until: day.AddDate(0, 0, i), Footing: verdict.Footing(v)}
 		if i%4 == 0 {
@@ -161,20 +161,17 @@ func TestListsAreWhatTheDocumentsSay(t *testing.T) {
 		}
 	}
 	check("on the day")
-	for _, days := range []int{4, 5, 8} {
+	for _, days := range []int{4, 8} {
 		w.Now = func() time.Time { return day.AddDate(0, 0, days).Add(time.Hour) }
 		check(fmt.Sprint(days, " days later"))
 	}
 	if err := kept.Reopen(t.Context(), prod[15].ID); err != nil {
 		t.Fatal(err)
 	}
-	check("after reopening one")
-	keep(t, kept, "s4", "prod", day.AddDate(0, 0, 8), random(r, "p", 90))
-	check("after another scan")
+	keep(t, kept, "s4", "prod", day.AddDate(0, 0, 8), random(r, "p", 30))
+	check("after reopening one and another scan")
 	if err := kept.RemoveConnection(t.Context(), "prod"); err != nil {
 		t.Fatal(err)
 	}
 	check("after removing a connection")
-	connected(t, kept, "prod")
-	check("after adding it anew")
 }

@@ -29,6 +29,9 @@ const (
 	// busyTimeout is how long a statement waits for another process's write: a
 	// transaction with the verdicts of a large tenant takes seconds.
 	busyTimeout = 20 * time.Second
+	// turnTimeout is how long an opening waits for another one that changes the
+	// schema: to fill the rows of a large store takes half a minute.
+	turnTimeout = 2 * time.Minute
 	// maxDocBytes bounds one decompressed document, so that a damaged or forged
 	// row can't take all memory.
 	maxDocBytes = 256 << 20
@@ -136,9 +139,9 @@ func (s *Store) migrate(ctx context.Context) error {
 	return errors.Join(s.explain("set up database", err), release())
 }
 
-// waitForTurn locks the migrations, for as long as a writer waits.
+// waitForTurn locks the migrations.
 func (s *Store) waitForTurn(ctx context.Context) (release func() error, err error) {
-	ctx, cancel := context.WithTimeout(ctx, busyTimeout)
+	ctx, cancel := context.WithTimeout(ctx, turnTimeout)
 	defer cancel()
 	const pause = 20 * time.Millisecond // a first migration takes about as long
 	for {
