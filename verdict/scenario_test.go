@@ -289,6 +289,8 @@ var listedTypes = strings.Fields(`
 	deployments.apps replicasets.apps statefulsets.apps daemonsets.apps jobs.batch cronjobs.batch
 	gateways.gateway.networking.k8s.io httproutes.gateway.networking.k8s.io grpcroutes.gateway.networking.k8s.io
 	tlsroutes.gateway.networking.k8s.io tcproutes.gateway.networking.k8s.io
+	ingressroutes.traefik.io ingressroutetcps.traefik.io ingressrouteudps.traefik.io ingressroutes.traefik.containo.us httpproxies.projectcontour.io
+	transportservers.k8s.nginx.org virtualservers.k8s.nginx.org virtualserverroutes.k8s.nginx.org mappings.getambassador.io
 	networkpolicies.networking.k8s.io adminnetworkpolicies.policy.networking.k8s.io baselineadminnetworkpolicies.policy.networking.k8s.io
 	networkpolicies.crd.projectcalico.org globalnetworkpolicies.crd.projectcalico.org
 	ciliumnetworkpolicies.cilium.io ciliumclusterwidenetworkpolicies.cilium.io
