@@ -70,7 +70,10 @@ func TestLadderLessIsNeverMore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range files {
+	for i, file := range files {
+		if i%everyNth != 0 {
+			continue
+		}
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			t.Parallel()
 			archive, err := txtar.ParseFile(file)
@@ -79,7 +82,9 @@ func TestLadderLessIsNeverMore(t *testing.T) {
 			}
 			c := readCase(t, archive)
 			id := idOf(c.question)
-			before, _ := ladderOf(t, c.estate(t, nil), id)
+			world, tracker := c.estate(t, nil).Tracked()
+			before, _ := ladderOf(t, world, id)
+			touched := tracker.Slice().Listings() // what was not looked up decides nothing
 			compare := func(without string, drop func(kind string, i int) bool) {
 				e := c.estate(t, drop)
 				if _, ok := e.Resource(id); !ok {
@@ -93,6 +98,9 @@ func TestLadderLessIsNeverMore(t *testing.T) {
 				}
 			}
 			for i, listing := range listed {
+				if !slices.ContainsFunc(touched, func(l estate.Listing) bool { return strings.EqualFold(l.Type, listing) }) {
+					continue
+				}
 				compare("the listing of "+listing, func(kind string, j int) bool { return kind == "listing" && i == j })
 			}
 			for i, body := range c.arm {

@@ -21,9 +21,9 @@ func TestRulesAreMonotonous(t *testing.T) {
 		t.Fatal(err)
 	}
 	tried := 0
-	for _, file := range files {
+	for i, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
-		if strings.HasPrefix(name, "base_") {
+		if strings.HasPrefix(name, "base_") || i%everyNth != 0 {
 			continue
 		}
 		archive, err := txtar.ParseFile(file)
@@ -52,7 +52,7 @@ func TestRulesAreMonotonous(t *testing.T) {
 			}
 		}
 	}
-	if tried < 100 {
+	if tried < 100/everyNth {
 		t.Errorf("%d changes were tried", tried)
 	}
 }
