@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -112,7 +113,7 @@ type Control struct {
 
 // DefenderOf gathers what the estate holds of Defender for Cloud, and compares
 // its recommendations to results of our rules on the same estate.
-func DefenderOf(e *estate.Estate, results []report.Posture) (*Defender, error) {
+func DefenderOf(e *estate.Estate, results iter.Seq[report.Posture]) (*Defender, error) {
 	keys, err := assessmentKeys()
 	if err != nil {
 		return nil, err
@@ -141,7 +142,7 @@ type defending struct {
 }
 
 // ownResults are those of the rules that an assessment is compared to.
-func ownResults(results []report.Posture, keys map[string][]string) map[string][]report.Posture {
+func ownResults(results iter.Seq[report.Posture], keys map[string][]string) map[string][]report.Posture {
 	wanted := map[string]bool{}
 	for _, rules := range keys {
 		for _, r := range rules {
@@ -149,7 +150,7 @@ func ownResults(results []report.Posture, keys map[string][]string) map[string][
 		}
 	}
 	ours := map[string][]report.Posture{}
-	for _, p := range results {
+	for p := range results {
 		if p.Engine == EngineRules && wanted[p.Rule] {
 			ours[p.Rule] = append(ours[p.Rule], p)
 		}

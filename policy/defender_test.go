@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,9 +84,9 @@ func TestDefender(t *testing.T) {
 	said := func(account, result string) report.Posture {
 		return report.Posture{Engine: policy.EngineRules, Rule: defenderCompare, Resource: azward.ResourceID(securedAccount + account), Result: result}
 	}
-	got, err := policy.DefenderOf(b.Build(), []report.Posture{
+	got, err := policy.DefenderOf(b.Build(), slices.Values([]report.Posture{
 		said("same", "fail"), said("ours-passes", "pass"), said("OURS-FAILS", "fail"), said("open", "unknown"), said("aside", "fail"), said("never-assessed", "fail"),
-	})
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -66,7 +67,7 @@ const groupsOfInitiatives = "Groups of initiatives"
 // Coverage tells for each framework that rules and results name, item by item,
 // what was found; of a framework whose items are listed, also what nothing
 // decides. Only limits it to frameworks whose name begins with it, "" to none.
-func Coverage(rules []*Rule, results []report.Posture, only string) ([]report.FrameworkCoverage, error) {
+func Coverage(rules []*Rule, results iter.Seq[report.Posture], only string) ([]report.FrameworkCoverage, error) {
 	listed, err := Frameworks()
 	if err != nil {
 		return nil, err
@@ -84,9 +85,9 @@ func Coverage(rules []*Rule, results []report.Posture, only string) ([]report.Fr
 			}
 		}
 	}
-	for i := range results {
-		for _, of := range results[i].Frameworks {
-			c.item(of).Add(&results[i])
+	for p := range results {
+		for _, of := range p.Frameworks {
+			c.item(of).Add(&p)
 		}
 	}
 	all := slices.DeleteFunc(c.all, func(f report.FrameworkCoverage) bool {

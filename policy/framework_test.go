@@ -79,7 +79,7 @@ func TestCoverage(t *testing.T) {
 		t.Fatal(err)
 	}
 	results := []report.Posture{{Rule: "x", Result: "fail", Frameworks: []string{cis + ": 9.3.4", "House: 7", "NS-1"}}}
-	all, err := policy.Coverage(rules, results, "")
+	all, err := policy.Coverage(rules, slices.Values(results), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestCoverage(t *testing.T) {
 	if names[cis] != 127 || names["House"] != 1 || names["Groups of initiatives"] != 1 || names["MCSB"] == 0 {
 		t.Errorf("frameworks %v", names)
 	}
-	only, err := policy.Coverage(rules, results, "cis")
+	only, err := policy.Coverage(rules, slices.Values(results), "cis")
 	if err != nil || len(only) != 1 || !only[0].Whole {
 		t.Fatalf("%v %v", only, err)
 	}
@@ -127,7 +127,7 @@ func cisPage(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := policy.Coverage(rules, nil, cis)
+	found, err := policy.Coverage(rules, slices.Values([]report.Posture{}), cis)
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%v %v", found, err)
 	}

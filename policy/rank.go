@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"strings"
+	"unique"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/exposure"
@@ -64,20 +65,47 @@ func (c *Checker) blast(id azward.ResourceID) impact.Radius {
 // severe ones first, then those that the internet reaches, then by what follows
 // from a take-over.
 func Compare(a, b report.Posture) int {
-	return cmp.Or(
-		cmp.Compare(resultOrder[a.Result], resultOrder[b.Result]),
-		cmp.Compare(b.Severity.Rank(), a.Severity.Rank()),
-		cmp.Compare(exposedOrder(a), exposedOrder(b)),
-		cmp.Compare(b.Rank.Blast, a.Rank.Blast),
-		strings.Compare(a.Rule, b.Rule),
-		strings.Compare(string(a.Resource.Key()), string(b.Resource.Key())),
-		strings.Compare(string(a.Assignment.Key()), string(b.Assignment.Key())),
-	)
+	before := OrderOf(&a)
+	return before.Compare(OrderOf(&b))
+}
+
+// Order is where a result stands among others: little to hold of many.
+type Order struct {
+	result, severity, exposed, blast int8
+
+	rule                 string
+	resource, assignment unique.Handle[azward.ResourceKey] // a resource has many results
+}
+
+// OrderOf is the order of a result.
+func OrderOf(p *report.Posture) Order {
+	return Order{
+		int8(resultOrder[p.Result]), int8(-p.Severity.Rank()), int8(exposedOrder(p)), int8(-p.Rank.Blast),
+		p.Rule, unique.Make(p.Resource.Key()), unique.Make(p.Assignment.Key()),
+	}
+}
+
+// Compare is negative where the result stands before the other.
+func (o *Order) Compare(other Order) int {
+	if c := cmp.Or(
+		cmp.Compare(o.result, other.result), cmp.Compare(o.severity, other.severity), cmp.Compare(o.exposed, other.exposed), cmp.Compare(o.blast, other.blast),
+		strings.Compare(o.rule, other.rule),
+	); c != 0 {
+		return c
+	}
+	return cmp.Or(compareKeys(o.resource, other.resource), compareKeys(o.assignment, other.assignment))
+}
+
+func compareKeys(a, b unique.Handle[azward.ResourceKey]) int {
+	if a == b {
+		return 0
+	}
+	return cmp.Compare(a.Value(), b.Value())
 }
 
 var resultOrder = map[string]int{"fail": 0, "unknown": 1, "suppressed": 2, "exempt": 3, "pass": 4}
 
-func exposedOrder(p report.Posture) int {
+func exposedOrder(p *report.Posture) int {
 	switch {
 	case p.Rank.Exposed == azward.Yes:
 		return 0

@@ -1,10 +1,13 @@
 package report
 
 import (
+	"bufio"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/url"
 	"path/filepath"
 	"strconv"
@@ -117,34 +120,53 @@ func (p Posture) words() string {
 }
 
 // PostureSARIF writes what fails as errors and what is unknown as warnings, in
-// a SARIF 2.1.0 log; what is exempt or suppressed is a suppressed error.
-func PostureSARIF(w io.Writer, results []Posture, version string) error {
-	run := sarifVerdicts{
-		Tool: sarifTool{Driver: sarifDriver{
-			Name: "azward", Version: version, InformationURI: "https://github.com/azward/azward", Rules: []sarifRule{},
-		}},
-		Results: []sarifFound{},
-	}
+// a SARIF 2.1.0 log; what is exempt or suppressed is a suppressed error. No
+// more than one result is held: the rules, which are known when all results
+// are, stand behind them.
+func PostureSARIF(w io.Writer, results iter.Seq[Posture], version string) error {
+	out := bufio.NewWriter(w)
+	tool := sarifTool{Driver: sarifDriver{
+		Name: "azward", Version: version, InformationURI: "https://github.com/azward/azward", Rules: []sarifRule{},
+	}}
 	ruleAt := map[string]int{}
-	for _, p := range results {
+	lead := `{"$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
+"version": "2.1.0", "runs": [{"results": [`
+	for p := range results {
 		if p.Result == "pass" {
 			continue
 		}
 		at, ok := ruleAt[p.Rule]
 		if !ok {
-			at = len(run.Tool.Driver.Rules)
+			at = len(tool.Driver.Rules)
 			ruleAt[p.Rule] = at
-			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{
+			tool.Driver.Rules = append(tool.Driver.Rules, sarifRule{
 				ID: clean(p.Rule), ShortDescription: sarifMessage{plain(p.Title)},
 				Properties: map[string]any{"tags": []string{"security", "policy"}, "category": clean(p.Category), "severity": clean(string(p.Severity))},
 			})
 		}
-		run.Results = append(run.Results, p.sarif(at))
+		if _, err := out.WriteString(lead + "\n"); err != nil {
+			return err
+		}
+		if err := JSON(out, p.sarif(at)); err != nil {
+			return err
+		}
+		lead = ","
 	}
-	return JSON(w, sarifLog[sarifVerdicts]{
-		Schema:  "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
-		Version: "2.1.0", Runs: []sarifVerdicts{run},
-	})
+	if len(tool.Driver.Rules) == 0 {
+		if _, err := out.WriteString(lead); err != nil {
+			return err
+		}
+	}
+	if _, err := out.WriteString("],\n\"tool\": "); err != nil {
+		return err
+	}
+	if err := JSON(out, tool); err != nil {
+		return err
+	}
+	if _, err := out.WriteString("}]}\n"); err != nil {
+		return err
+	}
+	return out.Flush()
 }
 
 func (p Posture) sarif(rule int) sarifFound {
@@ -177,35 +199,59 @@ func (p Posture) sarif(rule int) sarifFound {
 
 // PostureJUnit writes one test case for each result: what fails is a failure,
 // what is unknown an error, since nothing is proven, and what is exempt or
-// suppressed is skipped.
-func PostureJUnit(w io.Writer, results []Posture) error {
-	suite := junitSuite{Name: "azward policy check", Tests: len(results)}
-	for _, p := range results {
-		one := junitCase{Name: plain(p.Title) + " " + clean(string(p.Resource)), Class: clean(p.Rule)}
-		if p.File != "" {
-			one.File, one.Line = clean(p.File), p.Line
-		}
-		message := &junitMessage{Message: p.words(), Type: p.Result, Text: clean(string(p.Resource))}
-		switch p.Result {
-		case "fail":
-			one.Failure, suite.Failures = message, suite.Failures+1
-		case "unknown":
-			one.Error, suite.Errors = message, suite.Errors+1
-		case "exempt", "suppressed":
-			one.Skipped, suite.Skipped = message, suite.Skipped+1
-		}
-		suite.Cases = append(suite.Cases, one)
+// suppressed is skipped. The results are gone through twice: how many there are
+// stands before them.
+func PostureJUnit(w io.Writer, results iter.Seq[Posture]) error {
+	counts, all := map[string]int{}, 0
+	for p := range results {
+		counts[p.Result]++
+		all++
 	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
 	}
 	e := xml.NewEncoder(w)
 	e.Indent("", "  ")
-	if err := e.Encode(junitSuites{Suite: suite}); err != nil {
+	suites := xml.StartElement{Name: xml.Name{Local: "testsuites"}}
+	suite := xml.StartElement{Name: xml.Name{Local: "testsuite"}}
+	for _, a := range []struct{ name, value string }{
+		{"name", "azward policy check"},
+		{"tests", strconv.Itoa(all)},
+		{"failures", strconv.Itoa(counts["fail"])},
+		{"errors", strconv.Itoa(counts["unknown"])},
+		{"skipped", strconv.Itoa(counts["exempt"] + counts["suppressed"])},
+	} {
+		suite.Attr = append(suite.Attr, xml.Attr{Name: xml.Name{Local: a.name}, Value: a.value})
+	}
+	err := errors.Join(e.EncodeToken(suites), e.EncodeToken(suite))
+	for p := range results {
+		if err != nil {
+			break
+		}
+		err = e.EncodeElement(p.junit(), xml.StartElement{Name: xml.Name{Local: "testcase"}})
+	}
+	if err = errors.Join(err, e.EncodeToken(suite.End()), e.EncodeToken(suites.End()), e.Close()); err != nil {
 		return fmt.Errorf("write JUnit report: %w", err)
 	}
-	_, err := io.WriteString(w, "\n")
+	_, err = io.WriteString(w, "\n")
 	return err
+}
+
+func (p Posture) junit() junitCase {
+	one := junitCase{Name: plain(p.Title) + " " + clean(string(p.Resource)), Class: clean(p.Rule)}
+	if p.File != "" {
+		one.File, one.Line = clean(p.File), p.Line
+	}
+	message := &junitMessage{Message: p.words(), Type: p.Result, Text: clean(string(p.Resource))}
+	switch p.Result {
+	case "fail":
+		one.Failure = message
+	case "unknown":
+		one.Error = message
+	case "exempt", "suppressed":
+		one.Skipped = message
+	}
+	return one
 }
 
 // lineText is a line, "" for none.
@@ -217,9 +263,9 @@ func lineText(line int) string {
 }
 
 // PostureCSV writes one row for each result. New columns come at the end.
-func PostureCSV(w io.Writer, results []Posture) error {
+func PostureCSV(w io.Writer, results iter.Seq[Posture]) error {
 	t := newCSV(w, []string{"rule", "title", "category", "effect", "result", "resource", "type", "subscription", "property", "value", "reason", "frameworks", "assignment", "severity", "exposed", "blast", "suppressed", "engine", "file", "line"})
-	for _, p := range results {
+	for p := range results {
 		property, found := "", ""
 		if len(p.Comparisons) > 0 {
 			property, found = p.Comparisons[0].Path, string(p.Comparisons[0].Value)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/xml"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,7 +22,7 @@ func TestPosture(t *testing.T) {
 		{Rule: "tag", Title: "=cmd()", Resource: id + "open", Result: "exempt", Reason: "exempted"},
 	}
 	var log, suite, sheet bytes.Buffer
-	if err := report.PostureSARIF(&log, list, "1.2.3"); err != nil {
+	if err := report.PostureSARIF(&log, slices.Values(list), "1.2.3"); err != nil {
 		t.Fatal(err)
 	}
 	validSARIF(t, log.Bytes())
@@ -30,7 +31,7 @@ func TestPosture(t *testing.T) {
 			t.Errorf("%s occurs %d times, want %d", want, got, n)
 		}
 	}
-	if err := report.PostureJUnit(&suite, list); err != nil {
+	if err := report.PostureJUnit(&suite, slices.Values(list)); err != nil {
 		t.Fatal(err)
 	}
 	var counts struct {
@@ -47,7 +48,7 @@ func TestPosture(t *testing.T) {
 	if s := counts.Suite; s.Tests != 4 || s.Failures != 1 || s.Errors != 1 || s.Skipped != 1 {
 		t.Errorf("got %+v", s)
 	}
-	if err := report.PostureCSV(&sheet, list); err != nil {
+	if err := report.PostureCSV(&sheet, slices.Values(list)); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := csv.NewReader(&sheet).ReadAll()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 	"time"
 )
@@ -66,9 +67,9 @@ type (
 // finding with the result that it would have.
 //
 // Source: https://schema.ocsf.io/1.5.0/classes/compliance_finding
-func PostureOCSF(w io.Writer, results []Posture, at time.Time, version string) error {
+func PostureOCSF(w io.Writer, results iter.Seq[Posture], at time.Time, version string) error {
 	enc := json.NewEncoder(w)
-	for _, p := range results {
+	for p := range results {
 		if err := enc.Encode(p.ocsf(at, version)); err != nil {
 			return fmt.Errorf("write OCSF event of %s on %s: %w", p.Rule, p.Resource, err)
 		}

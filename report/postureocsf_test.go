@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func TestPostureOCSF(t *testing.T) {
 		{},
 	}
 	var b bytes.Buffer
-	if err := report.PostureOCSF(&b, list, time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), "1.2.3"); err != nil {
+	if err := report.PostureOCSF(&b, slices.Values(list), time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), "1.2.3"); err != nil {
 		t.Fatal(err)
 	}
 	schema := newOCSF(t)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/azward/azward/report"
@@ -72,11 +73,11 @@ func (s *Site) writePosture(r *http.Request, w io.Writer, format string, f postu
 	}
 	switch format {
 	case "csv":
-		return report.PostureCSV(w, list)
+		return report.PostureCSV(w, slices.Values(list))
 	case "ocsf":
-		return report.PostureOCSF(w, list, s.now(), "hub")
+		return report.PostureOCSF(w, slices.Values(list), s.now(), "hub")
 	case "sarif":
-		return report.PostureSARIF(w, list, "hub")
+		return report.PostureSARIF(w, slices.Values(list), "hub")
 	case "json":
 		return report.JSON(w, list)
 	}

@@ -59,7 +59,7 @@ func (w *Workspace) judge(ctx context.Context, k Kept, at time.Time) (*posture, 
 		j.take(held, policy.AzurePosture(r))
 	}
 	slices.SortFunc(p.rows, comparePlaces)
-	if p.defender, err = policy.DefenderOf(k.Estate, p.slim(func(j *judged) bool { return j.rule.Engine == policy.EngineRules })); err != nil {
+	if p.defender, err = policy.DefenderOf(k.Estate, slices.Values(p.slim(func(j *judged) bool { return j.rule.Engine == policy.EngineRules }))); err != nil {
 		return nil, err
 	}
 	return p, nil

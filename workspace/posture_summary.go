@@ -274,7 +274,7 @@ func coverage(list []*posture) ([]covering, error) {
 			}
 		}
 	}
-	found, err := policy.Coverage(rules, results, "")
+	found, err := policy.Coverage(rules, slices.Values(results), "")
 	if err != nil {
 		return nil, err
 	}

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -133,8 +135,15 @@ func (a *app) policyCheck(cmd *cobra.Command, f *policyCheck) error {
 	if err != nil {
 		return err
 	}
-	// Of what passes only some formats say more than how much it is.
-	results := a.evaluate(e, profile, at, suppressions, slices.Contains([]string{"json", "csv", "junit", "ocsf", "markdown"}, a.output), would)
+	results, err := a.evaluate(e, profile, at, suppressions, keepingOf(a.output), would)
+	if err != nil {
+		return err
+	}
+	return errors.Join(a.tellPosture(f, profile, catalog, results, suppressions, at, lost), results.close())
+}
+
+// tellPosture writes the results, and gives an error where --fail-on is met.
+func (a *app) tellPosture(f *policyCheck, profile policy.Profile, catalog *azurepolicy.Catalog, results *postures, suppressions []*policy.Suppression, at time.Time, lost int) error {
 	if err := a.tellSkipped(profile, catalog); err != nil {
 		return err
 	}
@@ -149,45 +158,63 @@ func (a *app) policyCheck(cmd *cobra.Command, f *policyCheck) error {
 	return judgePosture(f.failOn, results, profile.Skipped, lost)
 }
 
-// postures are results in order, and how much there is of each.
-type postures struct {
-	list  []report.Posture
-	tally tally
+// keeping is which results are kept beside their counts.
+type keeping int8
+
+const (
+	keepNone keeping = iota
+	keepOpen         // all but passes
+	keepAll
+)
+
+// keepingOf is what a format shows.
+func keepingOf(output string) keeping {
+	switch output {
+	case "table":
+		return keepNone
+	case "sarif":
+		return keepOpen
+	}
+	return keepAll
 }
 
-// evaluate gives the results of both engines, ranked.
-func (a *app) evaluate(e *estate.Estate, profile policy.Profile, at time.Time, suppressions []*policy.Suppression, passes bool, would *planned) *postures {
-	results := &postures{list: []report.Posture{}, tally: tally{byRule: map[string]*tallied{}, total: map[string]int{}}}
-	ranker := policy.NewChecker(e, at)
+// evaluate gives the results of both engines, ranked. The caller closes them.
+func (a *app) evaluate(e *estate.Estate, profile policy.Profile, at time.Time, suppressions []*policy.Suppression, keep keeping, would *planned) (*postures, error) {
+	results := newPostures()
+	checker := policy.NewChecker(e, at)
 	take := func(p report.Posture) {
 		if !would.place(&p) {
 			return
 		}
 		policy.Suppress(&p, suppressions, at)
 		if p.Result == "fail" || p.Result == "unknown" {
-			ranker.Rank(&p)
+			checker.Rank(&p)
 		}
 		results.tally.add(p)
-		if passes || p.Result != "pass" {
-			results.list = append(results.list, p)
+		if keep == keepAll || keep == keepOpen && p.Result != "pass" {
+			results.keep(&p)
 		}
 	}
-	checker := policy.NewChecker(e, at)
 	lifecycle, closeIndex := a.lifecycle(at)
 	defer closeIndex()
 	checker.Lifecycle = lifecycle
 	for r := range checker.Check(profile.Rules) {
-		if r.State == azurepolicy.Pass && !passes {
+		if r.State == azurepolicy.Pass && keep != keepAll && would == nil {
 			results.tally.pass(r.Rule.ID, r.Rule.Title, r.Rule.Severity)
 			continue
 		}
 		take(r.Posture())
 	}
-	for r := range azurepolicy.NewChecker(e, at).Check(profile.Policies) {
+	policies := azurepolicy.NewChecker(e, at)
+	policies.Brief = keep != keepAll && would == nil
+	for r := range policies.Check(profile.Policies) {
 		take(policy.AzurePosture(r))
 	}
-	slices.SortStableFunc(results.list, policy.Compare)
-	return results
+	if results.bad != nil {
+		return nil, errors.Join(results.bad, results.close())
+	}
+	results.sort()
+	return results, nil
 }
 
 func evaluationTime(s string) (time.Time, error) {
@@ -315,26 +342,34 @@ func countIf[T any](list []T, keep func(T) bool) int {
 }
 
 func (a *app) writePosture(w io.Writer, f *policyCheck, profile policy.Profile, results *postures, at time.Time) error {
+	if a.output == "table" {
+		return writePostureTable(w, results)
+	}
+	out := bufio.NewWriter(w)
+	var err error
 	switch a.output {
 	case "json":
-		return writePostureJSON(w, results.list)
+		err = results.writeJSON(out)
 	case "sarif":
-		return report.PostureSARIF(w, results.list, version)
+		err = report.PostureSARIF(out, results.all(), version)
 	case "csv":
-		return report.PostureCSV(w, results.list)
+		err = report.PostureCSV(out, results.all())
 	case "junit":
-		return report.PostureJUnit(w, results.list)
+		err = report.PostureJUnit(out, results.all())
 	case "ocsf":
-		return report.PostureOCSF(w, results.list, at, version)
+		err = report.PostureOCSF(out, results.all(), at, version)
 	case "markdown":
-		return writePostureMarkdown(w, f.profile, profile, results.list)
+		err = writePostureMarkdown(out, f.profile, profile, results.all())
 	}
-	return writePostureTable(w, results)
+	if err = cmp.Or(err, results.bad); err != nil {
+		return err
+	}
+	return out.Flush()
 }
 
 // writePostureMarkdown writes what was found of each framework, or of those
 // that the profile names.
-func writePostureMarkdown(w io.Writer, name string, profile policy.Profile, results []report.Posture) error {
+func writePostureMarkdown(w io.Writer, name string, profile policy.Profile, results iter.Seq[report.Posture]) error {
 	if slices.Contains([]string{policy.ProfileDefault, policy.ProfileAll, policy.ProfileRules}, name) {
 		name = ""
 	}
@@ -343,32 +378,6 @@ func writePostureMarkdown(w io.Writer, name string, profile policy.Profile, resu
 		return err
 	}
 	return report.PostureMarkdown(w, found)
-}
-
-// writePostureJSON writes one result a line within a list.
-func writePostureJSON(w io.Writer, results []report.Posture) error {
-	out := bufio.NewWriter(w)
-	for i, p := range results {
-		lead := ",\n"
-		if i == 0 {
-			lead = "[\n"
-		}
-		raw, err := json.Marshal(p)
-		if err != nil {
-			return fmt.Errorf("write result: %w", err)
-		}
-		if _, err := out.WriteString(lead + string(raw)); err != nil {
-			return err
-		}
-	}
-	end := "\n]\n"
-	if len(results) == 0 {
-		end = "[]\n"
-	}
-	if _, err := out.WriteString(end); err != nil {
-		return err
-	}
-	return out.Flush()
 }
 
 func judgePosture(failOn []string, results *postures, skipped []azurepolicy.Skipped, lost int) error {

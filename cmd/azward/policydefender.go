@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -80,9 +81,12 @@ func (a *app) policyDefender(cmd *cobra.Command, of *estateFlags, at string) err
 	if err != nil {
 		return err
 	}
-	results := a.evaluate(e, policy.Profile{Rules: rules}, now, nil, true, nil)
-	said, err := policy.DefenderOf(e, results.list)
+	results, err := a.evaluate(e, policy.Profile{Rules: rules}, now, nil, keepAll, nil)
 	if err != nil {
+		return err
+	}
+	said, err := policy.DefenderOf(e, results.all())
+	if err = errors.Join(cmp.Or(err, results.bad), results.close()); err != nil {
 		return err
 	}
 	view := defenderView{Defender: said, Vulnerabilities: []defenderCVE{}}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -51,12 +52,15 @@ func (a *app) keepPosture(ctx context.Context, kept *sqlite.Store, scan string, 
 		return err
 	}
 	a.step(step{"posture", 0, len(rules), ""}, "evaluating %d rules", len(rules))
-	results := a.evaluate(e, policy.Profile{Rules: rules}, at, nil, false, nil)
+	results, err := a.evaluate(e, policy.Profile{Rules: rules}, at, nil, keepOpen, nil)
+	if err != nil {
+		return err
+	}
 	a.step(step{"posture", len(rules), len(rules), ""}, "evaluated %d rules", len(rules))
 	total := results.tally.total
 	tally := postureTally{Rules: len(results.tally.byRule), Pass: total["pass"], Fail: total["fail"], Unknown: total["unknown"], Failing: map[azward.Severity]int{}}
-	open := make([]openPosture, 0, len(results.list))
-	for _, p := range results.list {
+	open := make([]openPosture, 0, len(results.order))
+	for p := range results.all() {
 		if p.Result == "fail" {
 			tally.Failing[p.Severity]++
 		}
@@ -66,6 +70,9 @@ func (a *app) keepPosture(ctx context.Context, kept *sqlite.Store, scan string, 
 		}
 		exposed := p.Rank.Exposed == azward.Yes && len(p.Rank.Reasons) > 0
 		open = append(open, openPosture{p.Rule, p.Title, p.Severity, p.Resource, p.Result, reason, exposed})
+	}
+	if err := errors.Join(results.bad, results.close()); err != nil {
+		return err
 	}
 	counts, err := json.Marshal(tally)
 	if err != nil {
