@@ -51,6 +51,9 @@ func naive(doc map[string]any, condition map[string]any, current any) truth {
 		return naiveTest(current, operator, want)
 	}
 	name, _ := condition["field"].(string)
+	if whole, ok := doc["whole"].(map[string]any); ok && !strings.Contains(name, "[*]") {
+		doc = whole // an array that is named without [*] is all of it, within a count of its members, too
+	}
 	result := known(true)
 	for _, v := range naiveSelect(doc, strings.Split(naivePath(name), ".")) {
 		switch t := naiveTest(v, operator, want); {
@@ -169,6 +172,9 @@ func naiveAlone(doc map[string]any, path []string) []map[string]any {
 			changed[first] = []any{m}
 			alone := maps.Clone(doc)
 			alone["properties"] = changed
+			if doc["whole"] == nil {
+				alone["whole"] = doc
+			}
 			out = append(out, alone)
 		}
 	}
