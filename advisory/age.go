@@ -17,7 +17,7 @@ var withoutOverlay = map[string]string{
 // [StaleAfter], or nobody knows how old. Parts that only explain, and those that
 // count for nothing anyway, are never old.
 func (p Part) Old(now time.Time) bool {
-	if p.Overlay && withoutOverlay[p.Name] == "" || p.Partial || p.Entries == 0 {
+	if p.Partial || p.Overlay && (withoutOverlay[p.Name] == "" || p.Entries == 0) {
 		return false
 	}
 	return now.Sub(p.AsOf) > StaleAfter

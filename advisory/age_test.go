@@ -24,7 +24,7 @@ func TestAgeOfParts(t *testing.T) {
 		"missing_epss":       {advisory.Part{Name: "EPSS", Overlay: true}, false, true},
 		"old_ssvc_explains":  {advisory.Part{Name: "SSVC", Overlay: true, Entries: 1, AsOf: old}, false, false},
 		"missing_ssvc":       {advisory.Part{Name: "SSVC", Overlay: true}, false, false},
-		"ecosystem_of_a_KEV": {advisory.Part{Name: "KEV"}, false, false},
+		"no_overlay":         {advisory.Part{Name: "KEV", Entries: 1, AsOf: fresh}, false, false},
 	} {
 		if tc.part.Old(now) != tc.old || (tc.part.Missing() != "") != tc.missing {
 			t.Errorf("%s: old %v, missing %q", name, tc.part.Old(now), tc.part.Missing())

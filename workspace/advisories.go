@@ -62,6 +62,8 @@ func partNote(p advisory.Part, now time.Time) string {
 		return "not in the index: " + missing
 	case p.Partial:
 		return "strays of other exports: does not count as covered"
+	case p.Entries == 0:
+		return ""
 	case p.Old(now) && p.AsOf.IsZero():
 		return "of an unknown day: newer vulnerabilities are not known"
 	case p.Old(now):
