@@ -73,7 +73,7 @@ func boundState(state []byte) string { return "consent/" + hex.EncodeToString(st
 // AskConsent keeps a consent that is asked for, and gives its state: what the
 // answer has to bring back.
 func (c Connections) AskConsent(ctx context.Context, asked Consent, at time.Time) (state string, err error) {
-	raw, err := json.Marshal(docOf(asked))
+	raw, err := json.Marshal(docOf(asked)) //nolint:gosec // it is sealed below
 	if err != nil {
 		return "", fmt.Errorf("keep consent: %w", err)
 	}

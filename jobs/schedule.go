@@ -89,10 +89,10 @@ func managed(had store.Schedule, by string) error {
 		return nil
 	}
 	remedy := "it is part of the hub and stays as it is"
-	switch {
-	case had.ManagedBy == store.ManagedByFile:
+	switch had.ManagedBy {
+	case store.ManagedByFile:
 		remedy = "change it in azward.yaml, and apply that: azward config apply"
-	case had.ManagedBy == "":
+	case "":
 		remedy = "give one of the two another name"
 	}
 	return conflict("change schedule", had.Name, "it is looked after by "+cmp.Or(had.ManagedBy, "people"), remedy)

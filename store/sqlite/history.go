@@ -57,7 +57,7 @@ func newHistory(ctx context.Context, tx *sql.Tx, source, scan, at string) (_ *hi
 		{&w.trim, `DELETE FROM verdict_history WHERE id = ?1 AND source = ?2 AND since NOT IN
 			(SELECT since FROM verdict_history WHERE id = ?1 AND source = ?2 ORDER BY since DESC LIMIT ?3)`},
 	} {
-		if *prepare.to, err = tx.PrepareContext(ctx, prepare.query); err != nil {
+		if *prepare.to, err = tx.PrepareContext(ctx, prepare.query); err != nil { //nolint:sqlclosecheck // done closes them
 			return nil, errors.Join(err, w.done())
 		}
 	}

@@ -72,7 +72,7 @@ func (s *Store) sweepScans(ctx context.Context, sweep store.Sweep, among, remove
 		if err != nil {
 			return err
 		}
-		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM scans `+among).Scan(&swept.Kept); err != nil { //nolint:gosec // among is a constant
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM scans `+among).Scan(&swept.Kept); err != nil {
 			return err
 		}
 		swept.Gone, swept.Kept, files = len(ids), swept.Kept-len(ids), estates
@@ -159,17 +159,17 @@ func (s *Store) SweepAudit(ctx context.Context, sweep store.Sweep) (store.Swept,
 func (s *Store) sweepRows(ctx context.Context, op string, dry bool, all, goes string, args ...any) (swept store.Swept, err error) {
 	err = s.sweeping(ctx, op, dry, func(tx querier) error {
 		swept = store.Swept{}
-		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM `+all).Scan(&swept.Kept); err != nil { //nolint:gosec // constants of this file
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM `+all).Scan(&swept.Kept); err != nil {
 			return err
 		}
-		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM `+goes, args...).Scan(&swept.Gone); err != nil { //nolint:gosec // constants of this file
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM `+goes, args...).Scan(&swept.Gone); err != nil {
 			return err
 		}
 		swept.Kept -= swept.Gone
 		if dry || swept.Gone == 0 {
 			return nil
 		}
-		_, err := tx.ExecContext(ctx, `DELETE FROM `+goes, args...) //nolint:gosec // constants of this file
+		_, err := tx.ExecContext(ctx, `DELETE FROM `+goes, args...)
 		return err
 	})
 	return swept, err
