@@ -457,3 +457,13 @@ func TestHubSecurityBehindTLS(t *testing.T) {
 		t.Errorf("only %v are set", slices.Sorted(maps.Keys(seen)))
 	}
 }
+
+// What a caller may ask a second is a number that means something.
+func TestRateLimitFlag(t *testing.T) {
+	t.Parallel()
+	for _, rate := range []string{"0", "-1", "100001"} {
+		if code, _, errs := runIn(t, t.TempDir(), "serve", "--rate-limit", rate); code != 2 || !strings.Contains(errs, "not between 1 and 100000") || !strings.Contains(errs, "hint: ") {
+			t.Errorf("%s: exit code %d: %s", rate, code, errs)
+		}
+	}
+}
