@@ -86,7 +86,7 @@ func (s *Site) askAgain(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	http.Redirect(w, r, link(r.URL.Query().Get("state")), http.StatusSeeOther) //nolint:gosec // the page of the connection's cloud
+	http.Redirect(w, r, link(r.URL.Query().Get("state")), http.StatusSeeOther)
 	return nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/azward/azward"
 	"github.com/azward/azward/connect"
 	"github.com/azward/azward/store"
 )
@@ -43,7 +42,7 @@ func (s *Site) asked(ctx context.Context, c connect.Consent) (store.Connection, 
 	if c.Connection != "" {
 		return s.o.Connections.Show(ctx, c.Connection)
 	}
-	return store.Connection{TenantID: azward.TenantID(c.Tenant), ClientID: c.Request.ClientID, Cloud: c.Request.Cloud, CloudConfig: c.Request.CloudConfig}, nil
+	return store.Connection{TenantID: c.Tenant, ClientID: c.Request.ClientID, Cloud: c.Request.Cloud, CloudConfig: c.Request.CloudConfig}, nil
 }
 
 // browser gives the digest of what this browser is known by, and gives it that
