@@ -9,11 +9,11 @@ import (
 	"github.com/azward/azward"
 )
 
-// Fields of a session.
 // SessionCookie is the name of the cookie that holds a session; where browsers
 // come by https it has __Host- before it.
 const SessionCookie = "azward"
 
+// Fields of a session.
 const (
 	sessionUser  = "user"
 	sessionEpoch = "epoch"

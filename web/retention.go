@@ -141,14 +141,13 @@ func (s *Site) typedRetention(w http.ResponseWriter, r *http.Request, policy ret
 		if v.Kept, err = s.retentionForm(r, policy, typed); err != nil {
 			return err
 		}
-		if wrong == nil {
-			var plan retention.Plan
-			plan, err = s.o.Retention.Preview(r.Context(), typed)
-			v.Kept.Plan = partsOf(plan)
-			return err
+		if wrong != nil {
+			p := problemOf(wrong)
+			v.Kept.Problem, v.status = &p, p.Status
+			return nil
 		}
-		p := problemOf(wrong)
-		v.Kept.Problem, v.status = &p, p.Status
+		plan, err := s.o.Retention.Preview(r.Context(), typed)
+		v.Kept.Plan = partsOf(plan)
 		return err
 	})
 }
