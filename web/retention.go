@@ -137,18 +137,24 @@ func (s *Site) setRetention(w http.ResponseWriter, r *http.Request) error {
 // typedRetention shows what somebody typed, with what it would let go of, or
 // with what is wrong with it.
 func (s *Site) typedRetention(w http.ResponseWriter, r *http.Request, policy retention.Policy, typed store.Retention, wrong error) error {
+	var plan retention.Plan
+	if wrong == nil {
+		var err error
+		if plan, err = s.o.Retention.Preview(r.Context(), typed); err != nil {
+			return err
+		}
+	}
 	return s.settings(w, r, "retention", func(_ *access.Control, v *settingsPage) (err error) {
 		if v.Kept, err = s.retentionForm(r, policy, typed); err != nil {
 			return err
 		}
-		if wrong != nil {
-			p := problemOf(wrong)
-			v.Kept.Problem, v.status = &p, p.Status
+		if wrong == nil {
+			v.Kept.Plan = partsOf(plan)
 			return nil
 		}
-		plan, err := s.o.Retention.Preview(r.Context(), typed)
-		v.Kept.Plan = partsOf(plan)
-		return err
+		p := problemOf(wrong)
+		v.Kept.Problem, v.status = &p, p.Status
+		return nil
 	})
 }
 
