@@ -125,6 +125,10 @@ func subjectURL(id azward.ResourceID) string {
 	if id == "" || id == "/" {
 		return ""
 	}
+	text := string(id)
+	if at := strings.LastIndex(text, "/containers/"); at > 0 && !strings.Contains(strings.ToLower(text), "/blobservices/") {
+		id = azward.ResourceID(text[:at])
+	}
 	return resourceURL(id)
 }
 

@@ -298,7 +298,7 @@ func (w *secured) work(t *testing.T, path string, values url.Values) {
 // look checks one page, or what else a link of the hub gives.
 func (w *secured) look(t *testing.T, page sheet) {
 	t.Helper()
-	if page.status >= http.StatusInternalServerError || page.status >= http.StatusBadRequest && page.status != http.StatusNotFound && !page.asked {
+	if page.status >= http.StatusInternalServerError || page.status >= http.StatusBadRequest && !page.asked {
 		t.Errorf("%s: %d", page.path, page.status)
 	}
 	policy := page.header.Get("Content-Security-Policy")
