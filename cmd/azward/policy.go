@@ -343,7 +343,7 @@ func countIf[T any](list []T, keep func(T) bool) int {
 
 func (a *app) writePosture(w io.Writer, f *policyCheck, profile policy.Profile, results *postures, at time.Time) error {
 	if a.output == "table" {
-		return writePostureTable(w, results)
+		return writePostureTable(w, results, a.style().Width)
 	}
 	out := bufio.NewWriter(w)
 	var err error

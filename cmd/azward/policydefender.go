@@ -327,7 +327,7 @@ func (v defenderView) writeRecommendations(b *strings.Builder) {
 		t.AppendRow(table.Row{r.Severity, cellOf(r.Title), cellOf(r.Resource.Name()), cellOf(r.Defender), r.Ours, agreementWords[r.Agreement], cellOf(cmp.Or(r.Reason, r.Cause))})
 	}
 	if shown > 0 {
-		t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, WidthMax: 40}, {Number: 7, WidthMax: 40}})
+		share(t, 0, 52, 2, 7)
 		b.WriteString(t.Render() + "\n")
 	}
 	if more > 0 {

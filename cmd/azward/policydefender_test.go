@@ -50,7 +50,7 @@ func TestPolicyDefender(t *testing.T) {
 		t.Errorf("scores %v, alerts %v, standards %v", v.Scores, v.Alerts, v.Standards)
 	}
 	code, out, stderr = runIn(t, data, "policy", "defender")
-	for _, want := range []string{"Storage account public access", "31 of 58", "41 controls pass, 22 fail", "alert, medium, active", "CVE-2021-44228"} {
+	for _, want := range []string{"Storage account public", "31 of 58", "41 controls pass, 22 fail", "alert, medium, active", "CVE-2021-44228"} {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("the table lacks %q: %d %s\n%s", want, code, stderr, out)
 		}

@@ -180,6 +180,7 @@ func (a *app) policyList(ctx context.Context, f *policyCheck) error {
 		for _, one := range list {
 			t.AppendRow(table.Row{one.Severity, one.ID, cellOf(one.Title), cellOf(strings.Join(one.Frameworks, ", "))})
 		}
+		share(t, a.style().Width, 55, 3, 4)
 		_, err := fmt.Fprintf(w, "%s\n%d rules, %d policies\n", t.Render(), len(profile.Rules), len(profile.Policies))
 		return err
 	})

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/azward/azward"
 	"github.com/azward/azward/report"
@@ -79,7 +80,7 @@ func (t *tallied) example() string {
 // maxPoliciesShown bounds the rows of the table; JSON and CSV have all.
 const maxPoliciesShown = 60
 
-func writePostureTable(w io.Writer, results *postures) error {
+func writePostureTable(w io.Writer, results *postures, width int) error {
 	rows := make([]*tallied, 0, len(results.tally.byRule))
 	for _, t := range results.tally.byRule {
 		if t.counts["fail"]+t.counts["unknown"] > 0 {
@@ -101,6 +102,7 @@ func writePostureTable(w io.Writer, results *postures) error {
 		})
 	}
 	if len(rows) > 0 {
+		share(t, width, 52, 7, 8)
 		if _, err := fmt.Fprintln(w, t.Render()); err != nil {
 			return err
 		}
@@ -115,10 +117,25 @@ func writePostureTable(w io.Writer, results *postures) error {
 	return err
 }
 
+// plainWidth is the width of a table that goes to no terminal, in columns.
+const plainWidth = 100
+
+// share gives the columns of text, counted from one, what the others leave of
+// the width, in equal parts; they break between words.
+func share(t table.Writer, width, others int, columns ...int) {
+	const least = 20
+	each := max(least, (cmp.Or(width, plainWidth)-others)/len(columns))
+	configs := make([]table.ColumnConfig, len(columns))
+	for i, n := range columns {
+		configs[i] = table.ColumnConfig{Number: n, WidthMax: each - 2, WidthMaxEnforcer: text.WrapSoft}
+	}
+	t.SetColumnConfigs(configs)
+}
+
 // cellOf keeps a cell of a table readable, and somebody else's text from
 // steering the terminal.
 func cellOf(s string) string {
-	const letters = 70
+	const letters = 120
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return '\ufffd'
