@@ -216,6 +216,15 @@ func TestDemoServes(t *testing.T) {
 	if last := b.follow(t, job.ID); len(verdicts.Items) != demoVerdicts || last.State != store.JobPartial {
 		t.Errorf("%d verdicts, a second scan ends as %+v", len(verdicts.Items), last)
 	}
+	for path, body := range map[string]string{
+		"/api/v1/registries/contosoacr.azurecr.io/scan": "",
+		"/api/v1/images/scan":                           `{"image":"contosoacr.azurecr.io/shop/cart:1.4.0"}`,
+	} {
+		b.json(t, http.MethodPost, path, body, &job)
+		if last := b.follow(t, job.ID); last.State != store.JobComplete {
+			t.Errorf("%s ends as %+v", path, last)
+		}
+	}
 	login := fmt.Sprintf(`{"tenantId":%q,"clientId":%q,"clientSecret":%q}`, "3f1c9e0a-7b52-4c8d-9d41-6e0f2ab5c713", "none", "none")
 	if status, body := b.send(t, http.MethodPost, "/azure/login", "application/json", login); status != 401 || !strings.Contains(body, "Invalid Azure credentials") {
 		t.Errorf("the Aurora login: %d %s", status, body)
