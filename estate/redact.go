@@ -16,6 +16,9 @@ import (
 // object where it has none.
 func withoutSecrets(object []byte) []byte {
 	r := redactor{in: object, path: make([]string, 1, maxDepth/8)}
+	if r.policy(object) {
+		return object
+	}
 	r.whole = r.wholly(object)
 	r.value(0)
 	if r.out == nil {
@@ -30,6 +33,20 @@ type redactor struct {
 	done    int      // of in, that out has
 	path    []string // of names and numbers, after one that is empty
 	whole   string   // member of the object that is nothing but secrets
+}
+
+// policy tells a definition, set or assignment of Azure Policy. Everybody with
+// Reader reads their parameters, which may have any name ("environment") and
+// decide what is asked; there is no kind of parameter for secrets.
+// Source: https://learn.microsoft.com/azure/governance/policy/concepts/definition-structure-parameters
+func (r *redactor) policy(object []byte) bool {
+	for key, value := range members(object) {
+		if keyIs(key, "type") {
+			kind, _ := text(value)
+			return strings.HasPrefix(strings.ToLower(kind), "microsoft.authorization/policy")
+		}
+	}
+	return false
 }
 
 // wholly names the member that is nothing but secrets, whatever the names in

@@ -14,7 +14,7 @@ const Redacted = "[redacted]"
 // name that goes on tells something else: passwordSecretRef, tokenEndpoint,
 // passwordAuth.
 var secretNames = []string{
-	"password", "passwd", "pwd", "passphrase", "secret", "secretvalue", "secrettext", "token", "connectionstring", "connectionstrings",
+	"password", "passwd", "pwd", "passphrase", "secret", "secretvalue", "secrettext", "token", "connectionstring", "connectionstrings", "connection-string",
 	"sharedaccesskey", "sharedaccesssignature", "accountkey", "accesskey", "storageaccountkey", "primarykey", "secondarykey", "apikey", "api_key",
 	"privatekey", "sharedkey", "instrumentationkey", "commandtoexecute", "customdata", "userdata", "masterkey", "adminkey", "sas", "credential",
 	"last-applied-configuration", // an annotation with all that stood in the manifest
@@ -135,7 +135,9 @@ func secretAt(path []string) bool {
 	n := len(path)
 	last := path[n-1]
 	if index(last) && n > 1 {
-		return isSetting(path[n-2]) || isSecret(path[n-2])
+		// An access policy of a key vault lists what one may do with its secrets.
+		granted := n > 2 && strings.EqualFold(path[n-3], "permissions")
+		return !granted && (isSetting(path[n-2]) || isSecret(path[n-2]))
 	}
 	if isSecret(last) {
 		return true
@@ -175,7 +177,7 @@ func index(token string) bool {
 }
 
 // secretHints occur in the names of all that may hold a secret, in lower case.
-var secretHints = []string{"pass", "pwd", "secret", "token", "connectionstring", "key", "signature", "env", "settings", "data", "command", "sas", "credential", "protected", "://"}
+var secretHints = []string{"pass", "pwd", "secret", "token", "connectionstring", "connection-string", "key", "signature", "env", "settings", "data", "command", "sas", "credential", "protected", "://"}
 
 // mayHoldSecret is a quick look at an object or list, and at where it stands.
 func mayHoldSecret(path []string, value json.RawMessage) bool {

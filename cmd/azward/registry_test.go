@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -35,7 +36,22 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	os.Exit(within(m))
+}
+
+// within runs the tests with a folder for what they share.
+func within(m *testing.M) (code int) {
+	var err error
+	if demoOnce.folder, err = os.MkdirTemp("", "azward-demo-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	code = m.Run()
+	if err := os.RemoveAll(demoOnce.folder); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
 }
 
 // slowRegistry serves images of random layers on loopback, counts the blobs

@@ -6,18 +6,34 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/azward/azward/store"
 )
 
+// demoOnce is the data directory of one run of the demo, which TestMain makes
+// and removes.
+var demoOnce struct {
+	sync.Once
+	folder string
+	code   int
+	errs   string
+}
+
 // demoData is a data directory with the demo's scan in it, and an estate file
-// of that scan.
+// of that scan. The demo runs once; each test has a copy.
 func demoData(t *testing.T) (data, estateFile string) {
 	t.Helper()
+	demoOnce.Do(func() {
+		demoOnce.code, _, demoOnce.errs = runIn(t, demoOnce.folder, "demo", "--once", "--quiet")
+	})
+	if demoOnce.code != 0 {
+		t.Fatalf("exit code %d: %s", demoOnce.code, demoOnce.errs)
+	}
 	data = t.TempDir()
-	if code, _, errs := runIn(t, data, "demo", "--once", "--quiet"); code != 0 {
-		t.Fatalf("exit code %d: %s", code, errs)
+	if err := os.CopyFS(data, os.DirFS(demoOnce.folder)); err != nil {
+		t.Fatal(err)
 	}
 	files, err := filepath.Glob(filepath.Join(data, store.EstateFolder, "*"))
 	if err != nil || len(files) != 1 {
