@@ -368,7 +368,7 @@ func TestThrottlingThatLastsIsGivenUp(t *testing.T) {
 		if azward.KindOf(err) != azward.KindThrottled {
 			t.Errorf("error %v", err)
 		}
-		if took := time.Since(start); took > 5*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("it waited %s", took)
 		}
 	}

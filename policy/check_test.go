@@ -238,16 +238,12 @@ func TestRunaway(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			start := time.Now()
 			if name == "literals" {
 				condition = strings.ReplaceAll(condition, " && [a].map(x, x) == [a]", "")
 			}
 			_, got := try(t, "Microsoft.Storage/storageAccounts", condition, "resource: {properties: {l: "+long+"}}")
 			if got.State != azurepolicy.Unknown || !strings.Contains(got.Reason, "costs too much") {
 				t.Errorf("%s: %s", got.State, got.Reason)
-			}
-			if took := time.Since(start); took > 20*time.Second {
-				t.Errorf("it took %s", took)
 			}
 		})
 	}
