@@ -37,6 +37,7 @@ const anonymousRule = "storage-no-anonymous-blobs"
 func TestPosturePages(t *testing.T) {
 	t.Parallel()
 	h := judgedTown(t)
+	h.get(t, "/posture") // waits for the rules; the overview and resources do not
 	for path, texts := range map[string][]string{
 		"/posture":                                                       {"CIS Azure Foundations 6.0", "not covered", "Misconfigured and exposed", "Beside Defender for Cloud", "Storage"},
 		"/posture/rules":                                                 {"Storage accounts allow no anonymous access", "rules on this page"},
